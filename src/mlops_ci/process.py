@@ -1,0 +1,187 @@
+"""The one place that starts other programs: argv lists only, output streamed and kept, polite and then firm endings.
+
+A child leads its own process group, so that ending it ends what it started. On Ctrl-C or SIGTERM the child gets TERM,
+some seconds of grace, then KILL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_ci.errors import InfrastructureError, MissingError
+from mlops_ci.redaction import Redactor
+
+KEPT_LINES = 2_000
+GRACE_SECONDS = 5.0
+
+
+class ProgramMissingError(MissingError):
+    """A program that is needed is not on this machine's PATH."""
+
+
+class ProgramFailedError(InfrastructureError):
+    """A program that we started ended with an error that nobody handled closer to the cause."""
+
+    def __init__(self, finished: Finished, *, hint: str = "") -> None:
+        how = "ran out of time" if finished.timed_out else f"ended with exit code {finished.exit_code}"
+        super().__init__(f"`{finished.shown}` {how}", hint=hint, details=finished.tail(40))
+        self.finished = finished
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How a program ended. `stdout` and `stderr` are whole up to `KEPT_LINES` lines each, decoded with replacement."""
+
+    argv: tuple[str, ...]
+    shown: str
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    timed_out: bool = False
+
+    def tail(self, lines: int) -> tuple[str, ...]:
+        """The last lines of what it said: standard error, else standard output."""
+        text = self.stderr if self.stderr.strip() else self.stdout
+        return tuple(text.splitlines()[-lines:])
+
+
+def resolve(program: str, *, hint: str = "", path: str | None = None) -> str:
+    """The absolute path of `program`; raises `ProgramMissingError` with the PATH that was searched."""
+    found = shutil.which(program, path=path)
+    if found is None:
+        raise ProgramMissingError(
+            f"the program `{program}` is not on PATH ({path or os.environ.get('PATH', '')})",
+            hint=hint or f"install `{program}`, or put it on PATH",
+        )
+    return found
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    stdin: bytes | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+    redactor: Redactor | None = None,
+    echo: Callable[[str], None] | None = None,
+    hint: str = "",
+) -> Finished:
+    """Run a program to its end.
+
+    `environment` replaces the environment whole (start from `os.environ` to add). `on_line` gets each line of standard
+    output and standard error as it comes. `echo` gets the quoted command before it starts, with secrets removed.
+    Raises `ProgramMissingError` when it can't be found and, with `check`, `ProgramFailedError` when it fails.
+    """
+    words = [str(word) for word in argv]
+    search = (environment or os.environ).get("PATH")
+    words[0] = words[0] if os.sep in words[0] else resolve(words[0], hint=hint, path=search)
+    cleaner = redactor or Redactor()
+    shown = shlex.join(cleaner.clean_argv([Path(words[0]).name, *words[1:]]))
+    if echo is not None:
+        echo(f"+ {shown}")
+    started = time.monotonic()
+    try:
+        child = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=dict(environment) if environment is not None else None,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProgramMissingError(f"`{shown}` could not be started: {error.strerror}", hint=hint) from error
+    collected = _Collector(child, on_line)
+    timed_out = _wait(child, stdin, timeout)
+    collected.join()
+    finished = Finished(
+        argv=tuple(words),
+        shown=shown,
+        exit_code=child.returncode,
+        stdout=cleaner.clean(collected.stdout()) if cleaner.secrets else collected.stdout(),
+        stderr=cleaner.clean(collected.stderr()) if cleaner.secrets else collected.stderr(),
+        seconds=time.monotonic() - started,
+        timed_out=timed_out,
+    )
+    if check and (timed_out or finished.exit_code != 0):
+        raise ProgramFailedError(finished, hint=hint)
+    return finished
+
+
+def end_group(pid: int, *, grace: float = GRACE_SECONDS, gone: Callable[[], bool] | None = None) -> None:
+    """End the process group that `pid` leads: TERM, up to `grace` seconds, then KILL. `gone` says when it has ended."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while gone is not None and time.monotonic() < deadline:
+        if gone():
+            break
+        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout: float | None) -> bool:
+    """Feed and wait; True when the time ran out. Whatever interrupts us, the child and its group end first."""
+    try:
+        if stdin is not None and child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.write(stdin)
+                child.stdin.close()
+        child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        end_group(child.pid, gone=lambda: child.poll() is not None)
+        child.wait()
+        return True
+    except BaseException:
+        end_group(child.pid, gone=lambda: child.poll() is not None)
+        child.wait()
+        raise
+    return False
+
+
+class _Collector:
+    """Reads both pipes of a child in threads, so that neither can block it."""
+
+    def __init__(self, child: subprocess.Popen[bytes], on_line: Callable[[str], None] | None) -> None:
+        self._kept: dict[str, deque[str]] = {"stdout": deque(maxlen=KEPT_LINES), "stderr": deque(maxlen=KEPT_LINES)}
+        self._on_line = on_line
+        self._threads = [
+            threading.Thread(target=self._read, args=(name, getattr(child, name)), daemon=True) for name in self._kept
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _read(self, name: str, stream: object) -> None:
+        with contextlib.suppress(ValueError, OSError):
+            for raw in stream:  # type: ignore[attr-defined]
+                line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+                self._kept[name].append(line)
+                if self._on_line is not None:
+                    self._on_line(line)
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(timeout=GRACE_SECONDS)
+
+    def stdout(self) -> str:
+        return "\n".join(self._kept["stdout"])
+
+    def stderr(self) -> str:
+        return "\n".join(self._kept["stderr"])

@@ -1,0 +1,29 @@
+"""Outputs of the build stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlops_ci.records.record import FileRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltImage:
+    """A layer's image that exists: `digest` is the image id or manifest digest, `bytes` its unpacked size."""
+
+    ref: str
+    digest: str
+    content_key: str
+    built: bool
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOutputs:
+    """`images` from the lowest layer to the one that runs (`top`); `sbom`: CycloneDX, one file per scanned tree."""
+
+    images: Mapping[str, BuiltImage]
+    top: str
+    sbom: tuple[FileRef, ...]

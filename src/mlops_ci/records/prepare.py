@@ -1,0 +1,17 @@
+"""Outputs of the prepare stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOutputs:
+    """`data` is the folder that training sees (null without data); digests are SHA-256 over a listing of all files."""
+
+    data: str | None
+    source_digest: str | None
+    data_digest: str | None
+    files: int
+    bytes: int
+    cached: bool

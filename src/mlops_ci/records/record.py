@@ -1,0 +1,59 @@
+"""The envelope of every stage's record, `mlops-ci/record/1`. Other tools may rely on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA = "mlops-ci/record/1"
+
+Status = Literal["passed", "failed", "skipped", "waiting"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorInfo:
+    """Why a stage failed: `class_` is the failure class, `cause` one line, `hint` the next step."""
+
+    class_: str
+    cause: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRef:
+    """A file that a record names: `path` relative to the run directory, its size in bytes and its SHA-256 in hex."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One stage of one run, written last and atomically. Times are ISO 8601 in UTC, `seconds` the stage's duration."""
+
+    schema: str = SCHEMA
+    run: str
+    stage: str
+    attempt: int
+    status: Status
+    exit_code: int
+    reason: str
+    error: ErrorInfo | None = None
+    started_at: str
+    finished_at: str
+    seconds: float
+    fingerprint: str
+    version: str
+    provider: str
+    engine: str
+    variant: str
+    host: str
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether the stages that need this one may start."""
+        return self.status in ("passed", "skipped")

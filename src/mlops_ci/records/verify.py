@@ -1,0 +1,30 @@
+"""Outputs of the verify stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["healthy", "degraded", "unhealthy", "cpu-only"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """One check: SKIP means that it could not be observed, which is never a pass."""
+
+    id: str
+    status: Literal["PASS", "WARN", "BLOCK", "SKIP"]
+    value: str | float | int | bool | None = None
+    limit: str | float | int | bool | None = None
+    unit: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOutputs:
+    """`devices` names what would be used: GPU UUIDs, or `cpu`."""
+
+    verdict: Verdict
+    checks: tuple[HealthCheck, ...]
+    devices: tuple[str, ...]

@@ -1,0 +1,229 @@
+"""A run's directory: `run.json` says what it was made from, `records/` what is done."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlops_ci import pipeline
+from mlops_ci.errors import UsageError
+from mlops_ci.files import sha256_of, write_json
+from mlops_ci.records.codec import RecordFormatError, from_json, to_json
+from mlops_ci.records.record import SCHEMA, FileRef, Record
+from mlops_ci.run.clock import stamp
+
+RUN_SCHEMA = "mlops-ci/run/1"
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+
+T = TypeVar("T")
+
+
+class UnknownRunError(UsageError):
+    """No run of that name."""
+
+
+class HandoverError(UsageError):
+    """A file that a record names is missing or changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """What the run was made from; unknown parts are null."""
+
+    commit: str | None
+    commit_time: str | None
+    branch: str | None
+    dirty: bool
+    diff_sha256: str | None
+    code_sha256: str
+    config_sha256: str
+    data_sha256: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo:
+    """The content of `run.json`. By the fingerprint `plan` an unfinished run is recognised as the same work."""
+
+    schema: str = RUN_SCHEMA
+    run: str
+    created_at: str
+    project: str
+    plan: str
+    mode: str | None
+    engine: str
+    variant: str
+    provider: str
+    lineage: Lineage
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run: its directory and what it says."""
+
+    folder: Path
+    info: RunInfo
+
+    @property
+    def id(self) -> str:
+        """The run's id, which sorts by time."""
+        return self.info.run
+
+    def path(self, *parts: str) -> Path:
+        """A path inside the run's directory."""
+        return self.folder.joinpath(*parts)
+
+    def record(self, stage: str) -> Record | None:
+        """The stage's newest record, or None. Raises `RecordFormatError` for a damaged file."""
+        path = self.path("records", f"{stage}.json")
+        if not path.exists():
+            return None
+        record = from_json(Record, read_json(path), where=str(path))
+        if record.schema != SCHEMA or record.stage != stage:
+            raise RecordFormatError(f"{path}: is a {record.schema} of stage {record.stage}", hint="run the stage again")
+        return record
+
+    def records(self) -> dict[str, Record]:
+        """All records, in pipeline order."""
+        found = {name: self.record(name) for name in pipeline.NAMES}
+        return {name: record for name, record in found.items() if record is not None}
+
+    def outputs(self, stage: str, cls: type[T]) -> T:
+        """The typed outputs of a passed stage; raises `HandoverError` when it has none."""
+        record = self.record(stage)
+        if record is None or not record.outputs:
+            raise HandoverError(f"the stage {stage} has left no outputs", hint=f"run `mlops-ci {stage}` first")
+        return from_json(cls, record.outputs, where=f"records/{stage}.json: outputs")
+
+    def next_attempt(self, stage: str) -> int:
+        """The number of the attempt that would start now: 1, 2, ..."""
+        record = self.record(stage)
+        return 1 if record is None else record.attempt + 1
+
+    def write(self, record: Record) -> None:
+        """Write a record, last and atomically; an earlier one is kept under its attempt number."""
+        path = self.path("records", f"{record.stage}.json")
+        if path.exists() and (previous := self._attempt_of(path)) is not None:
+            kept = self.path("records", "attempts", f"{record.stage}.{previous}.json")
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(path.read_bytes())
+        write_json(path, to_json(record))
+
+    def file(self, path: Path) -> FileRef:
+        """A reference to a file of this run, for a record."""
+        return FileRef(path=path.relative_to(self.folder).as_posix(), bytes=path.stat().st_size, sha256=sha256_of(path))
+
+    def open(self, ref: FileRef) -> Path:
+        """The path of a file that a record names, checked; raises `HandoverError`."""
+        path = self.folder / ref.path
+        if not path.is_file():
+            raise HandoverError(
+                f"{ref.path} is missing from run {self.id}", hint="was the whole run directory handed on?"
+            )
+        if path.stat().st_size != ref.bytes or sha256_of(path) != ref.sha256:
+            raise HandoverError(
+                f"{ref.path} is not what the record says", hint="run the stage that made it again: --force"
+            )
+        return path
+
+    @staticmethod
+    def _attempt_of(path: Path) -> int | None:
+        try:
+            return int(json.loads(path.read_text())["attempt"])
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file; raises `RecordFormatError` when it is none."""
+    try:
+        return json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise RecordFormatError(
+            f"{path}: not readable as JSON: {error}", hint="run the stage again with --force"
+        ) from error
+
+
+def new_run_id(moment: datetime) -> str:
+    """`YYYYMMDD-HHMMSS-` and six random hex digits."""
+    return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def create(runs: Path, info: RunInfo) -> Run:
+    """A new run directory. `run.json` is written last: a directory without it is no run."""
+    folder = runs / info.run
+    (folder / "records").mkdir(parents=True)
+    (folder / "logs").mkdir()
+    write_json(folder / "run.json", to_json(info))
+    return Run(folder=folder, info=info)
+
+
+def open_run(runs: Path, name: str) -> Run:
+    """The run of that id, or `latest`. Raises `UnknownRunError`."""
+    known = run_ids(runs)
+    if name == "latest" and known:
+        name = known[-1]
+    if name not in known:
+        newest = ", ".join(reversed(known[-3:])) or "none"
+        raise UnknownRunError(
+            f"there is no run `{name}` in {runs}", hint=f"the newest runs: {newest}; `mlops-ci runs` lists all"
+        )
+    return Run(
+        folder=runs / name, info=from_json(RunInfo, read_json(runs / name / "run.json"), where=f"{name}/run.json")
+    )
+
+
+def run_ids(runs: Path) -> list[str]:
+    """The ids of all runs, oldest first."""
+    if not runs.is_dir():
+        return []
+    return sorted(one.name for one in runs.iterdir() if RUN_ID.fullmatch(one.name) and (one / "run.json").is_file())
+
+
+def unfinished(runs: Path, plan: str) -> Run | None:
+    """The newest run if it has the same plan and has not come to its end."""
+    known = run_ids(runs)
+    if not known:
+        return None
+    try:
+        newest = open_run(runs, known[-1])
+        report = newest.record("report")
+        promote = newest.record("promote")
+    except RecordFormatError:
+        return None
+    finished = report is not None and promote is not None and promote.done and report.done
+    return newest if newest.info.plan == plan and not finished else None
+
+
+def new_info(
+    *,
+    moment: datetime,
+    project: str,
+    plan: str,
+    mode: str | None,
+    engine: str,
+    variant: str,
+    provider: str,
+    lineage: Lineage,
+    links: Mapping[str, str],
+) -> RunInfo:
+    """The description of a run that starts now."""
+    return RunInfo(
+        run=new_run_id(moment),
+        created_at=stamp(moment),
+        project=project,
+        plan=plan,
+        mode=mode,
+        engine=engine,
+        variant=variant,
+        provider=provider,
+        lineage=lineage,
+        links=links,
+    )

@@ -1,0 +1,79 @@
+"""All tables together, with where each value came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlops_ci.settings.check import CheckSettings
+from mlops_ci.settings.data import DataSettings
+from mlops_ci.settings.evaluate import EvaluateSettings
+from mlops_ci.settings.image import ImageSettings
+from mlops_ci.settings.mirrors import MirrorSettings
+from mlops_ci.settings.prepare import PrepareSettings
+from mlops_ci.settings.project import ProjectSettings
+from mlops_ci.settings.publish import PublishSettings
+from mlops_ci.settings.runners import RunnerSettings
+from mlops_ci.settings.scan import ScanSettings
+from mlops_ci.settings.tracking import TrackingSettings
+from mlops_ci.settings.train import TrainSettings
+from mlops_ci.settings.verify import VerifySettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The tables of `mlops.toml`. Only `train` is required."""
+
+    project: ProjectSettings = ProjectSettings()
+    image: ImageSettings = ImageSettings()
+    check: CheckSettings = CheckSettings()
+    data: DataSettings = DataSettings()
+    prepare: PrepareSettings = PrepareSettings()
+    verify: VerifySettings = VerifySettings()
+    train: TrainSettings
+    evaluate: EvaluateSettings = EvaluateSettings()
+    publish: PublishSettings = PublishSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    scan: ScanSettings = ScanSettings()
+    mirrors: MirrorSettings = MirrorSettings()
+    runners: RunnerSettings = RunnerSettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a value came from: `kind` is default, file, mode, environment or set; `where` names file:line, variable or flag."""
+
+    kind: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The effective settings of a run.
+
+    `root` is the folder of the configuration file: paths in the tables are relative to it. `sources` maps dotted keys as
+    written in the file (`train.start-from`) to where the value came from; `effective` is the plain tree with the same keys.
+    """
+
+    root: Path
+    file: Path | None
+    mode: str | None
+    tables: Tables
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    effective: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.tables.project.name or self.root.name
+
+    @property
+    def model(self) -> str:
+        """The registered model's name."""
+        return self.tables.publish.model or self.name
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment's name."""
+        return self.tables.tracking.experiment or self.name
