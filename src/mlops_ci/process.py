@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from mlops_ci.errors import InfrastructureError, MissingError
 from mlops_ci.redaction import Redactor
@@ -108,8 +109,10 @@ def run(
     except OSError as error:
         raise ProgramMissingError(f"`{shown}` could not be started: {error.strerror}", hint=hint) from error
     collected = _Collector(child, on_line)
-    timed_out = _wait(child, stdin, timeout)
-    collected.join()
+    try:
+        timed_out = _wait(child, stdin, timeout)
+    finally:
+        collected.join()
     finished = Finished(
         argv=tuple(words),
         shown=shown,
@@ -168,9 +171,9 @@ class _Collector:
         for thread in self._threads:
             thread.start()
 
-    def _read(self, name: str, stream: object) -> None:
-        with contextlib.suppress(ValueError, OSError):
-            for raw in stream:  # type: ignore[attr-defined]
+    def _read(self, name: str, stream: IO[bytes]) -> None:
+        with contextlib.suppress(ValueError, OSError), stream:
+            for raw in stream:
                 line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
                 self._kept[name].append(line)
                 if self._on_line is not None:

@@ -1,0 +1,1 @@
+"""What `mlops-ci NAME` does: one module per command, named in `cli.py` by import string."""

@@ -1,0 +1,134 @@
+"""`mlops-ci doctor`: what this machine has and lacks, with a fix for each lack."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from mlops_ci import process
+from mlops_ci.engines.docker_socket import DockerSocket
+from mlops_ci.errors import MlopsError
+from mlops_ci.network import ca_bundle
+from mlops_ci.scanning.binary import find
+
+ENOUGH_DISK = 10 * 1024**3
+EXTRAS = {"docker": "docker", "mlflow": "mlflow", "boto3": "s3"}
+MARKS = {"ok": "✓", "lack": "!", "missing": "✗"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """`ok`, `lack` (something works less well or not at all, other ways remain) or `missing` (nothing works)."""
+
+    name: str
+    status: Literal["ok", "lack", "missing"]
+    detail: str
+    fix: str = ""
+
+
+def doctor(*, as_json: bool) -> int:
+    """Print the findings; exit code 3 only if something is missing without which nothing works."""
+    findings = list(_findings())
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in findings], indent=2))
+    else:
+        for one in findings:
+            click.echo(f"{MARKS[one.status]} {one.name:<12} {one.detail}")
+            if one.fix and one.status != "ok":
+                click.echo(f"  {'':<12} fix: {one.fix}")
+    return 3 if any(one.status == "missing" for one in findings) else 0
+
+
+def _findings() -> Iterator[Finding]:
+    yield Finding(
+        name="system",
+        status="ok",
+        detail=f"{platform.platform()}, Python {platform.python_version()}, {sys.executable}",
+    )
+    yield _tool("git", "missing", "install git", ["--version"])
+    yield _engine()
+    yield _buildx()
+    yield _trivy()
+    for module, extra in EXTRAS.items():
+        there = find_spec(module) is not None
+        yield Finding(
+            name=module,
+            status="ok" if there else "lack",
+            detail="installed" if there else "not installed",
+            fix=f'pip install "mlops-ci[{extra}]"',
+        )
+    yield _server()
+    yield _disk()
+    bundle = ca_bundle()
+    yield Finding(
+        name="CA bundle", status="ok" if bundle else "lack", detail=str(bundle), fix="set [mirrors] ca-bundle"
+    )
+
+
+def _tool(name: str, otherwise: Literal["lack", "missing"], fix: str, arguments: list[str]) -> Finding:
+    return _asked(name, otherwise, fix, lambda: process.run([name, *arguments], timeout=20).stdout.splitlines()[0])
+
+
+def _engine() -> Finding:
+    fix = "start Docker, or set DOCKER_HOST; without it the host engine is used"
+    return _asked("engine", "lack", fix, lambda: f"Docker {DockerSocket().version().get('Version', '?')}")
+
+
+def _buildx() -> Finding:
+    fix = "install Docker's buildx plugin; images cannot be built without it"
+    return _asked(
+        "buildx", "lack", fix, lambda: process.run(["docker", "buildx", "version"], timeout=20).stdout.strip()
+    )
+
+
+def _trivy() -> Finding:
+    return _asked("trivy", "lack", 'pip install "mlops-ci[scan]"', _trivy_version)
+
+
+def _trivy_version() -> str:
+    trivy = find(Path.cwd())
+    return f"Trivy {trivy.version} ({trivy.path})"
+
+
+def _server() -> Finding:
+    there = (
+        find_spec("mlflow") is not None
+        and find_spec("mlflow.server") is not None
+        and find_spec("sqlalchemy") is not None
+    )
+    detail = "the embedded MLflow server can start" if there else "no embedded MLflow server"
+    return Finding(
+        name="tracking",
+        status="ok" if there else "lack",
+        detail=detail,
+        fix='pip install "mlops-ci[embedded]", or name a server in [tracking] uri',
+    )
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(os.getcwd()).free
+    detail = f"{free / 1e9:.1f} GB free in {os.getcwd()}"
+    return Finding(
+        name="disk",
+        status="ok" if free > ENOUGH_DISK else "lack",
+        detail=detail,
+        fix="`mlops-ci clean` frees what can be made again",
+    )
+
+
+def _asked(name: str, otherwise: Literal["lack", "missing"], fix: str, ask: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name=name, status="ok", detail=ask())
+    except (MlopsError, OSError, IndexError) as error:
+        cause = error.cause if isinstance(error, MlopsError) else str(error)
+        return Finding(name=name, status=otherwise, detail=cause, fix=fix)

@@ -1,0 +1,128 @@
+"""From the command line's options to a session: settings, provider, engine, lock, and the run that it serves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from mlops_ci.config.load import load
+from mlops_ci.console import Console
+from mlops_ci.engines.select import choose
+from mlops_ci.providers.base import Provider
+from mlops_ci.providers.detect import detect
+from mlops_ci.redaction import Redactor
+from mlops_ci.run.clock import now
+from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
+from mlops_ci.run.workspace import Workspace
+from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.resolution import Resolution, resolve
+from mlops_ci.stages.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options that all stages share."""
+
+    config: Path | None = None
+    run: str | None = None
+    engine: str = "auto"
+    variant: str | None = None
+    mode: str | None = None
+    sets: tuple[str, ...] = ()
+    only: bool = False
+    force: bool = False
+    json: bool = False
+    verbose: bool = False
+
+
+def load_settings(options: Options) -> Settings:
+    """The effective settings of these options."""
+    sets = (*options.sets, *([f"image.variant={options.variant}"] if options.variant else []))
+    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets)
+
+
+def new_console(verbose: bool) -> Console:
+    """The console for this provider; secrets of the environment are hidden from the first line on."""
+    redactor = Redactor()
+    redactor.add_environment(os.environ)
+    return Console(sink=detect(os.environ, sys.stderr).sink, redactor=redactor, verbose=verbose)
+
+
+@contextmanager
+def open_session(options: Options) -> Iterator[Session]:
+    """A session that holds the directory's lock; everything it started has ended when it closes."""
+    settings = load_settings(options)
+    provider = detect(os.environ, sys.stderr)
+    redactor = Redactor()
+    redactor.add_environment(os.environ)
+    console = Console(sink=provider.sink, redactor=redactor, verbose=options.verbose)
+    workspace = Workspace(root=settings.root)
+    workspace.prepare()
+    with ExitStack() as stack:
+        stack.enter_context(workspace.lock())
+        stack.enter_context(_termination())
+        engine = choose(options.engine, local=provider.local, project=workspace.folder, console=console)
+        engine.sweep()
+        resolution = resolve(settings, workspace, engine)
+        run = _run(options, settings, workspace, provider, resolution, engine.name)
+        console.say(f"run {run.id}")
+        yield Session(
+            settings=settings,
+            workspace=workspace,
+            provider=provider,
+            console=console,
+            engine=engine,
+            resolution=resolution,
+            run=run,
+            stack=stack,
+            force=options.force,
+        )
+
+
+def _run(
+    options: Options,
+    settings: Settings,
+    workspace: Workspace,
+    provider: Provider,
+    resolution: Resolution,
+    engine: str,
+) -> Run:
+    if options.run is not None:
+        return open_run(workspace.runs, options.run)
+    known = unfinished(workspace.runs, resolution.fingerprint)
+    if known is not None:
+        return known
+    return create(
+        workspace.runs,
+        new_info(
+            moment=now(),
+            project=settings.name,
+            plan=resolution.fingerprint,
+            mode=settings.mode,
+            engine=engine,
+            variant=resolution.variant,
+            provider=provider.name,
+            lineage=resolution.lineage(settings.tables.train.seed),
+            links=dict(provider.links()),
+        ),
+    )
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """SIGTERM ends us as Ctrl-C does: through every `finally`, with a record, and with exit code 143."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,35 @@
+"""`mlops-ci run [STAGE ...]` and `mlops-ci STAGE`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from mlops_ci import pipeline
+from mlops_ci.commands.invocation import Options, open_session
+from mlops_ci.errors import UsageError
+from mlops_ci.nearness import did_you_mean
+from mlops_ci.records.codec import to_json
+from mlops_ci.stages.sequence import run_stages
+
+
+class UnknownStageError(UsageError):
+    """No stage of that name."""
+
+
+def run(options: Options, names: Sequence[str]) -> int:
+    """Run the named stages (all by default) and return the exit code; `--json` prints the records."""
+    for name in names:
+        if name not in pipeline.NAMES:
+            raise UnknownStageError(
+                f"there is no stage `{name}`{did_you_mean(name, pipeline.NAMES)}",
+                hint=f"stages: {', '.join(pipeline.NAMES)}",
+            )
+    with open_session(options) as session:
+        code = run_stages(session, tuple(names) or pipeline.NAMES, only=options.only)
+        if options.json:
+            records = {name: to_json(record) for name, record in session.run.records().items()}
+            click.echo(json.dumps({"run": session.run.id, "exit_code": code, "records": records}, indent=2))
+    return code

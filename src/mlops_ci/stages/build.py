@@ -1,0 +1,65 @@
+"""The stage build: the images that do not exist yet, and their SBOM."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.images.build import build_images
+from mlops_ci.records.build import BuildOutputs, BuiltImage
+from mlops_ci.scanning.binary import find
+from mlops_ci.scanning.sbom import ScanTarget, write_sboms
+from mlops_ci.stages.result import Result
+from mlops_ci.stages.session import Session
+
+
+def inputs(session: Session) -> Mapping[str, Any]:
+    """Content keys name everything that an image is made from."""
+    return {"keys": [plan.content_key for plan in session.resolution.images], "engine": session.engine.name}
+
+
+def run(session: Session) -> Result:
+    """Build from the lowest missing layer up; write the SBOM of what will run."""
+    built, top, warnings = build_images(
+        session.resolution.images,
+        session.settings,
+        engine=session.engine.name,
+        variant=session.variant,
+        cache=session.workspace.cache,
+        console=session.console,
+    )
+    for name, image in built.items():
+        how = "built" if image.built else "reused"
+        session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
+    sboms = _sboms(session, built, top)
+    return Result(
+        outputs=BuildOutputs(images=built, top=top, sbom=tuple(session.run.file(path) for path in sboms)),
+        warnings=tuple(warnings),
+    )
+
+
+def targets(session: Session, images: Mapping[str, BuiltImage], top: str) -> tuple[ScanTarget, ...]:
+    """What must be scanned: the image that runs, or all chained environments of the host engine."""
+    if session.engine.name == "docker":
+        return (ScanTarget(kind="image", ref=images[top].ref, name=top),)
+    return tuple(
+        ScanTarget(kind="environment", ref=image.ref.removeprefix("env:"), name=name) for name, image in images.items()
+    )
+
+
+def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:
+    """One SBOM per content key, kept in the cache: an unchanged image is not read again."""
+    folder = session.run.path("sbom")
+    folder.mkdir(exist_ok=True)
+    made = []
+    for target in targets(session, images, top):
+        kept = session.workspace.cache / "sbom" / images[target.name].content_key
+        if not any(kept.glob("*.json")):
+            trivy = find(session.settings.root)
+            write_sboms([target], kept, trivy=trivy, console=session.console, cache=session.workspace.cache / "trivy")
+        for path in sorted(kept.glob("*.json")):
+            made.append(folder / path.name)
+            shutil.copyfile(path, made[-1])
+    return made

@@ -1,0 +1,39 @@
+"""The reigning model: what the registry says of it, and its verified files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlops_ci.errors import UncheckedError
+from mlops_ci.publishing.fetch import fetch
+from mlops_ci.stages.jobs import fresh
+from mlops_ci.stages.session import Session
+from mlops_ci.tracking.registry import ChampionVersion, ModelRegistry
+
+MANIFEST_TAG = "mlops.manifest"
+
+
+class ChampionUnreadableError(UncheckedError):
+    """There is a champion, and its files could not be had."""
+
+
+def current(session: Session) -> ChampionVersion | None:
+    """The version that has the alias `champion`, or None. A version of this very run is no champion to beat."""
+    found = ModelRegistry(session.tracking_uri).champion(session.settings.model)
+    return None if found is None or found.run == session.run.id else found
+
+
+def files(session: Session) -> Path | None:
+    """The champion's model files, checked against its manifest, or None when there is no champion."""
+    found = current(session)
+    if found is None:
+        return None
+    key = found.tags.get(MANIFEST_TAG)
+    if key is None:
+        raise ChampionUnreadableError(
+            f"version {found.version} of {session.settings.model} names no manifest",
+            hint="it was not published by mlops-ci; move the alias `champion` to a version that was",
+        )
+    folder = fresh(session.run.path("champion"))
+    fetch(session.store, key, folder)
+    return folder / "model"

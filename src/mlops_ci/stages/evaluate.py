@@ -1,0 +1,181 @@
+"""The stage evaluate: the new model against the champion, on the same data."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.errors import GateError, UncheckedError
+from mlops_ci.gates.decide import decide
+from mlops_ci.gates.predictions import Predictions, read_predictions
+from mlops_ci.records.build import BuildOutputs
+from mlops_ci.records.codec import to_json
+from mlops_ci.records.evaluate import Champion, EvaluateOutputs
+from mlops_ci.records.train import TrainOutputs
+from mlops_ci.stages import champion, data
+from mlops_ci.stages.jobs import JobSpec, fresh, run_job
+from mlops_ci.stages.result import Result
+from mlops_ci.stages.session import Session
+from mlops_ci.tracking.registry import ChampionVersion
+from mlops_ci.training.task import command_task
+
+METRICS = "metrics.json"
+PREDICTIONS = "predictions.csv"
+
+
+class ScoreMissingError(UncheckedError):
+    """The evaluate command left no usable metrics."""
+
+
+class RejectedError(GateError):
+    """The model misses a floor."""
+
+    def __init__(self, why: str, outputs: EvaluateOutputs) -> None:
+        super().__init__(why, hint="train longer or better, or lower the floor in [evaluate]; nothing was published")
+        self.outputs = outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a model reached on the evaluation data."""
+
+    metrics: Mapping[str, float]
+    predictions: Predictions | None = None
+
+
+def inputs(session: Session) -> Mapping[str, Any]:
+    """The training that is judged, and the rule."""
+    train = session.run.record("train")
+    return {
+        "train": train.fingerprint if train is not None else None,
+        "evaluate": to_json(session.settings.tables.evaluate),
+        "code": session.resolution.code_sha256,
+    }
+
+
+def run(session: Session) -> Result:
+    """Score both models where a command is configured, else take the training's own metrics; then decide."""
+    rule = session.settings.tables.evaluate
+    trained = session.run.outputs("train", TrainOutputs)
+    reigning = champion.current(session)
+    if rule.command is None:
+        challenger = Score(metrics=trained.metrics)
+        defender = None
+    else:
+        challenger = _score(session, rule.command, "challenger", session.run.path("train", "model"))
+        defender = _score_champion(session, rule.command, reigning)
+    same_data = reigning is not None and reigning.tags.get("mlops.data") == _data_digest(session)
+    decision = decide(
+        rule,
+        challenger=challenger.metrics,
+        champion=_champion(session, reigning),
+        champion_metrics=defender.metrics if defender else None,
+        same_data=same_data or _no_data(session, reigning),
+        predictions=(challenger.predictions, defender.predictions)
+        if defender and challenger.predictions and defender.predictions
+        else None,
+    )
+    for gate in decision.gates:
+        session.console.say(f"{'✓' if gate.verdict == 'pass' else '-'} {gate.id}: {gate.verdict} {gate.why}".rstrip())
+    session.console.say(f"verdict: {decision.verdict}: {decision.why}")
+    outputs = EvaluateOutputs(
+        verdict=decision.verdict,
+        champion=_champion(session, reigning),
+        gates=decision.gates,
+        metrics=challenger.metrics,
+        why=decision.why,
+    )
+    if decision.verdict == "reject":
+        raise RejectedError(decision.why, outputs)
+    return Result(outputs=outputs)
+
+
+def _champion(session: Session, reigning: ChampionVersion | None) -> Champion | None:
+    if reigning is None:
+        return None
+    return Champion(
+        name=session.settings.model,
+        version=reigning.version,
+        metrics=reigning.metrics,
+        data_digest=reigning.tags.get("mlops.data"),
+    )
+
+
+def _data_digest(session: Session) -> str | None:
+    prepare = session.run.record("prepare")
+    return prepare.outputs.get("data_digest") if prepare is not None else None
+
+
+def _no_data(session: Session, reigning: ChampionVersion | None) -> bool:
+    """Neither run was given data by us: what the script reads is part of its code and image, as far as we can see."""
+    return reigning is not None and reigning.tags.get("mlops.data") is None and _data_digest(session) is None
+
+
+def _score_champion(session: Session, command: str, reigning: ChampionVersion | None) -> Score | None:
+    """The champion on today's data; its files are verified before they are loaded."""
+    if reigning is None:
+        return None
+    files = champion.files(session)
+    if files is None:
+        return None
+    return _score(session, command, "champion", files)
+
+
+def _score(session: Session, command: str, who: str, model: Path) -> Score:
+    built = session.run.outputs("build", BuildOutputs)
+    tables = session.settings.tables
+    folder = session.run.path("evaluate", who)
+    output = fresh(folder / "output")
+    mounts: dict[str, tuple[Path, bool]] = {"model": (model, True), "output": (output, False)}
+    dataset = data.folder(session)
+    if dataset is not None:
+        mounts["data"] = (dataset, True)
+    with session.console.quiet():
+        run_job(
+            session,
+            JobSpec(
+                stage="evaluate",
+                folder=folder,
+                task=command_task(
+                    run=session.run.id,
+                    stage="evaluate",
+                    commands=(command,),
+                    timeout=tables.evaluate.timeout,
+                    settings=tables.train,
+                ),
+                mounts=mounts,
+                gpus=session.gpus if tables.evaluate.on == "gpu" else 0,
+                network=tables.train.network,
+            ),
+            built.images[built.top].ref,
+        )
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    found = output / PREDICTIONS
+    score = Score(metrics=_metrics(output), predictions=read_predictions(found) if found.is_file() else None)
+    session.console.say(f"{who}: " + ", ".join(f"{name} {value:.6g}" for name, value in sorted(score.metrics.items())))
+    return score
+
+
+def _metrics(output: Path) -> dict[str, float]:
+    """The numbers in `metrics.json`: an object of numbers; anything else cannot be judged."""
+    path = output / METRICS
+    hint = f"write {{'name': number, ...}} as JSON into {METRICS} in {{output}} (MLOPS_OUTPUT_DIR)"
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ScoreMissingError(f"the evaluate command left no readable {METRICS}: {error}", hint=hint) from error
+    if not isinstance(data, dict):
+        raise ScoreMissingError(f"{METRICS} holds a {type(data).__name__}, not an object", hint=hint)
+    numbers = {
+        str(name): float(value)
+        for name, value in data.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
+    if not numbers:
+        raise ScoreMissingError(f"{METRICS} holds no finite number", hint=hint)
+    return numbers

@@ -1,0 +1,39 @@
+"""A run's lineage, as tags of the MLflow run, of the model version, and in the manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_ci.records.build import BuildOutputs
+from mlops_ci.records.codec import to_json
+from mlops_ci.stages.session import Session
+
+
+def facts(session: Session) -> dict[str, Any]:
+    """What the model was made from: no time and no machine in it, so that it is the same whenever it is asked."""
+    built = session.run.outputs("build", BuildOutputs)
+    image = built.images[built.top]
+    prepare = session.run.record("prepare")
+    return {
+        **to_json(session.run.info.lineage),
+        "run": session.run.id,
+        "data_sha256": prepare.outputs.get("data_digest") if prepare is not None else None,
+        "image": {"ref": image.ref, "digest": image.digest, "content_key": image.content_key},
+        "engine": session.engine.name,
+        "variant": session.variant,
+        "seed": session.settings.tables.train.seed,
+    }
+
+
+def tracking_tags(session: Session) -> dict[str, str]:
+    """The same as tags, without what is unknown."""
+    known = facts(session)
+    image = known.pop("image")
+    tags = {f"mlops.{name.removesuffix('_sha256')}": value for name, value in known.items()}
+    tags["mlops.image"] = image["digest"]
+    tags["mlops.image_key"] = image["content_key"]
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in tags.items()
+        if value is not None
+    }

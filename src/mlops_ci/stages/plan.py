@@ -1,0 +1,61 @@
+"""The stage plan: says what will happen before anything happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_ci.config.explain import effective
+from mlops_ci.records.plan import PlannedImage, PlanOutputs
+from mlops_ci.run.run import open_run, run_ids
+from mlops_ci.stages.result import Result
+from mlops_ci.stages.session import Session
+
+
+def inputs(session: Session) -> Mapping[str, Any]:
+    """The plan depends on everything that was resolved, and on who asks."""
+    return {"resolution": session.resolution.fingerprint, "provider": session.provider.name}
+
+
+def run(session: Session) -> Result:
+    """Print the effective settings and the resolved work."""
+    resolution = session.resolution
+    for line in effective(session.settings):
+        session.console.output(line.text if not line.dim else f"  {line.text}  (default)")
+    images = {
+        plan.name: PlannedImage(ref=plan.ref, content_key=plan.content_key, action=plan.action, why=plan.why)
+        for plan in resolution.images
+    }
+    for name, image in images.items():
+        session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
+    trusted, why = session.provider.trusted()
+    session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
+    if session.variant == "cpu":
+        session.console.say("CPU: everything below is measured on a CPU; nothing here says anything about a GPU")
+    session.console.say(f"trusted: {'yes' if trusted else 'no'} ({why})")
+    nothing_new = _seen_before(session)
+    if nothing_new:
+        session.console.say("nothing is new since an earlier finished run: same code, data, image, settings and seed")
+    return Result(
+        outputs=PlanOutputs(
+            images=images,
+            data_digest=resolution.data_digest,
+            trusted=trusted,
+            runner=session.settings.tables.runners.gpu if session.gpus else session.settings.tables.runners.cpu,
+            nothing_new=nothing_new,
+        )
+    )
+
+
+def _seen_before(session: Session) -> bool:
+    for name in reversed(run_ids(session.workspace.runs)):
+        if name == session.run.id:
+            continue
+        earlier = open_run(session.workspace.runs, name)
+        if earlier.info.plan != session.run.info.plan:
+            continue
+        report = earlier.record("report")
+        promote = earlier.record("promote")
+        if report is not None and report.done and promote is not None and promote.done:
+            return True
+    return False

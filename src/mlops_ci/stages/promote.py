@@ -1,0 +1,50 @@
+"""The stage promote: moves the champion alias, alone, and only when evaluate said so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from filelock import FileLock
+
+from mlops_ci.records.evaluate import EvaluateOutputs
+from mlops_ci.records.promote import PromoteOutputs
+from mlops_ci.records.publish import PublishOutputs
+from mlops_ci.run.approval import approval
+from mlops_ci.stages.result import Result
+from mlops_ci.stages.session import Session
+from mlops_ci.tracking.registry import ModelRegistry
+
+ALIAS = "champion"
+
+
+def inputs(session: Session) -> Mapping[str, Any]:
+    """The published version, the verdict, and whether a human has approved."""
+    publish = session.run.record("publish")
+    return {
+        "publish": publish.fingerprint if publish is not None else None,
+        "approval": session.settings.tables.publish.approval,
+        "approved": approval(session.run) is not None,
+    }
+
+
+def run(session: Session) -> Result:
+    """Move the alias on `promote`; wait for a human on `review`; leave it on `keep`."""
+    decided = session.run.outputs("evaluate", EvaluateOutputs)
+    published = session.run.outputs("publish", PublishOutputs)
+    champion = decided.champion.version if decided.champion else None
+    approved = approval(session.run)
+    stays = PromoteOutputs(alias=ALIAS, from_=champion, to=champion)
+    if decided.verdict == "keep":
+        session.console.say(f"the champion stays: {decided.why}")
+        return Result(outputs=stays, reason=f"keep: {decided.why}")
+    asked = decided.verdict == "review" or session.settings.tables.publish.approval
+    if asked and approved is None:
+        return Result(
+            status="waiting", outputs=stays, reason=f"a human must approve: `mlops-ci approve {session.run.id}`"
+        )
+    registry = ModelRegistry(session.tracking_uri)
+    with FileLock(session.workspace.locks / "promote.lock"):
+        registry.promote(published.model.name, published.model.version, expected=champion)
+    session.console.say(f"{published.model.name} version {published.model.version} is now the {ALIAS}")
+    return Result(outputs=PromoteOutputs(alias=ALIAS, from_=champion, to=published.model.version, approved_by=approved))

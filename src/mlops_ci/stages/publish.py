@@ -1,0 +1,117 @@
+"""The stage publish: files to the object store, the manifest last, then the version in the registry as a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.errors import UserCodeError
+from mlops_ci.files import regular_files, write_json
+from mlops_ci.publishing.publish import Publication, publish
+from mlops_ci.records.codec import to_json
+from mlops_ci.records.evaluate import EvaluateOutputs
+from mlops_ci.records.publish import ModelRef, PublishOutputs
+from mlops_ci.records.train import TrainOutputs
+from mlops_ci.stages import lineage
+from mlops_ci.stages.champion import MANIFEST_TAG
+from mlops_ci.stages.jobs import fresh
+from mlops_ci.stages.result import Result
+from mlops_ci.stages.session import Session
+from mlops_ci.tracking.client import Tracker
+from mlops_ci.tracking.forwarder import Forwarder
+from mlops_ci.tracking.registry import ModelRegistry
+
+
+class NothingToPublishError(UserCodeError):
+    """The training left no model."""
+
+
+def inputs(session: Session) -> Mapping[str, Any]:
+    """What was decided, and where it goes."""
+    evaluate = session.run.record("evaluate")
+    return {
+        "evaluate": evaluate.fingerprint if evaluate is not None else None,
+        "publish": to_json(session.settings.tables.publish),
+        "tracking": session.settings.tables.tracking.uri,
+    }
+
+
+def run(session: Session) -> Result:
+    """Publish everything that the run made; running it again finds the same objects and the same version."""
+    trained = session.run.outputs("train", TrainOutputs)
+    decided = session.run.outputs("evaluate", EvaluateOutputs)
+    if not trained.model:
+        raise NothingToPublishError(
+            "the training left no model file", hint="save the model as .safetensors or .pt into the outputs folder"
+        )
+    facts = lineage.facts(session)
+    publication = publish(
+        session.store,
+        model=session.settings.model,
+        files=_files(session, trained),
+        lineage=facts,
+        metrics=dict(decided.metrics),
+        evaluation=to_json(decided),
+        on_progress=None,
+    )
+    session.console.say(
+        f"{publication.objects.count} objects in {publication.manifest.store} "
+        f"({publication.objects.uploaded} uploaded, {publication.objects.reused} reused)"
+    )
+    version = _register(session, trained, decided, publication)
+    session.console.say(f"registered {session.settings.model} version {version} as a candidate")
+    _replay(session, trained)
+    return Result(
+        outputs=PublishOutputs(
+            model=ModelRef(name=session.settings.model, version=version),
+            manifest=publication.manifest,
+            objects=publication.objects,
+        )
+    )
+
+
+def _files(session: Session, trained: TrainOutputs) -> list[tuple[str, Path]]:
+    """Name in the manifest → file: model, outputs, metrics, SBOM. Files that the record names are checked."""
+    for ref in (*trained.model, *trained.artifacts):
+        session.run.open(ref)
+    train = session.run.path("train")
+    named = [(path.relative_to(train).as_posix(), path) for path in regular_files(train / "model")]
+    if (train / "outputs").is_dir():
+        named += [(path.relative_to(train).as_posix(), path) for path in regular_files(train / "outputs")]
+    metrics = train / "job" / "metrics.jsonl"
+    if metrics.is_file():
+        named.append(("metrics.jsonl", metrics))
+    named += [(f"sbom/{path.name}", path) for path in regular_files(session.run.path("sbom"))]
+    return named
+
+
+def _register(session: Session, trained: TrainOutputs, decided: EvaluateOutputs, publication: Publication) -> str:
+    """The small files of the registered model: a pointer to the manifest, the lineage, the decision."""
+    folder = fresh(session.run.path("publish", "registered"))
+    manifest = publication.manifest
+    write_json(folder / "pointer.json", to_json(manifest))
+    write_json(folder / "lineage.json", lineage.facts(session))
+    write_json(folder / "evaluation.json", to_json(decided))
+    return ModelRegistry(session.tracking_uri).register(
+        session.settings.model,
+        run=session.run.id,
+        tracking_run_id=trained.tracking.run_id,
+        files=folder,
+        source_uri=f"{manifest.store}/{manifest.key}",
+        tags={
+            **lineage.tracking_tags(session),
+            MANIFEST_TAG: manifest.key,
+            "mlops.manifest_sha256": manifest.sha256,
+            "mlops.verdict": decided.verdict,
+            **{f"mlops.metric.{name}": repr(value) for name, value in decided.metrics.items()},
+        },
+    )
+
+
+def _replay(session: Session, trained: TrainOutputs) -> None:
+    """Send the metrics that the tracking server has not got, if it was down during the training."""
+    metrics = session.run.path("train", "job", "metrics.jsonl")
+    if metrics.is_file():
+        tracker = Tracker(session.tracking_uri, session.console.redactor)
+        Forwarder(tracker, trained.tracking.run_id, metrics).replay()

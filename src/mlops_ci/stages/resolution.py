@@ -1,0 +1,80 @@
+"""Everything that is known before any work: code, variant, images and what must be built, the data's digest."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mlops_ci.datasets.plan import plan_digest
+from mlops_ci.engines.base import Engine
+from mlops_ci.files import digest_of
+from mlops_ci.images.lookup import image_lookup
+from mlops_ci.images.plan import LayerPlan, plan_images
+from mlops_ci.images.variants import resolve as resolve_variant
+from mlops_ci.records.codec import to_json
+from mlops_ci.run.lineage import CodeFile, GitFacts, code_digest, code_files, git_facts
+from mlops_ci.run.run import Lineage
+from mlops_ci.run.workspace import Workspace
+from mlops_ci.settings.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """`fingerprint` names all of it: the same fingerprint means the same work."""
+
+    code: tuple[CodeFile, ...]
+    code_sha256: str
+    config_sha256: str
+    git: GitFacts
+    variant: str
+    images: tuple[LayerPlan, ...]
+    data_digest: str | None
+    fingerprint: str
+
+    @property
+    def top(self) -> LayerPlan:
+        """The image that runs."""
+        return self.images[-1]
+
+    def lineage(self, seed: int) -> Lineage:
+        """The part that `run.json` keeps."""
+        return Lineage(
+            commit=self.git.commit,
+            commit_time=self.git.commit_time,
+            branch=self.git.branch,
+            dirty=self.git.dirty,
+            diff_sha256=self.git.diff_sha256,
+            code_sha256=self.code_sha256,
+            config_sha256=self.config_sha256,
+            data_sha256=self.data_digest,
+            seed=seed,
+        )
+
+
+def resolve(settings: Settings, workspace: Workspace, engine: Engine) -> Resolution:
+    """Ask everything that plan must know: one question per image at most, and nothing is built or fetched."""
+    outputs = os.path.normpath(settings.tables.train.outputs).split(os.sep)[0]
+    code = code_files(settings.root, skip=(outputs,))
+    digest = code_digest(settings.root, code)
+    wanted = settings.tables.train.gpus
+    variant = resolve_variant(settings.tables.image.variant, 0 if wanted == "auto" else wanted)
+    images = plan_images(
+        settings,
+        engine=engine.name,
+        variant=variant,
+        lookup=image_lookup(settings, engine=engine.name, workspace=workspace.cache),
+    )
+    config = digest_of(to_json(settings.effective))
+    data = plan_digest(settings.tables.data, settings.root)
+    return Resolution(
+        code=code,
+        code_sha256=digest,
+        config_sha256=config,
+        git=git_facts(settings.root),
+        variant=variant,
+        images=images,
+        data_digest=data,
+        fingerprint=digest_of(
+            {"code": digest, "config": config, "image": images[-1].content_key, "data": data, "engine": engine.name}
+        ),
+    )

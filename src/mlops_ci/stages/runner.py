@@ -1,0 +1,131 @@
+"""Runs one stage: is it done already, does it fail, and in either case one record, written last."""
+
+from __future__ import annotations
+
+import platform
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlops_ci.errors import InternalError, InterruptedRunError, MlopsError, TerminatedRunError
+from mlops_ci.files import digest_of, write_atomic
+from mlops_ci.records.codec import RecordFormatError, to_json
+from mlops_ci.records.record import ErrorInfo, Record
+from mlops_ci.run.clock import now, stamp
+from mlops_ci.stages.result import Result
+from mlops_ci.stages.session import Session
+from mlops_ci.version import version
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageCode:
+    """A stage's two functions: `inputs` names all that its result depends on (JSON), `run` does it."""
+
+    inputs: Callable[[Session], Mapping[str, Any]]
+    run: Callable[[Session], Result]
+
+
+def run_stage(session: Session, name: str, code: StageCode) -> Record:
+    """Run the stage unless a passed record says that it is done; the record is returned, failed ones too."""
+    fingerprint = digest_of({"stage": name, "inputs": to_json(code.inputs(session))})
+    earlier = _earlier(session, name)
+    if earlier is not None and earlier.done and earlier.fingerprint == fingerprint and not session.force:
+        session.console.say(f"✓ {name}: {earlier.status} before ({earlier.reason or 'nothing has changed'})")
+        return earlier
+    started, clock = now(), time.monotonic()
+    attempt = 1 if earlier is None else earlier.attempt + 1
+    record = Record(
+        run=session.run.id,
+        stage=name,
+        attempt=attempt,
+        status="failed",
+        exit_code=0,
+        reason="",
+        started_at=stamp(started),
+        finished_at="",
+        seconds=0.0,
+        fingerprint=fingerprint,
+        version=version(),
+        provider=session.provider.name,
+        engine=session.engine.name,
+        variant=session.variant,
+        host=platform.node(),
+    )
+    outcome = _attempt(session, name, code)
+    record = replace(record, **outcome, finished_at=stamp(now()), seconds=round(time.monotonic() - clock, 3))
+    session.run.write(record)
+    _tell(session, record)
+    return record
+
+
+def _earlier(session: Session, name: str) -> Record | None:
+    try:
+        return session.run.record(name)
+    except RecordFormatError as error:
+        session.console.say(f"! {error.cause}: the stage {name} runs again")
+        return None
+
+
+def _attempt(session: Session, name: str, code: StageCode) -> dict[str, Any]:
+    """The fields of the record that say how it went."""
+    try:
+        with session.console.fold(name, name):
+            result = code.run(session)
+    except MlopsError as error:
+        return _failed(error)
+    except KeyboardInterrupt:
+        return _failed(InterruptedRunError("interrupted", hint="the same command goes on where it stopped"))
+    except SystemExit:
+        return _failed(TerminatedRunError("terminated", hint="the same command goes on where it stopped"))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the record must say so
+        return _failed(_bug(session, name, error))
+    return {
+        "status": result.status,
+        "exit_code": 0,
+        "reason": result.reason,
+        "outputs": to_json(result.outputs) if result.outputs is not None else {},
+        "warnings": result.warnings,
+    }
+
+
+def _failed(error: MlopsError) -> dict[str, Any]:
+    cancelled = isinstance(error, InterruptedRunError | TerminatedRunError)
+    details = "\n".join(error.details)
+    return {
+        "status": "failed",
+        "exit_code": error.exit_code,
+        "reason": "cancelled" if cancelled else error.cause,
+        "error": ErrorInfo(class_=error.failure_class, cause=error.cause, hint=error.hint),
+        "outputs": to_json(outputs) if (outputs := getattr(error, "outputs", None)) is not None else {},
+        "warnings": (details,) if details else (),
+    }
+
+
+def _bug(session: Session, name: str, error: Exception) -> MlopsError:
+    """A paste-ready report of an error that nobody expected, kept beside the stage's log."""
+    path = session.run.path("logs", f"{name}.bug.md")
+    lines = "".join(traceback.format_exception(error))
+    facts = f"mlops-ci {version()} · Python {platform.python_version()} · {platform.platform()}"
+    text = session.console.redactor.clean(f"### mlops-ci failed in `{name}`\n\n{facts}\n\n```\n{lines}```\n")
+    write_atomic(path, text)
+    return InternalError(
+        f"{type(error).__name__}: {error}",
+        hint=f"this is a bug of mlops-ci: please open an issue with the content of {path}",
+        details=tuple(lines.splitlines()),
+    )
+
+
+def _tell(session: Session, record: Record) -> None:
+    """The end of the stage for people: one line when green, everything when red."""
+    for warning in record.warnings if record.status != "failed" else ():
+        session.console.annotate("warning", record.stage, warning)
+    if record.error is not None:
+        for details in record.warnings:
+            for line in details.splitlines():
+                session.console.output(f"    {line}")
+        text = f"{record.error.cause}\n{record.error.hint}".strip()
+        session.console.annotate("error", f"{record.stage}: {record.error.class_} (exit {record.exit_code})", text)
+    elif record.status in ("skipped", "waiting"):
+        session.console.say(f"- {record.stage}: {record.status}: {record.reason}")

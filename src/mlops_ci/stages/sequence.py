@@ -1,0 +1,46 @@
+"""Runs stages in the graph's order: what they need first, stop at the first failure, and always a page at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlops_ci import pipeline
+from mlops_ci.records.record import Record
+from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, train, verify
+from mlops_ci.stages.runner import StageCode, run_stage
+from mlops_ci.stages.session import Session
+
+CODE: dict[str, StageCode] = {
+    name: StageCode(inputs=module.inputs, run=module.run)
+    for name, module in (
+        ("plan", plan),
+        ("build", build),
+        ("check", check),
+        ("scan", scan),
+        ("prepare", prepare),
+        ("verify", verify),
+        ("train", train),
+        ("evaluate", evaluate),
+        ("publish", publish),
+        ("promote", promote),
+        ("report", report),
+    )
+}
+
+
+def run_stages(session: Session, names: Sequence[str], *, only: bool = False) -> int:
+    """Run the named stages and (unless `only`) what they need; returns the first failure's exit code, else 0."""
+    wanted = tuple(names) if only else pipeline.with_needs(tuple(names))
+    for name in wanted:
+        record = run_stage(session, name, CODE[name])
+        if record.status == "failed":
+            _page_of_failure(session, record)
+            return record.exit_code
+    return 0
+
+
+def _page_of_failure(session: Session, failed: Record) -> None:
+    """A run that failed has its page too; a failing report must not hide the failure before it."""
+    if failed.stage != "report" and failed.exit_code not in (130, 143):
+        run_stage(session, "report", CODE["report"])
+    session.console.say(f"again: mlops-ci run {failed.stage} --run {session.run.id}")

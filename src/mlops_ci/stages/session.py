@@ -1,0 +1,92 @@
+"""What a stage may use: settings, run, engine, provider, and the servers and stores that are opened on first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from mlops_ci.console import Console
+from mlops_ci.engines.base import Engine
+from mlops_ci.guest import bundle
+from mlops_ci.network import ca_bundle
+from mlops_ci.providers.base import Provider
+from mlops_ci.run.lineage import CodeFile
+from mlops_ci.run.run import Run
+from mlops_ci.run.workspace import Workspace
+from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.resolution import Resolution
+from mlops_ci.stores.base import Store
+from mlops_ci.stores.open import open_store
+from mlops_ci.tracking.server import embedded_server
+
+
+@dataclass
+class Session:
+    """One invocation. Everything that it opens is closed when `stack` closes."""
+
+    settings: Settings
+    workspace: Workspace
+    provider: Provider
+    console: Console
+    engine: Engine
+    resolution: Resolution
+    run: Run
+    stack: ExitStack
+    force: bool = False
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def code(self) -> tuple[CodeFile, ...]:
+        """The files of the repository."""
+        return self.resolution.code
+
+    @property
+    def variant(self) -> str:
+        """The variant of the images, such as `cpu`."""
+        return self.resolution.variant
+
+    @cached_property
+    def gpus(self) -> int:
+        """How many GPUs the training asks for."""
+        wanted = self.settings.tables.train.gpus
+        if wanted == "auto":
+            return 0 if self.variant == "cpu" else 1
+        return wanted
+
+    @cached_property
+    def zipapp(self) -> Path:
+        """The guest, as one file."""
+        return bundle.build(self.workspace.cache / "guest" / "mlops-guest.pyz")
+
+    @cached_property
+    def tracking_uri(self) -> str:
+        """The MLflow server: the configured one, else our own, started now and stopped when the session ends."""
+        if self.settings.tables.tracking.uri:
+            return self.settings.tables.tracking.uri
+        self.console.say("no [tracking] uri: starting MLflow on SQLite in .mlops/mlflow")
+        return self.stack.enter_context(
+            embedded_server(self.workspace.mlflow, host=self.engine.gateway(), zipapp=self.zipapp, console=self.console)
+        )
+
+    @cached_property
+    def store(self) -> Store:
+        """The object store: the configured one, else the local folder."""
+        publish = self.settings.tables.publish
+        uri = publish.store or str(self.workspace.store)
+        if publish.store and "://" not in publish.store:
+            uri = str(self.settings.root / publish.store)
+        return open_store(
+            uri,
+            endpoint=publish.endpoint,
+            region=publish.region,
+            ca_bundle=ca_bundle(self.settings.tables.mirrors.ca_bundle),
+        )
+
+    def job_environment(self) -> dict[str, str]:
+        """The secrets that the settings name, from this process's environment."""
+        names = self.settings.tables.train.secrets
+        return {name: self.environ[name] for name in names if name in self.environ}

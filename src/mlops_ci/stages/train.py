@@ -1,0 +1,182 @@
+"""The stage train: the user's command, with limits, retries by failure class, resume, and metrics to MLflow."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.errors import MlopsError, PreemptedError
+from mlops_ci.files import regular_files
+from mlops_ci.network import RetryPolicy
+from mlops_ci.records.build import BuildOutputs
+from mlops_ci.records.codec import to_json
+from mlops_ci.records.train import TrackingRef, TrainAttempt, TrainOutputs
+from mlops_ci.stages import champion, data
+from mlops_ci.stages.jobs import JobSpec, run_job
+from mlops_ci.stages.lineage import tracking_tags
+from mlops_ci.stages.result import Result
+from mlops_ci.stages.session import Session
+from mlops_ci.tracking.client import TrackedRun, Tracker
+from mlops_ci.tracking.forwarder import Forwarder
+from mlops_ci.training.metrics import drop_after, resume_step
+from mlops_ci.training.outcome import GuestLostError, JobError, Outcome
+from mlops_ci.training.task import train_task
+
+# Failures that are not the code's: infrastructure, this node's end, preempted with a checkpoint saved.
+RETRIED = frozenset({10, PreemptedError.exit_code})
+METRICS = "metrics.jsonl"
+SYSTEM = "system.jsonl"
+BACK_OFF = RetryPolicy(first_wait=2.0, factor=2.0, longest_wait=60.0)
+
+
+@dataclass
+class Attempts:
+    """The starts of the user's command within this stage."""
+
+    done: list[TrainAttempt] = field(default_factory=list)
+
+    def add(self, class_: str, exit_code: int, seconds: float, resumed_from: int | None) -> None:
+        """Note one start that has ended."""
+        self.done.append(
+            TrainAttempt(class_=class_, exit_code=exit_code, seconds=round(seconds, 3), resumed_from=resumed_from)
+        )
+
+
+def inputs(session: Session) -> Mapping[str, Any]:
+    """Code, data, image, settings and seed."""
+    prepare = session.run.record("prepare")
+    return {
+        "code": session.resolution.code_sha256,
+        "data": prepare.outputs.get("data_digest") if prepare is not None else None,
+        "image": session.resolution.top.content_key,
+        "train": to_json(session.settings.tables.train),
+        "gpus": session.gpus,
+    }
+
+
+def run(session: Session) -> Result:
+    """Train; retry what is worth a retry; leave the model, the outputs and the metrics in the run directory."""
+    tracker = Tracker(session.tracking_uri, session.console.redactor)
+    tracked = tracker.start_run(
+        session.settings.experiment,
+        run=session.run.id,
+        name=session.run.id,
+        tags=tracking_tags(session),
+        params={**session.settings.tables.train.params, "seed": session.settings.tables.train.seed},
+    )
+    attempts = Attempts()
+    try:
+        outcome = _train(session, tracker, tracked, attempts)
+    except BaseException as error:
+        with suppress(MlopsError):
+            tracker.finish(tracked.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    return _collect(session, tracker, tracked, outcome, attempts)
+
+
+def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> Outcome:
+    settings = session.settings.tables.train
+    while True:
+        started = time.monotonic()
+        resumed = _clean_metrics(session)
+        forwarder = Forwarder(tracker, tracked.run_id, session.run.path("train", "job", METRICS))
+        forwarder.start()
+        try:
+            outcome = _attempt(session, tracked)
+        except (JobError, GuestLostError) as error:
+            attempts.add(error.failure_class, error.exit_code, time.monotonic() - started, resumed)
+            if error.exit_code not in RETRIED or len(attempts.done) > settings.retries:
+                raise
+            wait = BACK_OFF.wait(len(attempts.done))
+            session.console.say(f"! {error.failure_class}: {error.cause}; trying again in {wait:.0f} s")
+            time.sleep(wait)
+        else:
+            attempts.add("ok", 0, time.monotonic() - started, outcome.resumed_from)
+            return outcome
+        finally:
+            forwarder.stop()
+
+
+def _clean_metrics(session: Session) -> int | None:
+    """Drop the points that the resumed training will log again; the step from which it resumes, or None."""
+    step = resume_step(session.run.path("train", "checkpoints"))
+    drop_after(session.run.path("train", "job", METRICS), step)
+    if step is not None:
+        session.console.say(f"resuming from the checkpoint of step {step}")
+    return step
+
+
+def _attempt(session: Session, tracked: TrackedRun) -> Outcome:
+    built = session.run.outputs("build", BuildOutputs)
+    settings = session.settings.tables.train
+    folder = session.run.path("train")
+    mounts: dict[str, tuple[Path, bool]] = {
+        "checkpoints": (folder / "checkpoints", False),
+        "model": (_empty(folder / "model"), False),
+    }
+    dataset = data.folder(session)
+    if dataset is not None:
+        mounts["data"] = (dataset, True)
+    if settings.start_from == "champion" and (files := champion.files(session)) is not None:
+        mounts["champion"] = (files, True)
+    return run_job(
+        session,
+        JobSpec(
+            stage="train",
+            folder=folder,
+            task=train_task(run=session.run.id, settings=settings, gpus=session.gpus),
+            mounts=mounts,
+            gpus=session.gpus,
+            keep=(METRICS, SYSTEM),
+            network=settings.network,
+            environment={"MLFLOW_TRACKING_URI": session.tracking_uri, "MLFLOW_RUN_ID": tracked.run_id}
+            if settings.network
+            else {},
+        ),
+        built.images[built.top].ref,
+    )
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: Outcome, attempts: Attempts) -> Result:
+    folder = session.run.path("train")
+    outputs = folder / "outputs"
+    made = folder / "work" / session.settings.tables.train.outputs
+    shutil.rmtree(outputs, ignore_errors=True)
+    if made.is_dir():
+        shutil.move(made, outputs)
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    forwarded = Forwarder(tracker, tracked.run_id, folder / "job" / METRICS).replay()
+    tracker.finish(tracked.run_id, "FINISHED")
+    checkpoint = folder / "checkpoints" / str((outcome.checkpoint or {}).get("path", ""))
+    warnings = [*outcome.warnings, *([forwarded.warning] if forwarded.warning else [])]
+    if session.gpus and not any(device != "cpu" for device in outcome.devices):
+        warnings.append("a GPU was asked for, and the training used none")
+    return Result(
+        outputs=TrainOutputs(
+            tracking=TrackingRef(
+                uri=tracker.public_uri,
+                experiment_id=tracked.experiment_id,
+                run_id=tracked.run_id,
+                points=forwarded.points,
+            ),
+            attempts=tuple(attempts.done),
+            metrics=outcome.metrics,
+            devices=outcome.devices,
+            checkpoint=session.run.file(checkpoint) if checkpoint.is_file() else None,
+            model=tuple(session.run.file(path) for path in regular_files(folder / "model")),
+            artifacts=tuple(session.run.file(path) for path in regular_files(outputs)) if outputs.is_dir() else (),
+            seconds=round(outcome.seconds, 3),
+            peak_memory_bytes=outcome.peak_memory_bytes,
+        ),
+        warnings=tuple(warnings),
+    )

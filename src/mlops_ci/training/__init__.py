@@ -1,0 +1,1 @@
+"""What a job is to do inside the image (tasks), and what its end means (outcomes)."""
