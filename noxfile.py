@@ -114,7 +114,6 @@ def lint(session: nox.Session) -> None:
     tool("lint-imports")
     tool("zizmor", "--offline", "--no-progress", ".github")
     session.run(str(python), "bin/check_sizes.py", external=True)
-    session.run(str(python), "bin/check_words.py", external=True)
 
 
 @nox.session(venv_backend="none", default=False)

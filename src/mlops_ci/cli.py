@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlops_ci import pipeline
+from mlops_ci.bugs import bug_report
 from mlops_ci.errors import InterruptedRunError, MlopsError
 
 if TYPE_CHECKING:
@@ -182,11 +183,13 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:  # noqa: BLE001  # whatever it is, the user gets a report to paste and exit code 70
+        code = _tell(bug_report(error))
     sys.exit(code or 0)
 
 
 def _tell(error: MlopsError) -> int:
-    from mlops_ci.commands.invocation import new_console
+    from mlops_ci.commands.voice import new_console
 
     console = new_console(verbose=False)
     for line in error.details:

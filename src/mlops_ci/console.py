@@ -39,6 +39,9 @@ class Sink(Protocol):
     def mask(self, secret: str) -> None:
         """Ask the provider to hide `secret` in its log from now on."""
 
+    def flush(self) -> None:
+        """Say what was held back: called once, at the end."""
+
 
 @dataclass
 class Console:
@@ -120,4 +123,7 @@ class NullSink:
         """Nothing is shown."""
 
     def mask(self, secret: str) -> None:
+        """Nothing is shown."""
+
+    def flush(self) -> None:
         """Nothing is shown."""

@@ -11,7 +11,7 @@ MASK = "***"
 SHORTEST_SECRET = 6
 SECRET_NAME = re.compile(
     r"(?:^|_|-)(?:PASS|PASSWORD|PASSWD|PASSPHRASE|TOKEN|SECRET|SECRETS|CREDENTIAL|CREDENTIALS|KEY|APIKEY|AUTH)(?:$|_|-)"
-    r"|PASSWORD|SECRET|TOKEN",
+    r"|PASSWORD|SECRET|TOKEN(?!I[SZ])",
     re.IGNORECASE,
 )
 URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^/\s:@]+:)[^@\s/]+(?=@)", re.IGNORECASE)

@@ -14,7 +14,7 @@ from mlops_ci.files import size_of
 from mlops_ci.run.run import run_ids
 from mlops_ci.run.workspace import Workspace
 
-# What each part is, and whether it can be made again.
+# What each part is, and whether it can be made again. What stands below `cache` may be shared (MLOPS_CI_CACHE).
 PARTS = {
     "environments": ("cache/environments", "virtual environments of the host engine; made again when needed"),
     "data": ("cache/data", "fetched data; fetched again when needed"),
@@ -50,9 +50,16 @@ def clean(options: Options, parts: tuple[str, ...], keep: int | None) -> int:
 
 def _folders(workspace: Workspace, part: str, keep: int | None) -> list[Path]:
     if part != "runs":
-        return [workspace.folder / PARTS[part][0]]
+        return [_place(workspace, part)]
     names = run_ids(workspace.runs)
     return [workspace.runs / name for name in (names[: max(0, len(names) - keep)] if keep is not None else names)]
+
+
+def _place(workspace: Workspace, part: str) -> Path:
+    folder = PARTS[part][0]
+    if folder.startswith("cache/"):
+        return workspace.cache / folder.removeprefix("cache/")
+    return workspace.folder / folder
 
 
 def _remove(folder: Path) -> int:
@@ -62,7 +69,7 @@ def _remove(folder: Path) -> int:
 
 
 def _list(workspace: Workspace, *, as_json: bool) -> int:
-    sizes = {name: size_of(workspace.folder / folder) for name, (folder, _) in PARTS.items()}
+    sizes = {name: size_of(_place(workspace, name)) for name in PARTS}
     if as_json:
         click.echo(json.dumps(sizes, indent=2))
         return 0

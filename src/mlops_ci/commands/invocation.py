@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.config.load import load
-from mlops_ci.console import Console
 from mlops_ci.engines.select import choose
 from mlops_ci.providers.base import Provider
-from mlops_ci.providers.detect import detect
-from mlops_ci.redaction import Redactor
 from mlops_ci.run.clock import now
 from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
@@ -47,27 +44,19 @@ def load_settings(options: Options) -> Settings:
     return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets)
 
 
-def new_console(verbose: bool) -> Console:
-    """The console for this provider; secrets of the environment are hidden from the first line on."""
-    redactor = Redactor()
-    redactor.add_environment(os.environ)
-    return Console(sink=detect(os.environ, sys.stderr).sink, redactor=redactor, verbose=verbose)
-
-
 @contextmanager
 def open_session(options: Options) -> Iterator[Session]:
     """A session that holds the directory's lock; everything it started has ended when it closes."""
     settings = load_settings(options)
-    provider = detect(os.environ, sys.stderr)
-    redactor = Redactor()
-    redactor.add_environment(os.environ)
-    console = Console(sink=provider.sink, redactor=redactor, verbose=options.verbose)
+    provider = new_provider()
+    console = new_console(verbose=options.verbose, provider=provider)
     workspace = Workspace(root=settings.root)
     workspace.prepare()
     with ExitStack() as stack:
+        stack.callback(provider.sink.flush)
         stack.enter_context(workspace.lock())
         stack.enter_context(_termination())
-        engine = choose(options.engine, local=provider.local, project=workspace.folder, console=console)
+        engine = choose(options.engine, local=provider.local, project=settings.root, console=console)
         engine.sweep()
         resolution = resolve(settings, workspace, engine)
         run = _run(options, settings, workspace, provider, resolution, engine.name)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration
+from mlops_ci.settings.words import Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckSettings:
+class CheckSettings(Table):
     """Your own lint and unit tests, run in the image's environment before anything is trained."""
 
-    commands: tuple[str, ...] = ()
+    commands: tuple[Text, ...] = ()
     """Commands, run in order in a copy of the repository. The first that fails ends the stage."""
     timeout: Duration = Duration(900)
     """Limit for each command."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from mlops_ci.settings.marks import Example, Form
+from mlops_ci.settings.table import Table
+from mlops_ci.settings.words import Digest, Text
+
+S3Prefix = Annotated[str, Form(r"^s3://[^/\s]+(/.*)?$", "an S3 prefix such as s3://bucket/prefix")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSettings:
+class DataSettings(Table):
     """Where the training data comes from: one of `path`, `source` and `fetch`, or nothing."""
 
-    path: str | None = None
+    path: Annotated[Text | None, Example("data")] = None
     """A folder of the repository or of this machine."""
-    source: str | None = None
+    source: Annotated[S3Prefix | None, Example("s3://bucket/data")] = None
     """An S3 prefix: `s3://bucket/prefix`."""
-    fetch: str | None = None
-    """A command that writes the data into `{data}`; it runs in the image's environment, with network."""
-    digest: str | None = None
+    fetch: Annotated[Text | None, Example("python fetch.py --to {output}")] = None
+    """A command that writes the data into `{output}`; it runs in the image's environment, with network."""
+    digest: Annotated[Digest | None, Example("0" * 64)] = None
     """The SHA-256 that the data must have (as `plan` prints it). Any other data is refused."""
     fingerprint: Literal["content", "listing", "command"] = "content"
-    """What tells new data from old: the bytes, the listing (names, sizes, times or ETags), or only the fetch command."""
+    """What tells new data from old: the bytes, the listing (names, sizes, times or ETags), or only the command."""

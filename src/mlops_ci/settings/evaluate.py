@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from mlops_ci.settings.marks import Example, Range
+from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration
+from mlops_ci.settings.words import Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings:
-    """Champion against challenger."""
+class EvaluateSettings(Table):
+    """Champion against challenger: whether the new model may replace the one in use."""
 
-    command: str | None = None
-    """Scores the model in `MLOPS_MODEL_DIR` on `MLOPS_DATA_DIR`; writes `metrics.json` (and `predictions.csv`) into `{output}`. Default: the training's own metrics count."""
-    metric: str | None = None
+    command: Annotated[Text | None, Example("python evaluate.py --model {model} --data {data} --to {output}")] = None
+    """Scores the model in `{model}` (`MLOPS_MODEL_DIR`) on `{data}` (`MLOPS_DATA_DIR`); writes `metrics.json`, and
+    `predictions.csv` if it likes, into `{output}`. Default: the training's own metrics count."""
+    metric: Annotated[Text | None, Example("accuracy")] = None
     """The metric that decides."""
     goal: Literal["max", "min"] = "max"
     """Whether more or less of it is better."""
-    floor: float | None = None
+    floor: Annotated[float | None, Example(0.95)] = None
     """The value that a model must reach to be promoted at all (with goal `min`: must not exceed)."""
-    margin: float = 0.0
+    margin: Annotated[float, Range(0)] = 0.0
     """By how much the challenger may be worse than the champion and still replace it (0: it must not be worse)."""
-    slices: tuple[str, ...] = ()
+    slices: tuple[Text, ...] = ()
     """Columns of `predictions.csv` by which the metric is told apart."""
     on: Literal["cpu", "gpu"] = "cpu"
     """Where the command runs."""

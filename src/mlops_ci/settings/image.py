@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from mlops_ci.settings.marks import Example, Form
+from mlops_ci.settings.table import Table
+from mlops_ci.settings.words import Name, Text
+
+Release = Annotated[str, Form(r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", 'a release such as "2.13" (in quotes)')]
+Variant = Annotated[str, Form(r"^(auto|cpu|cu[0-9]+)$", '"auto", "cpu", or a CUDA variant such as "cu128"')]
+# Debian Policy, section 5.6.1 (package names) and 5.6.12 (versions).
+Package = Annotated[
+    str,
+    Form(r"^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$", "the name of a Debian package, or name=version"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageSettings:
+class ImageSettings(Table):
     """The image (or, on the host engine, the locked environment) in which your code runs."""
 
-    torch: str = "2.13"
+    torch: Release = "2.13"
     """Release series of PyTorch."""
-    variant: str = "auto"
+    variant: Variant = "auto"
     """`cpu`, a CUDA variant such as `cu128`, or `auto`: the newest CUDA that this machine's driver runs, else `cpu`."""
-    layer: str = "train"
+    layer: Name = "train"
     """The layer of the image catalogue that your image is built on."""
-    requirements: str | None = None
+    requirements: Annotated[Text | None, Example("requirements.txt")] = None
     """Your requirements file, relative to this file. It becomes a layer of its own."""
-    dockerfile: str | None = None
-    """Your own Dockerfile on top of the layer; it begins with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`. Docker engine only."""
-    apt: tuple[str, ...] = ()
+    dockerfile: Annotated[Text | None, Example("Dockerfile")] = None
+    """Your own Dockerfile on top of the layer; it begins with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`. Docker engine
+    only."""
+    apt: tuple[Package, ...] = ()
     """Debian packages that your code needs. Docker engine only."""
-    registry: str | None = None
-    """Registry and prefix (`ghcr.io/org/images`) that images are looked up in and pushed to. Default: this engine alone."""
+    registry: Annotated[Text | None, Example("ghcr.io/org/images")] = None
+    """Registry and prefix that images are looked up in and pushed to. Default: this engine alone."""

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from mlops_ci.settings.marks import Example
+from mlops_ci.settings.table import Table
+from mlops_ci.settings.words import Address, Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class MirrorSettings:
+class MirrorSettings(Table):
     """Every address outside, for sites without the internet."""
 
-    images: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Text] = field(default_factory=dict)
     """Base images: short name (`debian:bookworm-slim`) = reference to take instead."""
-    index: str | None = None
+    index: Annotated[Text | None, Example("https://mirror.example/python/simple")] = None
     """Python package index (PEP 503) instead of pip's own setting."""
-    torch_index: str | None = None
+    torch_index: Annotated[Text | None, Example("https://mirror.example/torch/cpu")] = None
     """Index of PyTorch wheels instead of PyTorch's own."""
-    find_links: tuple[str, ...] = ()
+    find_links: tuple[Text, ...] = ()
     """Folders or pages with wheels, searched beside the index."""
-    apt: str | None = None
+    apt: Annotated[Address | None, Example("https://mirror.example")] = None
     """Debian mirror, the part before `/debian` and `/debian-security`."""
-    ca_bundle: str | None = None
+    ca_bundle: Annotated[Text | None, Example("/etc/ssl/certs/ca-certificates.crt")] = None
     """CA bundle for everything that speaks TLS, builds included. Default: the system's."""
-    trivy_db: str | None = None
+    trivy_db: Annotated[Text | None, Example("mirror.example/aquasecurity/trivy-db:2")] = None
     """OCI repository of Trivy's vulnerability database."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from mlops_ci.settings.marks import Example
+from mlops_ci.settings.table import Table
+from mlops_ci.settings.words import Address, Name, Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishSettings:
+class PublishSettings(Table):
     """Where models and artifacts go."""
 
-    store: str | None = None
+    store: Annotated[Text | None, Example("s3://bucket/prefix")] = None
     """`s3://bucket/prefix`, or a folder. Default: the local store in `.mlops/store`."""
-    endpoint: str | None = None
+    endpoint: Annotated[Address | None, Example("https://s3.example")] = None
     """Address of an S3 server other than AWS."""
-    region: str | None = None
+    region: Annotated[Text | None, Example("eu-central-1")] = None
     """Region of the S3 bucket."""
-    model: str | None = None
+    model: Annotated[Name | None, Example("digits-classifier")] = None
     """Name of the registered model. Default: the project's name."""
     approval: bool = False
     """Whether a human must approve every promotion (`mlops-ci approve RUN`)."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlops_ci.settings.table import Table
+from mlops_ci.settings.words import Text
+
 
 @dataclass(frozen=True, kw_only=True)
-class RunnerSettings:
+class RunnerSettings(Table):
     """Labels of the runners for each class of job; `plan` prints the choice."""
 
-    plan: str = "ubuntu-latest"
+    plan: Text = "ubuntu-latest"
     """For `plan`: seconds of work."""
-    cpu: str = "ubuntu-latest"
+    cpu: Text = "ubuntu-latest"
     """For jobs that need no GPU."""
-    gpu: str = "self-hosted"
+    gpu: Text = "self-hosted"
     """For verify and train."""

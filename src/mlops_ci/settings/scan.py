@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration
 
 Severity = Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "UNKNOWN"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanSettings:
+class ScanSettings(Table):
     """What the images may hold."""
 
     fail_on: tuple[Severity, ...] = ("CRITICAL",)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mlops_ci.settings.check import CheckSettings
 from mlops_ci.settings.data import DataSettings
@@ -16,13 +18,21 @@ from mlops_ci.settings.project import ProjectSettings
 from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.settings.scan import ScanSettings
+from mlops_ci.settings.table import Table
 from mlops_ci.settings.tracking import TrackingSettings
 from mlops_ci.settings.train import TrainSettings
 from mlops_ci.settings.verify import VerifySettings
 
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def safe_name(folder: str) -> str:
+    """A project's name made from a folder's: other characters than a configured name may have become `-`."""
+    return UNSAFE.sub("-", folder).strip("-._") or "project"
+
 
 @dataclass(frozen=True, kw_only=True)
-class Tables:
+class Tables(Table):
     """The tables of `mlops.toml`. Only `train` is required."""
 
     project: ProjectSettings = ProjectSettings()
@@ -42,9 +52,9 @@ class Tables:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a value came from: `kind` is default, file, mode, environment or set; `where` names file:line, variable or flag."""
+    """Where a value came from; `where` names the file and line, the variable or the flag."""
 
-    kind: str
+    kind: Literal["default", "file", "mode", "environment", "set"]
     where: str
 
 
@@ -52,8 +62,9 @@ class Source:
 class Settings:
     """The effective settings of a run.
 
-    `root` is the folder of the configuration file: paths in the tables are relative to it. `sources` maps dotted keys as
-    written in the file (`train.start-from`) to where the value came from; `effective` is the plain tree with the same keys.
+    `root` is the folder of the configuration file: paths in the tables are relative to it. `sources` maps dotted keys
+    as written in the file (`train.start-from`, `train.params.lr`) to where the value came from. `effective` is the
+    plain tree with the same keys, defaults included, ready for JSON: durations in seconds, sizes in bytes.
     """
 
     root: Path
@@ -65,8 +76,8 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """The project's name."""
-        return self.tables.project.name or self.root.name
+        """The project's name; one made from the folder's name holds no other characters than a configured one."""
+        return self.tables.project.name or safe_name(self.root.name)
 
     @property
     def model(self) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from mlops_ci.images.build import build_images
 from mlops_ci.records.build import BuildOutputs, BuiltImage
-from mlops_ci.scanning.binary import find
-from mlops_ci.scanning.sbom import ScanTarget, write_sboms
+from mlops_ci.scanning.findings import ScanTarget
+from mlops_ci.scanning.sbom import file_name, write_sboms
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 
@@ -56,10 +56,8 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
     made = []
     for target in targets(session, images, top):
         kept = session.workspace.cache / "sbom" / images[target.name].content_key
-        if not any(kept.glob("*.json")):
-            trivy = find(session.settings.root)
-            write_sboms([target], kept, trivy=trivy, console=session.console, cache=session.workspace.cache / "trivy")
-        for path in sorted(kept.glob("*.json")):
-            made.append(folder / path.name)
-            shutil.copyfile(path, made[-1])
+        if not (kept / file_name(target)).is_file():
+            write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
+        made.append(folder / file_name(target))
+        shutil.copyfile(kept / file_name(target), made[-1])
     return made

@@ -35,5 +35,5 @@ def files(session: Session) -> Path | None:
             hint="it was not published by mlops-ci; move the alias `champion` to a version that was",
         )
     folder = fresh(session.run.path("champion"))
-    fetch(session.store, key, folder)
+    fetch(session.store, key, folder, below="model/")
     return folder / "model"

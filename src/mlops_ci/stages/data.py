@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mlops_ci.datasets.obtain import Dataset, obtain
 from mlops_ci.errors import UsageError
-from mlops_ci.network import ca_bundle
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.prepare import PrepareOutputs
 from mlops_ci.stages.jobs import JobSpec, run_job
@@ -32,7 +31,7 @@ def source(session: Session) -> Dataset | None:
             uri,
             endpoint=publish.endpoint,
             region=publish.region,
-            ca_bundle=ca_bundle(session.settings.tables.mirrors.ca_bundle),
+            ca_bundle=session.ca_bundle,
         )
 
     return obtain(

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlops_ci.errors import GateError, UncheckedError
 from mlops_ci.gates.decide import decide
-from mlops_ci.gates.predictions import Predictions, read_predictions
+from mlops_ci.gates.predictions import Row, read_predictions
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.evaluate import Champion, EvaluateOutputs
@@ -45,7 +45,7 @@ class Score:
     """What a model reached on the evaluation data."""
 
     metrics: Mapping[str, float]
-    predictions: Predictions | None = None
+    predictions: tuple[Row, ...] | None = None
 
 
 def inputs(session: Session) -> Mapping[str, Any]:

@@ -11,6 +11,9 @@ from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 
+# SGR 2, "faint": a sink without colours takes it out.
+DIM, RESET = "\x1b[2m", "\x1b[0m"
+
 
 def inputs(session: Session) -> Mapping[str, Any]:
     """The plan depends on everything that was resolved, and on who asks."""
@@ -21,7 +24,7 @@ def run(session: Session) -> Result:
     """Print the effective settings and the resolved work."""
     resolution = session.resolution
     for line in effective(session.settings):
-        session.console.output(line.text if not line.dim else f"  {line.text}  (default)")
+        session.console.output(f"{DIM}{line.text}{RESET}" if line.dim else line.text)
     images = {
         plan.name: PlannedImage(ref=plan.ref, content_key=plan.content_key, action=plan.action, why=plan.why)
         for plan in resolution.images

@@ -63,6 +63,7 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine) -> Resolut
         engine=engine.name,
         variant=variant,
         lookup=image_lookup(settings, engine=engine.name, workspace=workspace.cache),
+        cache=workspace.cache,
     )
     config = digest_of(to_json(settings.effective))
     data = plan_digest(settings.tables.data, settings.root)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlops_ci.errors import InternalError, InterruptedRunError, MlopsError, TerminatedRunError
+from mlops_ci.bugs import bug_report
+from mlops_ci.errors import InterruptedRunError, MlopsError, TerminatedRunError
 from mlops_ci.files import digest_of, write_atomic
 from mlops_ci.records.codec import RecordFormatError, to_json
 from mlops_ci.records.record import ErrorInfo, Record
@@ -104,17 +104,11 @@ def _failed(error: MlopsError) -> dict[str, Any]:
 
 
 def _bug(session: Session, name: str, error: Exception) -> MlopsError:
-    """A paste-ready report of an error that nobody expected, kept beside the stage's log."""
+    """A report to paste, kept beside the stage's log."""
     path = session.run.path("logs", f"{name}.bug.md")
-    lines = "".join(traceback.format_exception(error))
-    facts = f"mlops-ci {version()} · Python {platform.python_version()} · {platform.platform()}"
-    text = session.console.redactor.clean(f"### mlops-ci failed in `{name}`\n\n{facts}\n\n```\n{lines}```\n")
-    write_atomic(path, text)
-    return InternalError(
-        f"{type(error).__name__}: {error}",
-        hint=f"this is a bug of mlops-ci: please open an issue with the content of {path}",
-        details=tuple(lines.splitlines()),
-    )
+    report = bug_report(error, where=name, kept=f"the content of {path}")
+    write_atomic(path, session.console.redactor.clean("\n".join(report.details)) + "\n")
+    return report
 
 
 def _tell(session: Session, record: Record) -> None:

@@ -9,7 +9,6 @@ from mlops_ci.errors import GateError
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
-from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.database import cached_digest
 from mlops_ci.scanning.scan import scan
 from mlops_ci.stages.build import targets
@@ -48,7 +47,7 @@ def run(session: Session) -> Result:
         [session.run.open(ref) for ref in built.sbom],
         session.settings.tables.scan,
         session.settings.tables.mirrors,
-        trivy=find(session.settings.root),
+        trivy=session.trivy,
         cache=session.workspace.cache / "trivy",
         reports=reports,
         local=session.provider.local,

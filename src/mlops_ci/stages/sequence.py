@@ -31,12 +31,19 @@ CODE: dict[str, StageCode] = {
 def run_stages(session: Session, names: Sequence[str], *, only: bool = False) -> int:
     """Run the named stages and (unless `only`) what they need; returns the first failure's exit code, else 0."""
     wanted = tuple(names) if only else pipeline.with_needs(tuple(names))
+    if "train" in wanted and not _done(session, "train"):
+        session.warm_tracking()
     for name in wanted:
         record = run_stage(session, name, CODE[name])
         if record.status == "failed":
             _page_of_failure(session, record)
             return record.exit_code
     return 0
+
+
+def _done(session: Session, stage: str) -> bool:
+    record = session.run.record(stage)
+    return record is not None and record.done
 
 
 def _page_of_failure(session: Session, failed: Record) -> None:

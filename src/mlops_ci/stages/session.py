@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,12 +12,14 @@ from pathlib import Path
 
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
-from mlops_ci.guest import bundle
+from mlops_ci.engines.guestfile import guest_file
 from mlops_ci.network import ca_bundle
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.lineage import CodeFile
 from mlops_ci.run.run import Run
 from mlops_ci.run.workspace import Workspace
+from mlops_ci.scanning.binary import find
+from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.resolution import Resolution
 from mlops_ci.stores.base import Store
@@ -38,6 +41,7 @@ class Session:
     stack: ExitStack
     force: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    _server: Future[str] | None = None
 
     @property
     def code(self) -> tuple[CodeFile, ...]:
@@ -60,16 +64,42 @@ class Session:
     @cached_property
     def zipapp(self) -> Path:
         """The guest, as one file."""
-        return bundle.build(self.workspace.cache / "guest" / "mlops-guest.pyz")
+        return guest_file(self.settings.root)
+
+    @cached_property
+    def ca_bundle(self) -> Path | None:
+        """The CA bundle for everything that speaks TLS."""
+        name = self.settings.tables.mirrors.ca_bundle
+        return ca_bundle(self.settings.root / name if name else None)
+
+    @cached_property
+    def trivy(self) -> Trivy:
+        """The trusted scanner of this machine."""
+        return find(self.settings.root, cache=self.workspace.cache / "trivy", ca_bundle=self.ca_bundle)
 
     @cached_property
     def tracking_uri(self) -> str:
         """The MLflow server: the configured one, else our own, started now and stopped when the session ends."""
         if self.settings.tables.tracking.uri:
             return self.settings.tables.tracking.uri
-        self.console.say("no [tracking] uri: starting MLflow on SQLite in .mlops/mlflow")
+        self.warm_tracking()
+        assert self._server is not None  # noqa: S101  # for the type checker: warm_tracking has set it
+        uri = self._server.result()
+        self.console.say(f"no [tracking] uri: MLflow on SQLite in .mlops/mlflow, for this run at {uri}")
+        return uri
+
+    def warm_tracking(self) -> None:
+        """Start our own MLflow server now, beside what runs: it needs seconds until it answers."""
+        if self.settings.tables.tracking.uri or self._server is not None:
+            return
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow-start")
+        # Closing waits for the start, so that the server which it pushes on the stack is stopped too.
+        self.stack.callback(pool.shutdown)
+        self._server = pool.submit(self._start_server)
+
+    def _start_server(self) -> str:
         return self.stack.enter_context(
-            embedded_server(self.workspace.mlflow, host=self.engine.gateway(), zipapp=self.zipapp, console=self.console)
+            embedded_server(self.workspace.mlflow, host=self.engine.gateway(), zipapp=self.zipapp)
         )
 
     @cached_property
@@ -83,7 +113,7 @@ class Session:
             uri,
             endpoint=publish.endpoint,
             region=publish.region,
-            ca_bundle=ca_bundle(self.settings.tables.mirrors.ca_bundle),
+            ca_bundle=self.ca_bundle,
         )
 
     def job_environment(self) -> dict[str, str]:

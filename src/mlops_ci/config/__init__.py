@@ -1,0 +1,1 @@
+"""`mlops.toml`: found, read, merged with overlays and overrides, checked, and turned into frozen settings."""

@@ -1,0 +1,177 @@
+"""What types alone don't say: whether the settings make sense together and on this disk."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mlops_ci.config.expected import near
+from mlops_ci.config.keys import Key
+from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
+from mlops_ci.settings.settings import Tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that makes no sense. It only holds if the settings at `given` are as the user wrote them."""
+
+    key: Key
+    message: str
+    given: tuple[Key, ...] = ()
+
+
+DATA: Key = ("data",)
+PREPARE: Key = ("prepare",)
+PARAMS: Key = ("train", "params")
+START_FROM: Key = ("train", "start-from")
+WORD_IN_BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+PARAMETER = "params."
+PLACEHOLDERS = ("data", "output", "checkpoints", "model", "champion", "seed")
+# MLflow's own rule for the names of parameters and metrics, without the space in the former.
+PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+METRIC_NAME = re.compile(r"[A-Za-z0-9_./ -]+")
+
+
+def check(tables: Tables, root: Path) -> Iterator[Finding]:
+    """Everything that makes no sense. `root` is the folder of the configuration file."""
+    yield from _commands(tables)
+    yield from _names(tables)
+    yield from _metrics(tables)
+    yield from _outputs(tables)
+    yield from _data(tables)
+    yield from _files(tables, root)
+    yield from _evaluate(tables)
+    yield from _store(tables)
+
+
+def _commands(tables: Tables) -> Iterator[Finding]:
+    fetched = any((tables.data.path, tables.data.source, tables.data.fetch))
+    data = ("data",) if fetched else ()
+    prepared = ("data",) if fetched or tables.prepare.command else ()
+    champion = ("champion",) if tables.train.start_from == "champion" else ()
+    train = (*prepared, "output", "checkpoints", "seed", *champion)
+    commands: list[tuple[Key, str | None, tuple[str, ...]]] = [
+        (("train", "command"), tables.train.command, train),
+        (("data", "fetch"), tables.data.fetch, ("output", "seed")),
+        (("prepare", "command"), tables.prepare.command, (*data, "output", "seed")),
+        (("evaluate", "command"), tables.evaluate.command, (*prepared, "output", "model", "seed")),
+    ]
+    commands += [(("check", "commands", at), one, ("seed",)) for at, one in enumerate(tables.check.commands)]
+    for key, command, placeholders in commands:
+        if command is not None:
+            yield from _words(key, command)
+            yield from _placeholders(key, command, placeholders, tuple(tables.train.params))
+
+
+def _words(key: Key, command: str) -> Iterator[Finding]:
+    try:
+        if not shlex.split(command):
+            yield Finding(key=key, message="the command has no words")
+    except ValueError as error:
+        yield Finding(key=key, message=f"the command can't be split into words: {str(error).lower()}")
+
+
+def _placeholders(key: Key, command: str, placeholders: tuple[str, ...], params: tuple[str, ...]) -> Iterator[Finding]:
+    known = (*placeholders, *(f"{PARAMETER}{name}" for name in params))
+    for name in dict.fromkeys(WORD_IN_BRACES.findall(command)):
+        if name in known:
+            continue
+        if name.startswith(PARAMETER):
+            yield Finding(key=key, message=_unknown_parameter(name, params), given=(PARAMS,))
+        elif name in PLACEHOLDERS:
+            yield Finding(key=key, message=_out_of_place(name, known), given=(DATA, PREPARE, START_FROM))
+        elif meant := f"{PARAMETER}{name}" if name in params else near(name, (*known, *PLACEHOLDERS)):
+            yield Finding(key=key, message=f"unknown placeholder `{{{name}}}`; did you mean `{{{meant}}}`?")
+
+
+def _unknown_parameter(name: str, params: tuple[str, ...]) -> str:
+    parameter = name.removeprefix(PARAMETER)
+    meant = near(parameter, params)
+    hint = f"did you mean `{{{PARAMETER}{meant}}}`?" if meant else f"[train] params has {', '.join(params) or 'none'}"
+    return f"`{{{name}}}`: there is no parameter `{parameter}`; {hint}"
+
+
+def _out_of_place(name: str, known: tuple[str, ...]) -> str:
+    reasons = {
+        "data": "[data] names no path, source or fetch",
+        "champion": 'only a training with start-from = "champion" has it',
+    }
+    has = " ".join(f"{{{one}}}" for one in known)
+    return f"`{{{name}}}` is not there for this command: {reasons.get(name) or f'it has {has}'}"
+
+
+def _names(tables: Tables) -> Iterator[Finding]:
+    for name in tables.train.params:
+        if not PARAMETER_NAME.fullmatch(name):
+            message = "a parameter's name has letters, digits, `_`, `-` and `.` only"
+            yield Finding(key=("train", "params", name), message=message)
+    for name in tables.train.metrics:
+        if not METRIC_NAME.fullmatch(name):
+            message = "a metric's name has letters, digits, spaces, `_`, `-`, `.` and `/` only"
+            yield Finding(key=("train", "metrics", name), message=message)
+
+
+def _metrics(tables: Tables) -> Iterator[Finding]:
+    for name, pattern in tables.train.metrics.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                PrintedMetrics({name: pattern})
+            except PatternError as error:
+                yield Finding(key=("train", "metrics", name), message=str(error))
+
+
+def _outputs(tables: Tables) -> Iterator[Finding]:
+    path = PurePosixPath(tables.train.outputs)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        message = "must be a folder below the working directory, such as `outputs`: its whole content is collected"
+        yield Finding(key=("train", "outputs"), message=message)
+
+
+def _data(tables: Tables) -> Iterator[Finding]:
+    data = tables.data
+    given = [name for name in ("path", "source", "fetch") if getattr(data, name) is not None]
+    for name in given[1:]:
+        yield Finding(key=("data", name), message=f"the data has one origin: keep either `{given[0]}` or `{name}`")
+    if data.fingerprint == "command" and data.fetch is None:
+        message = '"command" needs `fetch`: without it there is no command to go by'
+        yield Finding(key=("data", "fingerprint"), message=message, given=(("data", "fetch"),))
+
+
+def _files(tables: Tables, root: Path) -> Iterator[Finding]:
+    for name in ("requirements", "dockerfile"):
+        value: str | None = getattr(tables.image, name)
+        if value is not None and (fault := _missing_file(root, value)):
+            yield Finding(key=("image", name), message=fault)
+
+
+def _missing_file(root: Path, value: str) -> str | None:
+    path = root / value
+    try:
+        if path.is_file():
+            return None
+        if path.is_dir():
+            return f"{value} is a folder, not a file"
+        meant = near(path.name, [one.name for one in path.parent.iterdir() if one.is_file()])
+    except (OSError, ValueError):
+        meant = None
+    return f"there is no file {value} in {root}{f'; did you mean `{meant}`?' if meant else ''}"
+
+
+def _evaluate(tables: Tables) -> Iterator[Finding]:
+    rule = tables.evaluate
+    if rule.metric is None:
+        for name, is_set in (("floor", rule.floor is not None), ("margin", rule.margin > 0), ("slices", rule.slices)):
+            if is_set:
+                message = "needs `metric`: the name of the metric that it speaks of"
+                yield Finding(key=("evaluate", name), message=message, given=(("evaluate", "metric"),))
+
+
+def _store(tables: Tables) -> Iterator[Finding]:
+    store = tables.publish.store
+    if store is not None and "://" in store and not re.match(r"s3://[^/\s]+", store):
+        yield Finding(key=("publish", "store"), message="expected s3://bucket/prefix, or a folder")

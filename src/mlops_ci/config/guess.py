@@ -1,0 +1,97 @@
+"""What a repository looks like: the command, the requirements and the checks that a new configuration should name."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.config.keys import lookup
+
+SCRIPTS = ("train.py", "src/train.py", "scripts/train.py", "training/train.py", "main.py", "src/main.py")
+NO_PACKAGES = frozenset({"test", "tests", "examples", "docs", "build", "dist"})
+REQUIREMENTS = ("requirements.txt", "requirements/train.txt", "requirements/base.txt", "requirements/main.txt")
+NAMED_PACKAGE = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
+LARGEST_FILE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposedCheck:
+    """A check command. `installed` says whether the requirements name its program's package."""
+
+    command: str
+    package: str
+    installed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """What was found. None and nothing where nothing was: then it is for the user to say."""
+
+    command: str | None = None
+    requirements: str | None = None
+    checks: tuple[ProposedCheck, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def guess(root: Path) -> Guess:
+    """Look at the files of the repository at `root`. Nothing is run, and what can't be read counts as absent."""
+    pyproject = _toml(root / "pyproject.toml")
+    command = _command(root)
+    requirements = next((one for one in REQUIREMENTS if (root / one).is_file()), None)
+    packages = _packages(root / requirements) if requirements else frozenset()
+    notes = []
+    if command is None:
+        notes.append(f"no training script was found ({', '.join(SCRIPTS)}): name yours in `command`")
+    if requirements is None and lookup(pyproject, ("project", "dependencies")):
+        notes.append("pyproject.toml has dependencies: write them into a requirements file, and name it in [image]")
+    checks = tuple(
+        ProposedCheck(command=check, package=package, installed=package in packages)
+        for package, check in _checks(root, pyproject)
+    )
+    return Guess(command=command, requirements=requirements, checks=checks, notes=tuple(notes))
+
+
+def _command(root: Path) -> str | None:
+    """`python train.py`, or a script one folder down: as a module where that folder is a package."""
+    for script in SCRIPTS:
+        if (root / script).is_file():
+            return f"python {script}"
+    for path in sorted(root.glob("*/train.py")):
+        folder = path.parent.name
+        if path.is_file() and folder.isidentifier() and folder not in NO_PACKAGES:
+            return (
+                f"python -m {folder}.train" if (path.parent / "__init__.py").is_file() else f"python {folder}/train.py"
+            )
+    return None
+
+
+def _packages(requirements: Path) -> frozenset[str]:
+    return frozenset(name.lower().replace("_", "-") for name in NAMED_PACKAGE.findall(_text(requirements)))
+
+
+def _checks(root: Path, pyproject: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    tools = lookup(pyproject, ("tool",))
+    tools = tools if isinstance(tools, dict) else {}
+    if "ruff" in tools or any((root / name).is_file() for name in ("ruff.toml", ".ruff.toml")):
+        yield "ruff", "ruff check ."
+    has_tests = any(path.is_file() for name in ("tests", "test") for path in (root / name).rglob("test_*.py"))
+    if "pytest" in tools or (root / "pytest.ini").is_file() or has_tests:
+        yield "pytest", "python -m pytest -q"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.stat().st_size <= LARGEST_FILE else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except (ValueError, RecursionError):
+        return {}

@@ -1,0 +1,130 @@
+"""From a file, an environment and a command line to frozen settings, or to one error that says all that is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.config.checks import check
+from mlops_ci.config.declared import tables as declared_tables
+from mlops_ci.config.document import Document, read_document
+from mlops_ci.config.errors import ConfigError, Problem
+from mlops_ci.config.expected import near
+from mlops_ci.config.find import find
+from mlops_ci.config.keys import Key, dotted, leaves
+from mlops_ci.config.layers import Layer, Merged
+from mlops_ci.config.overrides import environment_layer, set_layer
+from mlops_ci.config.validate import Validated, validate
+from mlops_ci.settings.settings import Settings, Source, Tables
+
+DEFAULT = Source(kind="default", where="default")
+
+
+def load(
+    path: Path | None, *, cwd: Path, mode: str | None, environ: Mapping[str, str], sets: Sequence[str] = ()
+) -> Settings:
+    """The effective settings: defaults < file < overlay of `mode` < environment < `sets` (`table.key=value`).
+
+    `path` names the file; without it the nearest one from `cwd` up to the top of the repository counts. Raises
+    `ConfigError` with everything that is wrong.
+    """
+    place = find(path, cwd)
+    label = _label(place.file, cwd)
+    document = read_document(place, label)
+    problems = [*document.problems, *_mode_problems(document, mode)]
+    root = place.file.parent
+    overlay = document.modes.get(mode or "")
+    merged = _merged(label, document.base, *([overlay] if overlay else []))
+    environment, unknown_variables = environment_layer(environ, merged.tree)
+    merged.add(environment)
+    overrides, bad_overrides = set_layer(sets)
+    merged.add(overrides)
+    validated = validate(merged)
+    problems += [*unknown_variables, *bad_overrides, *validated.problems, *_findings(validated, merged, root)]
+    for other, layer in document.modes.items():
+        if other != mode:
+            problems += _overlay_problems(_merged(label, document.base, layer), root)
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    effective = effective_tree(validated.tables)
+    return Settings(
+        root=root,
+        file=place.file,
+        mode=mode,
+        tables=validated.tables,
+        sources={dotted(key): _source(merged, key) for key, _ in leaves(effective)},
+        effective=effective,
+    )
+
+
+def _label(file: Path, cwd: Path) -> str:
+    """The file as people at `cwd` would name it."""
+    relative = os.path.relpath(file, cwd.resolve())
+    return str(file) if relative.startswith(f"..{os.sep}..{os.sep}") else relative
+
+
+def _mode_problems(document: Document, mode: str | None) -> list[Problem]:
+    if mode is None or mode in document.known_modes:
+        return []
+    meant = near(mode, document.known_modes)
+    hint = f"did you mean `{meant}`? " if meant else ""
+    return [Problem(where=f"--mode {mode}", message=f"unknown mode; {hint}there are {', '.join(document.known_modes)}")]
+
+
+def _merged(label: str, *layers: Layer) -> Merged:
+    merged = Merged(label=label)
+    for layer in layers:
+        merged.add(layer)
+    return merged
+
+
+def _findings(validated: Validated, merged: Merged, root: Path) -> list[Problem]:
+    """What does not make sense, but for what follows from an error that is told already."""
+    return [
+        merged.problem(one.key, one.message)
+        for one in check(validated.tables, root)
+        if not any(_touch(key, wrong) for key in (one.key, *one.given) for wrong in validated.wrong)
+    ]
+
+
+def _touch(one: Key, other: Key) -> bool:
+    """Whether one of two keys is, or lies in, the other."""
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
+
+
+def _overlay_problems(merged: Merged, root: Path) -> list[Problem]:
+    """What is wrong with an overlay that was not asked for: it must not wait for the night to be told."""
+    validated = validate(merged, complete=False)
+    overlaid = {origin.source.where for origin in merged.origins.values() if origin.source.kind == "mode"}
+    return [one for one in (*validated.problems, *_findings(validated, merged, root)) if one.where in overlaid]
+
+
+def _source(merged: Merged, key: Key) -> Source:
+    origin = merged.origins.get(key)
+    return origin.source if origin else DEFAULT
+
+
+def effective_tree(tables: Tables) -> dict[str, Any]:
+    """All settings as plain JSON under the names of the file: durations in seconds, sizes in bytes, defaults too."""
+    return {
+        name: {
+            key: _plain(getattr(getattr(tables, table.attribute), field.attribute))
+            for key, field in table.fields.items()
+        }
+        for name, table in declared_tables().items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return value

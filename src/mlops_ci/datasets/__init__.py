@@ -1,0 +1,1 @@
+"""Training data: found, digested, checked, and kept on the runner by digest."""

@@ -1,0 +1,67 @@
+"""Which engine runs the jobs: the one that was asked for, or, only on a person's own machine, the best there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlops_ci.console import Console
+from mlops_ci.engines.base import Engine, EngineUnavailableError
+from mlops_ci.engines.docker import DockerEngine
+from mlops_ci.engines.host import HostEngine
+from mlops_ci.engines.inside import InsideEngine
+from mlops_ci.errors import UsageError
+
+NAMES = ("auto", "docker", "host", "inside")
+
+
+class EngineChoiceError(UsageError):
+    """The engine was not named where it must be, or there is none of that name."""
+
+
+def choose(name: str, *, local: bool, project: Path, console: Console) -> Engine:
+    """The engine of that name. Raises `EngineUnavailableError` when it cannot be used here.
+
+    `auto` is Docker when it answers, else the host, and says so; where the provider is not `local` it is refused: a
+    pipeline must not change its isolation with the state of a daemon.
+    """
+    if name == "auto":
+        return _automatic(local=local, project=project, console=console)
+    if name not in NAMES:
+        raise EngineChoiceError(f"there is no engine {name!r}", hint=f"choose one of {', '.join(NAMES)}")
+    engine = _make(name, project, console)
+    reason = engine.available()
+    if reason is not None:
+        raise EngineUnavailableError(
+            f"the engine {name} cannot be used: {reason}", hint="put that right, or choose another engine with --engine"
+        )
+    return engine
+
+
+def _automatic(*, local: bool, project: Path, console: Console) -> Engine:
+    if not local:
+        raise EngineChoiceError(
+            "the engine `auto` is for a person's own machine: in CI it is chosen by name",
+            hint="pass --engine docker, host or inside",
+        )
+    docker = DockerEngine(project=project, console=console)
+    reason = docker.available()
+    if reason is None:
+        return docker
+    host = choose("host", local=local, project=project, console=console)
+    console.annotate(
+        "warning",
+        "no container engine: using the HOST engine",
+        f"{reason}. Jobs run as processes of this user in a virtual environment, not isolated in containers. "
+        "Choose with --engine docker or --engine host.",
+    )
+    return host
+
+
+def _make(name: str, project: Path, console: Console) -> Engine:
+    if name == "docker":
+        return DockerEngine(project=project, console=console)
+    return (
+        HostEngine(project=project, console=console)
+        if name == "host"
+        else InsideEngine(project=project, console=console)
+    )

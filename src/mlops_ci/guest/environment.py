@@ -1,0 +1,104 @@
+"""The environment of the job: ours on top of the image's, every writable place inside the task's own folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlops_ci.guest import layout
+from mlops_ci.guest.task import Task
+
+LONGEST_TMPDIR = 64
+"""Characters of TMPDIR up to which `TMPDIR/pymp-XXXXXXXX/listener-XXXXXXXX` still fits a socket address (unix(7): 108
+bytes). PyTorch's data loader workers pass tensors through such sockets."""
+
+WRITABLE = {
+    "HOME": "home",
+    "XDG_CACHE_HOME": "home/.cache",
+    "XDG_CONFIG_HOME": "home/.config",
+    "XDG_DATA_HOME": "home/.local/share",
+    "XDG_STATE_HOME": "home/.local/state",
+    "MPLCONFIGDIR": "home/.config/matplotlib",
+    "TORCH_HOME": "home/.cache/torch",
+    "TORCHINDUCTOR_CACHE_DIR": "home/.cache/torchinductor",
+    "TRITON_CACHE_DIR": "home/.cache/triton",
+    "CUDA_CACHE_PATH": "home/.cache/nv",
+    "HF_HOME": "home/.cache/huggingface",
+    "NUMBA_CACHE_DIR": "home/.cache/numba",
+    "IPYTHONDIR": "home/.ipython",
+}
+
+
+def job_environment(task: Task, inherited: Mapping[str, str], tmpdir: Path) -> dict[str, str]:
+    """The variables of the job: inherited, then writable places, the task's own, and last ours, which always hold.
+
+    `tmpdir` becomes TMPDIR. Folders are created by `prepare_folders`.
+    """
+    folder = task.paths
+    environment = {name: value for name, value in inherited.items() if name not in ("PYTHONHOME", "PYTHONSTARTUP")}
+    environment.update({name: str(folder.tmp / place) for name, place in WRITABLE.items()})
+    environment.update({"TMPDIR": str(tmpdir), "PYTHONFAULTHANDLER": "1"})
+    environment.update(task.environment or {})
+    environment.update(
+        {
+            "MLOPS_RUN_ID": task.run,
+            "MLOPS_STAGE": task.stage,
+            "MLOPS_OUTPUT_DIR": str(folder.output),
+            "MLOPS_SEED": str(task.seed),
+            "MLOPS_PARAMS": json.dumps(task.params or {}, sort_keys=True),
+            "MLOPS_METRICS_FILE": str(folder.job / layout.METRICS),
+            "MLOPS_STOP_FILE": str(folder.job / layout.STOP),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONHASHSEED": str(task.seed % 2**32),
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+            "PATH": _path(environment.get("PATH", os.defpath)),
+            "PYTHONPATH": _joined(str(layout.root()), environment.get("PYTHONPATH", "")),
+        }
+    )
+    for name in ("data", "checkpoints", "model", "champion"):
+        variable = f"MLOPS_{'CHECKPOINT' if name == 'checkpoints' else name.upper()}_DIR"
+        path = getattr(folder, name)
+        environment.pop(variable, None)
+        if path is not None:
+            environment[variable] = str(path)
+    return environment
+
+
+def prepare_folders(task: Task) -> None:
+    """Create the writable places; raises `OSError` where that is not possible."""
+    for place in ["tmp", *WRITABLE.values()]:
+        (task.paths.tmp / place).mkdir(parents=True, exist_ok=True)
+    task.paths.output.mkdir(parents=True, exist_ok=True)
+
+
+def short_tmpdir(task: Task) -> Path:
+    """The job's TMPDIR: inside its own folder, through a short link in /tmp where the path would be too long."""
+    real = task.paths.tmp / "tmp"
+    if len(str(real)) <= LONGEST_TMPDIR:
+        return real
+    link = Path("/tmp", f"mlops-{hashlib.sha256(os.fsencode(real)).hexdigest()[:12]}")
+    try:
+        remove_link(link)
+        link.symlink_to(real)
+    except OSError:
+        return real
+    return link
+
+
+def remove_link(link: Path) -> None:
+    """Remove a link that `short_tmpdir` made; anything else is left alone."""
+    if link.is_symlink() and link.lstat().st_uid == os.getuid():
+        link.unlink()
+
+
+def _path(path: str) -> str:
+    own = str(Path(sys.executable).parent)
+    return path if own in path.split(os.pathsep) else _joined(own, path)
+
+
+def _joined(first: str, rest: str) -> str:
+    return first + (os.pathsep + rest if rest else "")

@@ -1,0 +1,64 @@
+"""One check's result, and the verdict over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Union
+
+from mlops_ci.guest import exits
+from mlops_ci.guest.classify import Verdict
+
+PASS, WARN, BLOCK, SKIP = "PASS", "WARN", "BLOCK", "SKIP"
+
+Value = Union[str, float, int, bool, None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`status`: PASS, WARN (may train), BLOCK (must not train), SKIP (could not be observed, never a pass).
+
+    `node` says for a BLOCK that this node is at fault, so that another may do; else the configuration or the image is.
+    """
+
+    id: str
+    status: str
+    value: Value = None
+    limit: Value = None
+    unit: str = ""
+    cause: str = ""
+    advice: str = ""
+    node: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in the outcome."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "value": self.value,
+            "limit": self.limit,
+            "unit": self.unit,
+            "cause": self.cause,
+            "advice": self.advice,
+        }
+
+
+def health_of(checks: Sequence[Check], *, gpus: int) -> str:
+    """`unhealthy` with any BLOCK; without a GPU asked for, `cpu-only`; else `degraded` with any WARN, or `healthy`."""
+    if any(check.status == BLOCK for check in checks):
+        return "unhealthy"
+    if gpus == 0:
+        return "cpu-only"
+    return "degraded" if any(check.status == WARN for check in checks) else "healthy"
+
+
+def verdict_of(checks: Sequence[Check]) -> Verdict:
+    """The class and exit code: 3 where another node would not help, 11 where this node is at fault, else 0."""
+    blocks = [check for check in checks if check.status == BLOCK]
+    if not blocks:
+        return Verdict("ok", exits.OK, "", "")
+    configured = [check for check in blocks if not check.node]
+    first = (configured or blocks)[0]
+    more = f" (and {len(blocks) - 1} more)" if len(blocks) > 1 else ""
+    name, code = ("not-usable", exits.MISSING) if configured else ("unhealthy", exits.UNHEALTHY)
+    return Verdict(name, code, f"{first.id}: {first.cause}{more}", first.advice)

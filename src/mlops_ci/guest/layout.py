@@ -1,0 +1,27 @@
+"""The names of the files in the job folder, and how the guest starts itself again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+TASK = "task.json"
+OUTCOME = "outcome.json"
+METRICS = "metrics.jsonl"
+SYSTEM = "system.jsonl"
+LOG = "log.txt"
+STOP = "stop"
+RESUMED = "resumed.json"
+
+
+def root() -> Path:
+    """What goes on PYTHONPATH so that `mlops_ci.guest` can be imported: the zipapp, or the source folder."""
+    return Path(__file__).resolve().parents[2]
+
+
+def guest_argv(*arguments: str) -> list[str]:
+    """The command line that starts this very guest, in this very interpreter, with other arguments."""
+    place = root()
+    if place.is_file():
+        return [sys.executable, str(place), *arguments]
+    return [sys.executable, "-m", "mlops_ci.guest", *arguments]

@@ -1,0 +1,1 @@
+"""What the job prints: lines, secrets, metrics in the text, and the reason for a failure."""

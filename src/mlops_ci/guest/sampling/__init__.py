@@ -1,0 +1,1 @@
+"""What the job uses while it runs: processor, memory, GPUs."""

@@ -1,0 +1,101 @@
+"""GPUs through NVIDIA's own Python binding, the copy in this bundle first, else the image's.
+
+A getter that a driver does not have gives None: "could not observe" is never a value. Nothing here changes a GPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LIBRARY = "libnvidia-ml.so.1"
+BUNDLED = "mlops_ci.guest.vendor.pynvml"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU now. Memory in bytes, utilisation in percent, power in watts, temperature in degrees Celsius."""
+
+    index: int
+    uuid: str
+    name: str
+    memory_total_bytes: int | None
+    memory_used_bytes: int | None
+    utilization_percent: int | None
+    power_watts: float | None
+    temperature_c: int | None
+    processes: tuple[int, ...]
+
+
+def visible(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> list[Gpu]:
+    """Those that `CUDA_VISIBLE_DEVICES` shows to the job (indices or beginnings of UUIDs); all where it is not set."""
+    shown = environment.get("CUDA_VISIBLE_DEVICES")
+    if shown is None:
+        return list(gpus)
+    names = [name.strip() for name in shown.split(",") if name.strip()]
+    return [gpu for gpu in gpus if any(name == str(gpu.index) or gpu.uuid.startswith(name) for name in names)]
+
+
+class Nvml:
+    """An open NVML. Make one with `open_nvml`."""
+
+    def __init__(self, binding: Any) -> None:
+        self._binding = binding
+
+    def gpus(self) -> list[Gpu]:
+        """All GPUs that this process may see."""
+        count = self._get(self._binding.nvmlDeviceGetCount)
+        return [gpu for gpu in map(self._gpu, range(count or 0)) if gpu is not None]
+
+    def _gpu(self, index: int) -> Gpu | None:
+        binding = self._binding
+        handle = self._get(binding.nvmlDeviceGetHandleByIndex, index)
+        if handle is None:
+            return None
+        memory = self._get(binding.nvmlDeviceGetMemoryInfo, handle)
+        busy = self._get(binding.nvmlDeviceGetUtilizationRates, handle)
+        milliwatts = self._get(binding.nvmlDeviceGetPowerUsage, handle)
+        processes = self._get(binding.nvmlDeviceGetComputeRunningProcesses, handle)
+        return Gpu(
+            index=index,
+            uuid=_text(self._get(binding.nvmlDeviceGetUUID, handle)),
+            name=_text(self._get(binding.nvmlDeviceGetName, handle)),
+            memory_total_bytes=None if memory is None else int(memory.total),
+            memory_used_bytes=None if memory is None else int(memory.used),
+            utilization_percent=None if busy is None else int(busy.gpu),
+            power_watts=None if milliwatts is None else milliwatts / 1000,
+            temperature_c=self._get(binding.nvmlDeviceGetTemperature, handle, binding.NVML_TEMPERATURE_GPU),
+            processes=tuple(int(process.pid) for process in processes or ()),
+        )
+
+    def _get(self, getter: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return getter(*arguments)
+        except self._binding.NVMLError:
+            return None
+
+
+def open_nvml(*, probe: bool = True) -> tuple[Nvml | None, str]:
+    """NVML, or None and the reason. `probe` looks for the driver's library first: the binding is slow to load."""
+    if probe:
+        try:
+            ctypes.CDLL(LIBRARY)
+        except OSError:
+            return None, f"{LIBRARY} is not here: no NVIDIA driver, or a container that was started without GPUs"
+    for name in (BUNDLED, "pynvml"):
+        try:
+            binding = importlib.import_module(name)
+            binding.nvmlInit()
+        except ImportError:
+            continue
+        except Exception as error:
+            return None, f"NVML could not be opened: {error}"
+        return Nvml(binding), ""
+    return None, "no NVML binding (nvidia-ml-py) in this bundle or image"
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

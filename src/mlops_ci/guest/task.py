@@ -1,0 +1,142 @@
+"""`task.json` (`mlops-ci/task/1`): what the control side wants done, read once and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.guest.files import read_json
+
+SCHEMA = "mlops-ci/task/1"
+DEFAULT_GRACE = 30.0
+
+
+class TaskError(Exception):
+    """The task cannot be used: a mistake of the control side, not of the user."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Folders as the job sees them. None: there is no such folder in this task."""
+
+    job: Path
+    work: Path
+    output: Path
+    tmp: Path
+    data: Path | None = None
+    checkpoints: Path | None = None
+    model: Path | None = None
+    champion: Path | None = None
+
+
+@dataclass(frozen=True)
+class NamedCommand:
+    """One command line, not yet split, and the name under which the outcome lists it."""
+
+    name: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the job needs of this node; None is not checked. `torch` is a version prefix such as `2.13`."""
+
+    gpus: int = 0
+    memory_bytes: int | None = None
+    shm_bytes: int | None = None
+    disk_bytes: int | None = None
+    torch: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Times are in seconds. `model` is None when no model is demanded, else the file names that may be pickles."""
+
+    run: str
+    stage: str
+    kind: str
+    paths: Paths
+    commands: tuple[NamedCommand, ...] = ()
+    environment: Mapping[str, str] | None = None
+    params: Mapping[str, Any] | None = None
+    seed: int = 0
+    timeout: float | None = None
+    grace: float = DEFAULT_GRACE
+    stall: float | None = None
+    metrics: Mapping[str, str] | None = None
+    sample_seconds: float = 1.0
+    model: tuple[str, ...] | None = None
+    expect: Expectation = Expectation()
+    secrets: tuple[str, ...] = ()
+
+
+def read_task(path: Path) -> Task:
+    """The task in `path`; raises `TaskError` when it is missing, damaged or not of our schema."""
+    try:
+        raw = read_json(path)
+    except (OSError, ValueError) as error:
+        raise TaskError(f"{path.name} could not be read: {error}") from error
+    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        raise TaskError(f"{path.name} is not of the schema {SCHEMA}")
+    try:
+        return _task(raw)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TaskError(f"{path.name} is not complete: {type(error).__name__}: {error}") from error
+
+
+def _task(raw: Mapping[str, Any]) -> Task:
+    if raw["kind"] not in ("command", "health"):
+        raise ValueError(f"unknown kind {raw['kind']!r}")
+    model = raw.get("model")
+    expect = raw.get("expect") or {}
+    return Task(
+        run=str(raw["run"]),
+        stage=str(raw["stage"]),
+        kind=raw["kind"],
+        paths=_paths(raw["paths"], str(raw.get("output") or "outputs")),
+        commands=tuple(NamedCommand(str(one["name"]), str(one["command"])) for one in raw.get("commands") or ()),
+        environment={str(name): str(value) for name, value in (raw.get("environment") or {}).items()},
+        params=dict(raw.get("params") or {}),
+        seed=int(raw.get("seed") or 0),
+        timeout=_seconds(raw.get("timeout")),
+        grace=DEFAULT_GRACE if raw.get("grace") is None else max(0.0, float(raw["grace"])),
+        stall=_seconds(raw.get("stall")),
+        metrics={str(name): str(pattern) for name, pattern in (raw.get("metrics") or {}).items()},
+        sample_seconds=max(0.1, float(raw.get("sample_seconds") or 1.0)),
+        model=None if model is None else tuple(map(str, model.get("allow_pickle") or ())),
+        expect=Expectation(
+            gpus=int(expect.get("gpus") or 0),
+            memory_bytes=_count(expect.get("memory_bytes")),
+            shm_bytes=_count(expect.get("shm_bytes")),
+            disk_bytes=_count(expect.get("disk_bytes")),
+            torch=expect.get("torch"),
+        ),
+        secrets=tuple(map(str, raw.get("secrets") or ())),
+    )
+
+
+def _paths(raw: Mapping[str, str], output: str) -> Paths:
+    def optional(name: str) -> Path | None:
+        return Path(raw[name]) if raw.get(name) else None
+
+    work = Path(raw["work"])
+    return Paths(
+        job=Path(raw["job"]),
+        work=work,
+        output=optional("output") or work / output,
+        tmp=Path(raw["tmp"]),
+        data=optional("data"),
+        checkpoints=optional("checkpoints"),
+        model=optional("model"),
+        champion=optional("champion"),
+    )
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,86 @@
+"""Content keys: the SHA-256 of a canonical document that names everything a layer is made from, and nothing else.
+
+Never in a document: times, the git commit, absolute paths, the addresses and the credentials of mirrors.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.files import digest_of, sha256_of
+from mlops_ci.images.catalogue import Freshness
+
+SCHEMA = "mlops-ci/content-key/1"
+# Raise it when the same document would give another image: a change in how we call the builder.
+BUILDER = 1
+LABEL = "io.mlops-ci.content-key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextFile:
+    """A file that a build may read: `path` as the build sees it, `source` where it lies, or its `content` itself."""
+
+    path: str
+    source: Path | None = None
+    content: bytes = b""
+
+    def entry(self) -> dict[str, Any]:
+        """What the key says of it: the path, whether it may be executed, and the digest or the link's target."""
+        if self.source is None:
+            return {"path": self.path, "sha256": digest_bytes(self.content)}
+        status = self.source.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            return {"path": self.path, "link": os.readlink(self.source)}
+        return {"path": self.path, "executable": bool(status.st_mode & 0o100), "sha256": sha256_of(self.source)}
+
+    def read(self) -> bytes:
+        """The content."""
+        return self.content if self.source is None else self.source.read_bytes()
+
+
+def digest_bytes(data: bytes) -> str:
+    """The SHA-256, in hex, of bytes."""
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+def key_of(document: Mapping[str, Any]) -> str:
+    """The content key: 64 hex digits."""
+    return digest_of(document)
+
+
+def entries(files: Iterable[ContextFile]) -> list[dict[str, Any]]:
+    """The files as the key names them, sorted by path."""
+    return sorted((file.entry() for file in files), key=lambda entry: str(entry["path"]))
+
+
+def epoch(freshness: Freshness, today: datetime | None = None) -> str:
+    """The period, in UTC, in which an image counts as fresh: `2026-11`, `2026-W47`, or nothing for ever."""
+    moment = today or datetime.now(UTC)
+    if freshness == "month":
+        return f"{moment:%Y-%m}"
+    return f"{moment:%G-W%V}" if freshness == "week" else ""
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """What differs between two documents of one layer, in words: `Dockerfile`, `file requirements.lock`, `parent`."""
+    found: list[str] = []
+    for name in sorted({*old, *new}):
+        if name == "files":
+            found += [f"file {path}" for path in _changed_files(old.get(name, ()), new.get(name, ()))]
+        elif old.get(name) != new.get(name):
+            found.append(name.replace("_", " "))
+    return tuple(found)
+
+
+def _changed_files(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[str]:
+    before = {entry["path"]: entry for entry in old}
+    after = {entry["path"]: entry for entry in new}
+    return [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]

@@ -1,0 +1,206 @@
+"""Images for the Docker engine: one `docker buildx bake` per missing layer, each on its parent's immutable name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlops_ci import process
+from mlops_ci.console import Console
+from mlops_ci.errors import InfrastructureError, InternalError
+from mlops_ci.images import bake, build_failure, content_key, naming, transfer
+from mlops_ci.images.bake import Bake
+from mlops_ci.images.build_failure import BaseImageUnavailableError, BuildNetworkError
+from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
+from mlops_ci.images.layers import LayerSpec
+from mlops_ci.images.lookup import ImageFacts, Lookup, engine_image
+from mlops_ci.images.plan import LayerPlan, remember
+from mlops_ci.images.progress import long_step
+from mlops_ci.images.sources import PackageSources
+from mlops_ci.network import RetryPolicy, retry
+from mlops_ci.records.build import BuiltImage
+from mlops_ci.settings.settings import Settings
+
+# pip and apt try again by themselves, so one more try of the whole step is enough. Seconds.
+AGAIN = RetryPolicy(attempts=2, first_wait=2.0)
+
+
+class ImageReplacedError(InfrastructureError):
+    """Something else changed an image of ours in the engine while we were building on it."""
+
+
+@dataclass(kw_only=True)
+class DockerBuild:
+    """One run of the builder over a plan. `lookup` asks the registry again before anything is pushed to it."""
+
+    settings: Settings
+    variant: str
+    cache: Path
+    console: Console
+    packages: PackageSources
+    lookup: Lookup
+    images: dict[str, BuiltImage] = field(default_factory=dict)
+
+    def run(self, plans: Sequence[LayerPlan]) -> dict[str, BuiltImage]:
+        """The images from base to top. What exists is used as it is, and then no builder is started."""
+        for secret in self.packages.secrets():
+            self.console.secret(secret)
+        start = max((index for index, plan in enumerate(plans) if plan.found is not None), default=-1)
+        for plan in plans[: max(start, 0)]:
+            self._note_lower(plan)
+        facts = self._reuse(plans[start]) if start >= 0 else None
+        for index in range(start + 1, len(plans)):
+            facts = self._build(plans[index], plans[:index], facts)
+        return self.images
+
+    def _note_lower(self, plan: LayerPlan) -> None:
+        """An image below one that exists: recorded when the engine has it, not needed when it has not."""
+        found = engine_image(plan.ref)
+        if found is not None:
+            self.images[plan.name] = _record(plan, found, digest=found.digest)
+
+    def _reuse(self, plan: LayerPlan) -> ImageFacts:
+        """An image that exists, brought here when only the registry has it."""
+        found = plan.found
+        if found is None:
+            raise InternalError(f"the layer {plan.name} was planned for reuse without having been found")
+        started = time.monotonic()
+        here = found
+        if not found.layers:
+            in_engine = engine_image(plan.ref)
+            if in_engine is None or not any(name.endswith(found.digest) for name in in_engine.digests):
+                with long_step(self.console, f"pull-{plan.name}", f"pulling {plan.ref}"):
+                    in_engine = transfer.pull(plan.ref, self.console)
+            here = in_engine
+        self.images[plan.name] = _record(plan, here, digest=found.digest, seconds=time.monotonic() - started)
+        return here
+
+    def _build(self, plan: LayerPlan, below: Sequence[LayerPlan], parent: ImageFacts | None) -> ImageFacts:
+        spec = plan.spec
+        if spec is None:
+            raise InternalError(f"nothing says what the layer {plan.name} is made from")
+        started = time.monotonic()
+        with long_step(self.console, f"build-{plan.name}", f"building the layer {plan.name}"):
+            reference = self._parent_reference(spec, below[-1] if below else None, parent)
+            facts = retry(
+                lambda: self._bake(plan, spec, reference, below),
+                transient=lambda error: isinstance(error, BuildNetworkError | BaseImageUnavailableError),
+                policy=AGAIN,
+                on_retry=lambda error, _, wait: self.console.say(f"{error}; trying again in {wait:.0f} s"),
+            )
+            if parent is not None and facts.layers[: len(parent.layers)] != parent.layers:
+                raise ImageReplacedError(
+                    f"the layer {plan.name} was not built on {reference}: its name meant another image meanwhile",
+                    hint="run the same command again; does something else tag images as mlops-ci/... here?",
+                )
+            digest, built = self._share(plan, facts)
+        remember(self.cache, plan)
+        self.images[plan.name] = _record(plan, facts, digest=digest, seconds=time.monotonic() - started, built=built)
+        return facts
+
+    def _parent_reference(self, spec: LayerSpec, below: LayerPlan | None, parent: ImageFacts | None) -> str:
+        """What FROM gets, after a look whether it still is what we think."""
+        if spec.base is not None:
+            if spec.base.alias_of is not None:
+                transfer.alias(spec.base.alias_of, spec.base.ref, spec.base.digest, self.console)
+            return spec.base.ref
+        if below is None or parent is None:
+            raise InternalError("a layer has neither a parent nor a base image")
+        now = engine_image(below.ref)
+        if now is None or now.digest != parent.digest:
+            raise ImageReplacedError(
+                f"{below.ref} is gone or means another image than the one that was just made",
+                hint="run the same command again; does something clean up images here?",
+            )
+        return below.ref
+
+    def _bake(self, plan: LayerPlan, spec: LayerSpec, parent: str, below: Sequence[LayerPlan]) -> ImageFacts:
+        """One call of the builder, and the image that it left in the engine."""
+        name = f"{naming.slug(plan.name)}-{plan.content_key[: naming.FOLDER_DIGITS]}"
+        folder = self.cache.resolve() / "builds" / name
+        try:
+            ready = bake.prepare(
+                plan,
+                spec,
+                folder=folder,
+                parent=parent,
+                packages=self.packages,
+                below={pin.name for lower in below if lower.spec for pin in lower.spec.pins},
+                labels=self._labels(plan, spec),
+            )
+            self._call(spec, ready)
+            return _checked(plan, ready)
+        finally:
+            for path in (folder / "context", folder / "pip", folder / "apt"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _call(self, spec: LayerSpec, ready: Bake) -> None:
+        finished = process.run(
+            [
+                *("docker", "buildx", "bake", "--builder", ENGINE_BUILDER, "--progress", "plain"),
+                *("--file", ready.file, "--metadata-file", ready.metadata),
+                *probe().allow(ready.reads),
+                ready.target,
+            ],
+            cwd=ready.folder,
+            environment=docker_environment(),
+            on_line=self.console.output,
+            redactor=self.console.redactor,
+            echo=self.console.output,
+            check=False,
+            leashed=True,
+        )
+        if finished.exit_code != 0:
+            raise build_failure.error_for(spec, finished.stderr.splitlines() + finished.stdout.splitlines())
+
+    def _labels(self, plan: LayerPlan, spec: LayerSpec) -> dict[str, str]:
+        labels = {
+            content_key.LABEL: plan.content_key,
+            "io.mlops-ci.layer": plan.name,
+            "io.mlops-ci.variant": self.variant,
+            "org.opencontainers.image.title": f"{self.settings.name} {plan.name}",
+            "org.opencontainers.image.version": naming.tag(plan.content_key),
+        }
+        if spec.base is not None:
+            labels["org.opencontainers.image.base.name"] = spec.base.name
+            labels["org.opencontainers.image.base.digest"] = spec.base.digest
+        return labels
+
+    def _share(self, plan: LayerPlan, facts: ImageFacts) -> tuple[str, bool]:
+        """The digest that others see, and whether it is ours: who comes second takes what the registry has."""
+        if not self.settings.tables.image.registry:
+            return facts.digest, True
+        there = self.lookup(plan.ref)
+        if there is None:
+            return transfer.push(plan.ref, self.console), True
+        transfer.pull(plan.ref, self.console)
+        return there.digest, False
+
+
+def _checked(plan: LayerPlan, ready: Bake) -> ImageFacts:
+    """The image behind the plan's name, which must be the one that the builder says it made."""
+    made = json.loads(ready.metadata.read_bytes())[plan.name]
+    found = engine_image(plan.ref)
+    names = {made.get("containerimage.digest"), made.get("containerimage.config.digest")}
+    if found is None or found.digest not in names or found.labels.get(content_key.LABEL) != plan.content_key:
+        raise ImageReplacedError(
+            f"{plan.ref} is not the image that the builder has just made", hint="run the same command again"
+        )
+    return found
+
+
+def _record(
+    plan: LayerPlan, facts: ImageFacts, *, digest: str, seconds: float = 0.0, built: bool = False
+) -> BuiltImage:
+    return BuiltImage(
+        ref=plan.ref,
+        digest=digest,
+        content_key=plan.content_key,
+        built=built,
+        bytes=facts.bytes,
+        seconds=round(seconds, 3),
+    )

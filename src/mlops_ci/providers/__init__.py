@@ -1,0 +1,1 @@
+"""Where the pipeline runs: a terminal, GitHub Actions, GitLab CI, Argo. All escaping is here."""

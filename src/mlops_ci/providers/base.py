@@ -1,0 +1,39 @@
+"""What a provider can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from mlops_ci.console import Sink
+
+
+class Provider(Protocol):
+    """One implementation per place."""
+
+    @property
+    def name(self) -> str:
+        """local, github, gitlab or argo."""
+
+    @property
+    def local(self) -> bool:
+        """Whether a person started it, so that defaults may be chosen for them."""
+
+    @property
+    def sink(self) -> Sink:
+        """Where narration goes."""
+
+    def set_output(self, name: str, value: str) -> None:
+        """Hand a value to later jobs."""
+
+    def summary(self, markdown: str) -> None:
+        """Add to the page that the provider shows for this job, within its size limit."""
+
+    def links(self) -> Mapping[str, str]:
+        """Addresses of this run at the provider."""
+
+    def trusted(self) -> tuple[bool, str]:
+        """Whether the code is the repository's own (not a fork's), and why."""
+
+    def attempt(self) -> str | None:
+        """Which try of the same job this is."""

@@ -1,0 +1,55 @@
+"""Whether the event that started a GitHub workflow brings code of the repository's own.
+
+Payloads: docs.github.com, "Webhook events and payloads".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Started by somebody who may write to the repository, or by its own settings, and about its own code.
+OWN_EVENTS = frozenset(
+    {
+        "create",
+        "deployment",
+        "deployment_status",
+        "merge_group",
+        "push",
+        "registry_package",
+        "release",
+        "repository_dispatch",
+        "schedule",
+        "workflow_dispatch",
+    }
+)
+
+
+def trusted(environ: Mapping[str, str]) -> tuple[bool, str]:
+    """Whether the code is the repository's own, and why. What is not known for sure is not trusted."""
+    event = environ.get("GITHUB_EVENT_NAME") or "unknown"
+    if event in OWN_EVENTS:
+        return True, f"event {event}"
+    if not event.startswith("pull_request") and event != "workflow_run":
+        return False, f"event {event}: anybody may have caused it"
+    try:
+        payload = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    except (KeyError, OSError, ValueError, RecursionError):
+        return False, f"event {event}, and its file cannot be read"
+    head = _head(event, payload)
+    own = environ.get("GITHUB_REPOSITORY")
+    if not head or not own:
+        return False, f"event {event}, and its repository cannot be told (was the fork deleted?)"
+    if head.lower() == own.lower():
+        return True, f"event {event} from this repository"
+    return False, f"event {event} from the fork {head}"
+
+
+def _head(event: str, payload: Any) -> str | None:
+    """The repository that the code comes from."""
+    path = ("workflow_run", "head_repository") if event == "workflow_run" else ("pull_request", "head", "repo")
+    for key in (*path, "full_name"):
+        payload = payload.get(key) if isinstance(payload, dict) else None
+    return payload if isinstance(payload, str) else None

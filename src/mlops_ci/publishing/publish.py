@@ -1,0 +1,113 @@
+"""Publish a bundle of files: objects first, in parallel and each content once, then the manifest as the commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.errors import UsageError
+from mlops_ci.publishing.manifest import (
+    SCHEMA,
+    ArtifactNameError,
+    Manifest,
+    PublishedFile,
+    check_model,
+    check_name,
+    encode,
+    manifest_key,
+    object_key,
+)
+from mlops_ci.records.publish import ManifestRef, ObjectCount
+from mlops_ci.stores.base import OnProgress, Store, Upload
+from mlops_ci.stores.errors import StoreConflictError
+from mlops_ci.stores.measure import measure_all
+
+
+class ArtifactMissingError(UsageError):
+    """A file that is to be published is not there or can't be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """What is in the store now. `objects` counts contents, not files: equal files are one object."""
+
+    manifest: ManifestRef
+    objects: ObjectCount
+
+
+def publish(
+    store: Store,
+    *,
+    model: str,
+    files: Sequence[tuple[str, Path]],
+    lineage: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    evaluation: Mapping[str, Any],
+    on_progress: OnProgress | None = None,
+) -> Publication:
+    """Publish `files` (name in the bundle, path) of `model`. Doing it again changes nothing and gives the same result.
+
+    `lineage`, `metrics` and `evaluation` go into the manifest as they are: nothing in them may depend on when or how
+    often this is called. Killed at any moment it leaves objects without a manifest, which the next call uses.
+    Raises `ArtifactNameError`, `ArtifactMissingError`, `StoreConflictError` and what a `Store` raises.
+    """
+    uploads = _measure(files)
+    manifest = Manifest(
+        schema=SCHEMA,
+        model=check_model(model),
+        files=tuple(
+            PublishedFile(name=name, bytes=upload.bytes, sha256=upload.sha256, key=upload.key)
+            for name, upload in sorted(uploads.items())
+        ),
+        lineage=lineage,
+        metrics=metrics,
+        evaluation=evaluation,
+    )
+    data = encode(manifest)
+    objects = list({upload.key: upload for upload in uploads.values()}.values())
+    uploaded, reused = store.put_files(objects, on_progress=on_progress)
+    key = manifest_key(model, data)
+    _commit(store, key, data)
+    return Publication(
+        manifest=ManifestRef(store=store.uri, key=key, sha256=hashlib.sha256(data).hexdigest()),
+        objects=ObjectCount(
+            count=len(objects), bytes=sum(one.bytes for one in objects), uploaded=uploaded, reused=reused
+        ),
+    )
+
+
+def _measure(files: Sequence[tuple[str, Path]]) -> dict[str, Upload]:
+    """Hash all files; raises for a name that is unusable or stands twice."""
+    if not files:
+        raise ArtifactMissingError("there is nothing to publish", hint="training must leave a model or other outputs")
+    paths = {check_name(name): path for name, path in files}
+    if len(paths) != len(files):
+        names = [name for name, _ in files]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ArtifactNameError(f"two files would be published as {', '.join(twice)}", hint="rename one of them")
+    try:
+        facts = measure_all(paths.values())
+    except OSError as error:
+        raise ArtifactMissingError(
+            f"{error.filename or 'a file'} can't be read: {error.strerror}",
+            hint="run the stage that writes it again, with --force",
+        ) from error
+    return {
+        name: Upload(
+            key=object_key(fact.sha256), path=path, sha256=fact.sha256, bytes=fact.bytes, modified_ns=fact.modified_ns
+        )
+        for (name, path), fact in zip(paths.items(), facts, strict=True)
+    }
+
+
+def _commit(store: Store, key: str, data: bytes) -> None:
+    if store.put_bytes(key, data, only_if_absent=True):
+        return
+    if store.get_bytes(key) != data:
+        raise StoreConflictError(
+            f"the store {store.uri} already holds another manifest under {key}",
+            hint="the manifest was damaged or changed by hand: restore or remove it, then run publish again",
+        )

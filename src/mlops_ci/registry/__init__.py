@@ -1,0 +1,1 @@
+"""Questions to OCI registries: does this image exist, and under which digest."""

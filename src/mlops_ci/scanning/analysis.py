@@ -1,0 +1,62 @@
+"""What is inside a target, asked of Trivy: packages, secrets, image configuration. No vulnerability database is needed.
+
+An image is unpacked once: `docker save` is most of the time (1.1 GB: 12 of 23 s; the same again from the layer cache
+takes 1 s), so that one call with one set of flags serves the SBOM of the build stage and the secrets of the scan stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.scanning.findings import ScanTarget
+from mlops_ci.scanning.pins import pins
+from mlops_ci.scanning.trivy import Trivy
+
+# The engine on this machine first; a job without one reads the registry, layer by layer.
+IMAGE_SOURCES = "docker,remote"
+
+
+def analyse(target: ScanTarget, *, trivy: Trivy, secrets: bool, timeout: float) -> Any:
+    """Trivy's JSON report on the target: packages, secrets if asked for, and an image's configuration.
+
+    It holds an image's environment variables in clear text: parse it, don't keep it.
+    """
+    what = f"reading {target.kind} {target.name}"
+    return trivy.json([*arguments(target, secrets=secrets), "--format", "json"], what=what, timeout=timeout)
+
+
+def arguments(target: ScanTarget, *, secrets: bool) -> list[str]:
+    """The arguments without output format. Trivy's layer cache is keyed by them: they are the same for every purpose.
+
+    Trivy has no scanner for packages alone; the licence scanner is the cheapest that lists them.
+    """
+    scanners = "secret" if secrets else "license"
+    skipped = skip_secrets() if secrets else []
+    if target.kind == "environment":
+        return ["rootfs", "--scanners", scanners, *skipped, *skip_archives(), str(Path(target.folder).absolute())]
+    configuration = "misconfig,secret" if secrets else "misconfig"
+    return [
+        "image",
+        *("--image-src", IMAGE_SOURCES),
+        *("--scanners", scanners),
+        *("--image-config-scanners", configuration),
+        *skipped,
+        *skip_archives(),
+        target.ref,
+    ]
+
+
+def skip_secrets() -> list[str]:
+    """Options that leave out what no secret can be in that is not elsewhere too."""
+    return [*_options("--skip-dirs", pins().skip_folders), *_options("--skip-files", pins().skip_files)]
+
+
+def skip_archives() -> list[str]:
+    """Options that leave out Java archives, which Trivy cannot read without a second database."""
+    return _options("--skip-files", pins().skip_archives)
+
+
+def _options(name: str, values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in (name, value)]

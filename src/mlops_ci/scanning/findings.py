@@ -1,0 +1,56 @@
+"""What a scan can find, whoever found it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["vulnerability", "secret", "misconfiguration"]
+
+SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "UNKNOWN")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that should not be there.
+
+    `where` is the target's name, and a path with a line where there is one. `package`, `installed` and `fixed` (empty:
+    no fix yet) belong to vulnerabilities. `layer` is the DiffID of the image layer that brought it.
+    """
+
+    kind: Kind
+    id: str
+    severity: str
+    title: str
+    where: str
+    package: str = ""
+    installed: str = ""
+    fixed: str = ""
+    status: str = ""
+    layer: str = ""
+    advice: str = ""
+    new_since_base: bool = False
+
+    @property
+    def fixable(self) -> bool:
+        """Whether there is something to install, or to change, that removes it."""
+        return self.kind != "vulnerability" or bool(self.fixed)
+
+    @property
+    def order(self) -> tuple[int, str, str, str]:
+        """Worst first, then by what a reader looks for."""
+        return (SEVERITIES.index(self.severity), self.package, self.id, self.where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanTarget:
+    """A tree that is scanned: `ref` is an image reference, or a virtual environment's path (also as `env:PATH`)."""
+
+    kind: Literal["image", "environment"]
+    ref: str
+    name: str
+
+    @property
+    def folder(self) -> str:
+        """The path of an environment."""
+        return self.ref.removeprefix("env:")

@@ -1,0 +1,78 @@
+"""The parts of a scan and what became of each: PASS, FAIL, or SKIP with the reason why it could not be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mlops_ci.records.scan import DatabaseInfo, ScanPart
+from mlops_ci.scanning.findings import Finding, ScanTarget
+from mlops_ci.scanning.vulnerabilities import Vulnerabilities
+
+VULNERABILITIES = "vulnerabilities"
+SECRETS = "secrets"
+IMAGE = "image configuration"
+DOCKERFILES = "Dockerfiles"
+SYSTEM = "operating system"
+JAVA = "Java archives are not judged"
+
+
+def vulnerability_part(
+    found: Vulnerabilities | None, database: DatabaseInfo | None, failing: Iterable[Finding], missing: str
+) -> ScanPart:
+    """`missing` is why there is no database, when there is none."""
+    if found is None or database is None:
+        return ScanPart(name=VULNERABILITIES, status="SKIP", why=f"NOT SCANNED FOR VULNERABILITIES: {missing}")
+    judged = ", ".join(f"{count} {kind}" for kind, count in sorted(found.judged.known.items()))
+    why = f"{judged} packages judged by a database of {database.built_at}; {JAVA}"
+    ended = f"; {', '.join(found.ended)} gets no security fixes any more" if found.ended else ""
+    return _judged(VULNERABILITIES, failing, "vulnerability", why + ended)
+
+
+def unjudged_parts(found: Vulnerabilities | None) -> list[ScanPart]:
+    """One part for each ecosystem for which the scanner's database has no advisories."""
+    unknown = found.judged.unknown if found else {}
+    return [
+        ScanPart(name=f"{VULNERABILITIES}: {kind}", status="SKIP", why=f"{count} packages; there are no advisories")
+        for kind, count in sorted(unknown.items())
+    ]
+
+
+def secret_part(on: bool, failing: Iterable[Finding]) -> ScanPart:
+    """Secrets in the targets and in the repository."""
+    if not on:
+        return ScanPart(name=SECRETS, status="SKIP", why="switched off by [scan] secrets = false")
+    return _judged(SECRETS, failing, "secret", "repository and all targets searched")
+
+
+def image_part(targets: Sequence[ScanTarget], failing: Iterable[Finding]) -> ScanPart:
+    """Users, exposed ports, instructions: what an image says of itself."""
+    names = {target.name for target in targets if target.kind == "image"}
+    if not names:
+        return ScanPart(name=IMAGE, status="SKIP", why="the host engine runs no image")
+    own = [one for one in failing if one.where in names]
+    return _judged(IMAGE, own, "misconfiguration", f"{len(names)} image(s) judged")
+
+
+def dockerfile_part(count: int, targets: Sequence[ScanTarget], failing: Iterable[Finding]) -> ScanPart:
+    """The Dockerfiles of the repository."""
+    if not count:
+        return ScanPart(name=DOCKERFILES, status="SKIP", why="there is no Dockerfile in the repository")
+    names = {target.name for target in targets}
+    own = [one for one in failing if one.where not in names]
+    return _judged(DOCKERFILES, own, "misconfiguration", f"{count} Dockerfile(s) judged")
+
+
+def system_parts(targets: Sequence[ScanTarget]) -> list[ScanPart]:
+    """On the host engine the packages of the machine itself are not ours to judge."""
+    if any(target.kind == "image" for target in targets):
+        return []
+    return [ScanPart(name=SYSTEM, status="SKIP", why="on the host engine the machine's own packages are not judged")]
+
+
+def _judged(name: str, failing: Iterable[Finding], kind: str, why: str) -> ScanPart:
+    count = sum(1 for one in failing if one.kind == kind)
+    return ScanPart(name=name, status="FAIL", why=f"{count} not allowed; {why}") if count else _passed(name, why)
+
+
+def _passed(name: str, why: str) -> ScanPart:
+    return ScanPart(name=name, status="PASS", why=why)

@@ -1,0 +1,59 @@
+"""Marks on the type of a field: limits, forms and examples that its type alone does not say.
+
+They stand in `Annotated[...]` and speak the validator's protocol by duck typing: the settings import no validator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number's limits, both included, unless `above` says that the lower one is not."""
+
+    minimum: int
+    maximum: int | None = None
+    above: bool = False
+
+    @property
+    def expected(self) -> str:
+        """The limits in words, to stand behind "a number"."""
+        if self.above:
+            return f"above {self.minimum}"
+        return f"of at least {self.minimum}" if self.maximum is None else f"from {self.minimum} to {self.maximum}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        limits = {"gt" if self.above else "ge": self.minimum}
+        if self.maximum is not None:
+            limits["le"] = self.maximum
+        schema: dict[str, Any] = {**handler(source), **limits}
+        return schema
+
+
+@dataclass(frozen=True)
+class Form:
+    """A text's form: a regular expression (valid in Python, Rust and JavaScript alike) and what it says in words."""
+
+    pattern: str
+    expected: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema: dict[str, Any] = {**handler(source), "pattern": self.pattern}
+        return schema
+
+
+@dataclass(frozen=True)
+class Example:
+    """A value to show where there is no default to show."""
+
+    value: object
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "examples": [self.value]}

@@ -1,0 +1,201 @@
+"""The single requests to a bucket: keys below the prefix, answers as our own types, errors with a next step."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from mlops_ci.errors import MlopsError
+from mlops_ci.network import retry
+from mlops_ci.stores.base import ObjectInfo
+from mlops_ci.stores.errors import StoreAddressError
+from mlops_ci.stores.keys import check_key
+from mlops_ci.stores.measure import CHUNK
+from mlops_ci.stores.s3_client import Connection
+from mlops_ci.stores.s3_errors import is_contended, is_missing, is_taken, translate
+
+METADATA_SHA256 = "sha256"
+PAGE = 1000
+
+
+class BrokenBodyError(Exception):
+    """The connection broke while an object's body was read: botocore retries requests, but not this."""
+
+    def __init__(self, last_exception: Exception) -> None:
+        super().__init__(str(last_exception))
+        self.last_exception = last_exception
+
+
+class Bucket:
+    """The objects of one bucket below a prefix."""
+
+    def __init__(self, connection: Connection, *, name: str, prefix: str) -> None:
+        self.client = connection.client
+        self._connection = connection
+        self._name = name
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._seen = False
+
+    @property
+    def uri(self) -> str:
+        """`s3://bucket/prefix`."""
+        return f"s3://{self._name}/{self._prefix}".rstrip("/")
+
+    @contextmanager
+    def asking(self, doing: str) -> Iterator[None]:
+        """Turn what boto3 raises into errors of ours; `doing` says what for, for example "uploading objects/ab"."""
+        from botocore.exceptions import BotoCoreError, ClientError
+        from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
+
+        try:
+            yield
+        except MlopsError:
+            raise
+        except (
+            BotoCoreError, ClientError, RetriesExceededError, S3DownloadFailedError, BrokenBodyError, OSError,
+        ) as error:  # fmt: skip
+            raise translate(
+                error,
+                doing=f"{doing} ({self.uri})",
+                address=self._connection.address,
+                credentials_from=self._connection.credentials_from,
+            ) from error
+
+    def at(self, key: str) -> dict[str, Any]:
+        """The request parameters that name the object."""
+        return {"Bucket": self._name, "Key": self._prefix + check_key(key)}
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """One HEAD; None when the bucket is there and the object is not."""
+        with self.asking(f"asking for {key}"):
+            try:
+                answer = self.client.head_object(**self.at(key))
+            except Exception as error:
+                if not is_missing(error):
+                    raise
+            else:
+                self._seen = True
+                return ObjectInfo(
+                    key=key,
+                    bytes=int(answer["ContentLength"]),
+                    sha256=answer.get("Metadata", {}).get(METADATA_SHA256),
+                    etag=answer["ETag"].strip('"'),
+                )
+        self._require_bucket()
+        return None
+
+    def create(self, key: str, open_body: Callable[[], bytes | BinaryIO], digest: bytes, *, replace: bool) -> bool:
+        """One PUT, which the server refuses unless the body has this SHA-256; False when the key is taken."""
+        options: dict[str, Any] = {} if replace else {"IfNoneMatch": "*"}
+        options["ContentType"] = "application/json" if key.endswith(".json") else "application/octet-stream"
+
+        def put() -> None:
+            body = open_body()
+            try:
+                self.client.put_object(
+                    **self.at(key),
+                    **options,
+                    Body=body,
+                    ChecksumSHA256=base64.b64encode(digest).decode(),
+                    Metadata={METADATA_SHA256: digest.hex()},
+                )
+            finally:
+                if not isinstance(body, bytes):
+                    body.close()
+
+        with self.asking(f"uploading {key}"):
+            try:
+                retry(put, transient=is_contended)
+            except Exception as error:
+                if not is_taken(error):
+                    raise
+                return False
+        return True
+
+    def read(self, key: str, sink: Callable[[bytes], object], *, start: Callable[[], object], etag: str | None) -> None:
+        """One GET, repeated whole (after `start`) when the connection breaks half-way; blocks go to `sink`."""
+        condition = {"IfMatch": f'"{etag}"'} if etag is not None else {}
+
+        def attempt() -> None:
+            start()
+            body = self.client.get_object(**self.at(key), **condition)["Body"]
+            for block in _blocks(body):
+                sink(block)
+
+        retry(attempt, transient=lambda error: isinstance(error, BrokenBodyError))
+
+    def hash_object(self, key: str) -> ObjectInfo:
+        """Read the whole object."""
+        digest, size = hashlib.sha256(), 0
+
+        def start() -> None:
+            nonlocal digest, size
+            digest, size = hashlib.sha256(), 0
+
+        def take(block: bytes) -> None:
+            nonlocal size
+            digest.update(block)
+            size += len(block)
+
+        with self.asking(f"reading {key}"):
+            self.read(key, take, start=start, etag=None)
+        return ObjectInfo(key=key, bytes=size, sha256=digest.hexdigest())
+
+    def list_page(self, prefix: str) -> tuple[list[ObjectInfo], bool]:
+        """One LIST: the first page, and whether there are more."""
+        with self.asking("listing"):
+            answer = self.client.list_objects_v2(Bucket=self._name, Prefix=self._prefix + prefix, MaxKeys=PAGE)
+        return [self._info(one) for one in answer.get("Contents", [])], bool(answer.get("IsTruncated"))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All pages."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._name, Prefix=self._prefix + prefix, PaginationConfig={"PageSize": PAGE}
+        )
+        with self.asking("listing"):
+            for page in pages:
+                yield from [self._info(one) for one in page.get("Contents", [])]
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if it is there."""
+        with self.asking(f"deleting {key}"):
+            self.client.delete_object(**self.at(key))
+
+    def _info(self, answer: dict[str, Any]) -> ObjectInfo:
+        return ObjectInfo(
+            key=answer["Key"].removeprefix(self._prefix), bytes=int(answer["Size"]), etag=answer["ETag"].strip('"')
+        )
+
+    def _require_bucket(self) -> None:
+        """To HEAD an absent bucket looks like an absent object. Ask once; who may not ask is told by the next write."""
+        if self._seen:
+            return
+        with self.asking("asking for the bucket"):
+            try:
+                self.client.head_bucket(Bucket=self._name)
+            except Exception as error:
+                if is_missing(error):
+                    raise StoreAddressError(
+                        f"there is no bucket {self._name} at {self._connection.address}",
+                        hint="create it, or correct the address of the store in the configuration",
+                    ) from error
+        self._seen = True
+
+
+def _blocks(body: Any) -> Iterator[bytes]:
+    from botocore.exceptions import BotoCoreError, FlexibleChecksumError
+
+    with body:
+        while True:
+            try:
+                block = body.read(CHUNK)
+            except FlexibleChecksumError:
+                raise
+            except BotoCoreError as error:
+                raise BrokenBodyError(error) from error
+            if not block:
+                return
+            yield block

@@ -1,0 +1,52 @@
+"""boto3's managed transfers for large objects: parallel parts, cancelled as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_ci.stores.base import Meter
+
+# From this size on an object travels in parallel parts. 16 MiB parts measure as fast as any other size on one machine,
+# and 10,000 of them (S3's limit) reach 156 GiB before s3transfer makes them larger.
+LARGE = 16 << 20
+THREADS = 10
+
+
+def transfer_manager(client: Any) -> Any:
+    """A context manager; leaving it by an exception cancels what runs.
+
+    Always the classic implementation: the CRT one ignores custom endpoints (boto3 issue 4839) and would send to AWS.
+    """
+    from boto3.s3.transfer import TransferConfig, create_transfer_manager
+
+    config = TransferConfig(
+        multipart_threshold=LARGE,
+        multipart_chunksize=LARGE,
+        max_concurrency=THREADS,
+        preferred_transfer_client="classic",
+    )
+    return create_transfer_manager(client, config)
+
+
+def progress_subscriber(meter: Meter) -> Any:
+    """Counts the bytes of one transfer as they go."""
+    from s3transfer.subscribers import BaseSubscriber
+
+    class Subscriber(BaseSubscriber):  # type: ignore[misc]  # s3transfer has no types
+        def on_progress(self, bytes_transferred: int, **_: Any) -> None:
+            meter.add(size=bytes_transferred)
+
+    return Subscriber()
+
+
+def known_subscriber(size: int, etag: str | None) -> Any:
+    """Tells a download what is known of the object, which saves a HEAD; with `etag` another version is refused."""
+    from s3transfer.subscribers import BaseSubscriber
+
+    class Subscriber(BaseSubscriber):  # type: ignore[misc]  # s3transfer has no types
+        def on_queued(self, future: Any, **_: Any) -> None:
+            future.meta.provide_transfer_size(size)
+            if etag is not None and hasattr(future.meta, "provide_object_etag"):
+                future.meta.provide_object_etag(f'"{etag}"')
+
+    return Subscriber()

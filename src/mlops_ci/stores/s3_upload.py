@@ -1,0 +1,149 @@
+"""Uploads: what is there is not sent again, small files go in parallel, large ones in parallel parts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from mlops_ci.network import retry
+from mlops_ci.stores.base import Meter, ObjectInfo, Upload
+from mlops_ci.stores.errors import FileChangedError, StoreConflictError
+from mlops_ci.stores.parallel import in_parallel
+from mlops_ci.stores.s3_bucket import METADATA_SHA256, Bucket
+from mlops_ci.stores.s3_client import WORKERS, bulk_checksum
+from mlops_ci.stores.s3_errors import code_of, is_contended, is_taken
+from mlops_ci.stores.s3_survey import Survey, survey
+from mlops_ci.stores.s3_transfers import LARGE, progress_subscriber, transfer_manager
+
+_STILL_WRITTEN = "make sure that nothing writes into this run any more, and run the stage again"
+
+
+class Uploader:
+    """One call of `put_files`."""
+
+    def __init__(self, bucket: Bucket, meter: Meter) -> None:
+        self._bucket = bucket
+        self._meter = meter
+        self._survey = Survey()
+
+    def run(self, items: Sequence[Upload]) -> tuple[int, int]:
+        """How many were uploaded, and how many were there."""
+        self._survey = survey((item.key for item in items), self._bucket.list_page, workers=WORKERS)
+        small = [item for item in items if item.bytes < LARGE]
+        uploaded = sum(in_parallel(self._put_small, small, workers=WORKERS))
+        large = [item for item in items if item.bytes >= LARGE]
+        if large:
+            with transfer_manager(self._bucket.client) as manager:
+                uploaded += sum(self._put_large(item, manager) for item in large)
+        return uploaded, len(items) - uploaded
+
+    def _put_small(self, item: Upload) -> bool:
+        created = False
+        if not self._there(item):
+            created = self._bucket.create(
+                item.key, lambda: item.path.open("rb"), bytes.fromhex(item.sha256), replace=False
+            )
+            if not created:
+                self._require_same(item, self._bucket.head(item.key))
+        self._meter.add(files=1, size=item.bytes)
+        return created
+
+    def _put_large(self, item: Upload, manager: Any) -> bool:
+        if self._there(item):
+            self._meter.add(files=1, size=item.bytes)
+            self._abort_leftovers(item)
+            return False
+        _require_unchanged(item)
+        if not self._send(item, manager):
+            self._require_same(item, self._bucket.head(item.key))
+            return False
+        try:
+            _require_unchanged(item)
+        except FileChangedError:
+            self._bucket.delete(item.key)
+            raise
+        self._meter.add(files=1)
+        self._abort_leftovers(item)
+        return True
+
+    def _send(self, item: Upload, manager: Any) -> bool:
+        """Upload in parts; False when another publisher created the object first."""
+        with self._bucket.asking(f"uploading {item.key}"):
+            try:
+                retry(lambda: self._send_parts(item, manager), transient=is_contended)
+            except Exception as error:
+                # NoSuchUpload: who finished this object has swept our parts away.
+                if not (is_taken(error) or code_of(error) == "NoSuchUpload"):
+                    raise
+                return False
+        return True
+
+    def _send_parts(self, item: Upload, manager: Any) -> None:
+        extra: dict[str, Any] = {"Metadata": {METADATA_SHA256: item.sha256}}
+        algorithm = bulk_checksum()
+        if algorithm is not None:
+            extra["ChecksumAlgorithm"] = algorithm
+        place = self._bucket.at(item.key)
+        manager.upload(
+            str(item.path),
+            bucket=place["Bucket"],
+            key=place["Key"],
+            extra_args=extra,
+            subscribers=[progress_subscriber(self._meter)],
+        ).result()
+
+    def _there(self, item: Upload) -> bool:
+        """Whether the object exists with the same content; raises when it has other content."""
+        known = self._survey.known
+        info = known[item.key] if item.key in known else self._bucket.head(item.key)
+        if info is None:
+            return False
+        self._require_same(item, info)
+        return True
+
+    def _require_same(self, item: Upload, info: ObjectInfo | None) -> None:
+        """The same size and SHA-256. A listing has no SHA-256, but the ETag of a small object usually is its MD5."""
+        if info is None or info.bytes != item.bytes:
+            raise _conflict(self._bucket.uri, item, f"{info.bytes if info else 'no'} bytes, expected {item.bytes}")
+        sha256 = info.sha256
+        if sha256 is None and item.bytes < LARGE and _md5(item) == info.etag:
+            return
+        if sha256 is None:
+            head = self._bucket.head(item.key)
+            sha256 = head.sha256 if head is not None else None
+        if sha256 is None:
+            sha256 = self._bucket.hash_object(item.key).sha256
+        if sha256 != item.sha256:
+            raise _conflict(self._bucket.uri, item, f"SHA-256 {sha256}, expected {item.sha256}")
+
+    def _abort_leftovers(self, item: Upload) -> None:
+        """Free the parts that killed publishers left for this key: the object exists now, so nobody can finish them."""
+        place = self._bucket.at(item.key)
+        client = self._bucket.client
+        with suppress(Exception):  # best effort: the bucket may forbid it, and its lifecycle rule frees them too
+            answer = client.list_multipart_uploads(Bucket=place["Bucket"], Prefix=place["Key"])
+            for upload in answer.get("Uploads", []):
+                if upload["Key"] == place["Key"]:
+                    client.abort_multipart_upload(**place, UploadId=upload["UploadId"])
+
+
+def _md5(item: Upload) -> str:
+    with item.path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _require_unchanged(item: Upload) -> None:
+    """Large files are sent in parts, so that the server can't check their SHA-256: at least nobody wrote meanwhile."""
+    modified = item.path.stat()
+    same = modified.st_size == item.bytes and item.modified_ns in {None, modified.st_mtime_ns}
+    if not same:
+        raise FileChangedError(f"{item.path} changed while it was being uploaded", hint=_STILL_WRITTEN)
+
+
+def _conflict(uri: str, item: Upload, difference: str) -> StoreConflictError:
+    return StoreConflictError(
+        f"the store {uri} already holds other content under {item.key} ({difference})",
+        hint="the object was damaged or changed by hand: restore or remove it, then run the stage again",
+    )

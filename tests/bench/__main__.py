@@ -1,0 +1,31 @@
+"""`python -m tests.bench`: the figures of the docs as Markdown tables. Timings are ratios from one run, or counts."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import command_line, overhead, publishing, rebuild
+
+BENCHES: dict[str, Callable[[Path], str]] = {
+    "command-line": command_line.table,
+    "rebuild": rebuild.table,
+    "overhead": overhead.table,
+    "publishing": publishing.table,
+}
+
+
+def main() -> None:
+    """Run the named benches, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
+    names = parser.parse_args().names or list(BENCHES)
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="mlops-ci-bench-") as folder:
+            print(f"## {name}\n\n{BENCHES[name](Path(folder))}\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Kills of the pipeline at seeded moments."""

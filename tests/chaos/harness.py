@@ -1,0 +1,174 @@
+"""One case: run the pipeline, kill -9 something at a moment, look at what is left, run the same command again."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.tracking.server import embedded_server
+
+from mlops_ci.console import Console, NullSink
+from mlops_ci.engines.docker_socket import DockerSocket
+from mlops_ci.errors import MlopsError
+from mlops_ci.guest import bundle
+from mlops_ci.run.run import run_ids
+from mlops_ci.stores.open import open_store
+from tests.support.leftovers import of_project
+from tests.support.state import final_state
+
+GONE_WITHIN = 10.0
+TRIES = 4
+CONTAINER_LABEL = "io.mlops-ci.run"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When (seconds after the start) and what: the command line tool, the guest, or the user's own process."""
+
+    seconds: float
+    target: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What happened: which process died, what was still there after ten seconds, the final state, tries needed."""
+
+    moment: Moment
+    killed: str
+    left: tuple[str, ...]
+    state: dict[str, Any]
+    tries: int
+
+
+def moments(count: int, seed: int, duration: float) -> list[Moment]:
+    """Seeded moments, spread evenly over the run's duration, the targets in turn."""
+    chance = random.Random(seed)
+    width = duration / count
+    targets = ["cli", "guest", "job"]
+    return [
+        Moment(seconds=round(width * number + chance.uniform(0, width), 2), target=targets[chance.randrange(3)])
+        for number in range(count)
+    ]
+
+
+def start(project: Path, engine: str) -> subprocess.Popen[bytes]:
+    """The command under test."""
+    log = (project.parent / "chaos.log").open("ab")
+    with log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mlops_ci", "run", "--engine", engine],
+            cwd=project,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "MLOPS_CI_PROVIDER": "local"},
+        )
+
+
+def reset(project: Path) -> None:
+    """Forget all runs, models and objects; keep the caches, but for the layer that every run must build."""
+    for name in ("runs", "mlflow", "store", "locks"):
+        shutil.rmtree(project / ".mlops" / name, ignore_errors=True)
+    for folder in (project / ".mlops" / "cache" / "environments").glob("requirements-*"):
+        shutil.rmtree(folder)
+
+
+def undisturbed(project: Path, engine: str) -> tuple[dict[str, Any], float]:
+    """The final state of a run that nobody disturbed, and the seconds it took."""
+    reset(project)
+    began = time.monotonic()
+    code = start(project, engine).wait()
+    seconds = time.monotonic() - began
+    if code != 0:
+        raise RuntimeError(f"the undisturbed run ended with {code}: see {project.parent / 'chaos.log'}")
+    return state_of(project), seconds
+
+
+def disturbed(project: Path, engine: str, moment: Moment) -> Case:
+    """Kill at the moment, watch what remains, run the same command again until it succeeds."""
+    reset(project)
+    child = start(project, engine)
+    _sleep_until(child, moment.seconds)
+    killed = _kill(project, child, moment.target)
+    left: tuple[str, ...] = ()
+    if killed.startswith("cli"):
+        child.wait()
+        left = _what_is_left(project)
+        tries = 0
+    else:
+        tries = 1
+        if child.wait() == 0:
+            return Case(moment=moment, killed=killed, left=(), state=state_of(project), tries=tries)
+    while tries < TRIES:
+        tries += 1
+        if start(project, engine).wait() == 0:
+            return Case(moment=moment, killed=killed, left=left, state=state_of(project), tries=tries)
+    raise RuntimeError(f"{moment}: no success in {TRIES} tries: see {project.parent / 'chaos.log'}")
+
+
+def state_of(project: Path) -> dict[str, Any]:
+    """The final state of the project's newest run, plus how many runs there are."""
+    runs = run_ids(project / ".mlops" / "runs")
+    with _server(project) as uri:
+        state = final_state(project, runs[-1], open_store(str(project / ".mlops" / "store")), uri)
+    return {**state, "runs": len(runs)}
+
+
+@contextmanager
+def _server(project: Path) -> Iterator[str]:
+    zipapp = bundle.build(project.parent / "guest" / "mlops-guest.pyz")
+    with embedded_server(
+        project / ".mlops" / "mlflow", host="127.0.0.1", zipapp=zipapp, console=Console(sink=NullSink())
+    ) as uri:
+        yield uri
+
+
+def _sleep_until(child: subprocess.Popen[bytes], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.01)
+
+
+def _kill(project: Path, child: subprocess.Popen[bytes], target: str) -> str:
+    """Kill -9 the target if it lives at this moment, else the command line tool."""
+    pid, what = child.pid, "cli"
+    guests = [one for one in of_project(project) if "guest.pyz run" in one.command]
+    jobs = [one for one in of_project(project) if any(one.parent == guest.pid for guest in guests)]
+    if target == "guest" and guests:
+        pid, what = guests[0].pid, f"guest: {guests[0].command[:60]}"
+    if target == "job" and jobs:
+        pid, what = jobs[0].pid, f"job: {jobs[0].command[:60]}"
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return "nothing: it had ended"
+    return what
+
+
+def _what_is_left(project: Path) -> tuple[str, ...]:
+    """Processes and containers of the project that are still there ten seconds after the kill."""
+    deadline = time.monotonic() + GONE_WITHIN
+    while True:
+        left = [one.command for one in of_project(project)] + _containers()
+        if not left or time.monotonic() > deadline:
+            return tuple(left)
+        time.sleep(0.1)
+
+
+def _containers() -> list[str]:
+    try:
+        socket = DockerSocket()
+        socket.ping()
+    except MlopsError:  # without an engine there are no containers
+        return []
+    return [str(one.get("Id", ""))[:12] for one in socket.containers(label=CONTAINER_LABEL)]

@@ -1,0 +1,120 @@
+"""Whole runs of a small project: what is there at the end, what a second run does, what a failure leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlops_ci import pipeline
+from mlops_ci.publishing.verify import verify
+from mlops_ci.stores.open import open_store
+from tests.support.cli import call, newest_run, records
+from tests.support.leftovers import of_project
+from tests.support.project import commit
+
+
+def test_a_whole_run_and_a_second_one(project, engine_settings, scanned):
+    settings = {**engine_settings, **scanned}
+    first = call(project, "run", environment=settings)
+    assert first.exit_code == 0, first.said
+    found = records(project)
+    assert tuple(name for name in pipeline.NAMES if name in found) == pipeline.NAMES
+    assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(pipeline.NAMES, "passed")
+    assert found["verify"]["outputs"]["verdict"] == "cpu-only"
+    assert found["train"]["outputs"]["devices"] == ["cpu"]
+    assert found["evaluate"]["outputs"]["verdict"] == "promote"
+    assert found["promote"]["outputs"] == {"alias": "champion", "from": None, "to": "1", "approved_by": None}
+    assert found["scan"]["outputs"]["verdict"] == "passed"
+    assert found["scan"]["outputs"]["db"]["digest"]
+    store = open_store(str(project / ".mlops" / "store"))
+    assert verify(store, found["publish"]["outputs"]["manifest"]["key"]) == []
+    page = newest_run(project) / "report" / "index.html"
+    assert page.stat().st_size > 5_000
+    assert "CPU" in page.read_text()
+    assert of_project(project) == []
+
+    first_run = newest_run(project)
+    (project / "train.py").write_text((project / "train.py").read_text() + "\n# another comment\n")
+    commit(project, "second")
+    second = call(project, "run", environment=settings)
+    assert second.exit_code == 0, second.said
+    again = records(project)
+    assert newest_run(project) != first_run
+    assert [image["built"] for image in again["build"]["outputs"]["images"].values()] == [False] * len(
+        again["build"]["outputs"]["images"]
+    )
+    assert again["evaluate"]["outputs"]["verdict"] in ("keep", "promote")
+    assert again["evaluate"]["outputs"]["champion"]["version"] == "1"
+
+
+def test_the_same_command_after_a_finished_stage_does_nothing(project, engine_settings):
+    call(project, "run", "check", environment=engine_settings)
+    before = records(project)
+    again = call(project, "run", "check", environment=engine_settings)
+    assert again.exit_code == 0
+    assert "nothing has changed" in again.stderr
+    assert records(project) == before
+
+
+def test_without_a_database_a_local_run_says_loudly_what_was_not_scanned(project):
+    settings = {
+        "MLOPS_CI_ENGINE": "host",
+        "MLOPS_CI_SCAN__OFFLINE": "true",
+        "MLOPS_CI_MIRRORS__TRIVY_DB": "127.0.0.1:9/none:2",
+    }
+    done = call(project, "run", "scan", "--set", "project.name=unscanned", environment=settings)
+    assert done.exit_code == 0, done.said
+    scan = records(project)["scan"]
+    if scan["outputs"]["db"] is None:
+        assert scan["status"] == "skipped"
+        assert "NOT SCANNED FOR VULNERABILITIES" in done.stderr
+
+
+def test_in_ci_the_engine_is_never_chosen_silently(project):
+    done = call(project, "run", "plan", environment={"MLOPS_CI_PROVIDER": "github", "MLOPS_CI_ENGINE": "auto"})
+    assert done.exit_code == 2
+    assert "engine" in done.stderr
+
+
+def test_results_are_machine_readable_on_standard_output(project):
+    done = call(project, "run", "plan", "--json", environment={"MLOPS_CI_ENGINE": "host"})
+    result = json.loads(done.stdout)
+    assert result["exit_code"] == 0
+    assert result["records"]["plan"]["outputs"]["images"]
+
+
+def test_a_failing_verify_stops_everything_after_it(project):
+    done = call(project, "run", "--set", "train.gpus=1", environment={"MLOPS_CI_ENGINE": "host"})
+    assert done.exit_code in (3, 11), done.said
+    found = records(project)
+    assert "train" not in found
+    assert found["report"]["status"] == "passed"
+
+
+@pytest.mark.parametrize("command", ["runs", "show", "clean"])
+def test_looking_at_a_directory_without_runs(project, command):
+    done = call(project, command)
+    assert done.exit_code == (2 if command == "show" else 0), done.said
+
+
+def test_runs_show_and_clean(project):
+    call(project, "run", "check", environment={"MLOPS_CI_ENGINE": "host"})
+    run_id = newest_run(project).name
+    assert run_id in call(project, "runs").stdout
+    assert json.loads(call(project, "runs", "--json").stdout)[0]["run"] == run_id
+    assert "check" in call(project, "show").stdout
+    assert call(project, "clean", "runs", "--keep", "0").exit_code == 0
+    assert not (project / ".mlops" / "runs" / run_id).exists()
+
+
+def test_two_runs_at_once_in_one_directory(project, tmp_path: Path):
+    from mlops_ci.run.workspace import Workspace
+
+    workspace = Workspace(root=project)
+    workspace.prepare()
+    with workspace.lock():
+        done = call(project, "run", "plan", environment={"MLOPS_CI_ENGINE": "host"})
+    assert done.exit_code == 10
+    assert "another mlops-ci works in" in done.stderr

@@ -1,0 +1,54 @@
+"""`--help` and `plan` never import what is heavy: asked in a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.project import make_project
+
+HELP_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "pydantic", "jinja2", "filelock"}
+PLAN_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "requests"}
+
+SCRIPT = """
+import sys, json
+from mlops_ci.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    print("\\nMODULES " + json.dumps([end.code, sorted({name.split(".")[0] for name in sys.modules})]))
+"""
+
+
+def modules(*arguments, cwd=None, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    line = next(one for one in done.stdout.splitlines() if one.startswith("MODULES "))
+    code, names = json.loads(line.removeprefix("MODULES "))
+    return code, set(names), done
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["train", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    code, names, done = modules(*arguments)
+    assert code == 0, done.stderr
+    assert not names & HELP_MUST_NOT
+
+
+@pytest.mark.parametrize("engine", ["host", "auto"])
+def test_plan_imports_nothing_heavy(tmp_path, engine):
+    project = make_project(tmp_path / "project")
+    environment = {"MLOPS_CI_PROVIDER": "local", "DOCKER_HOST": "unix:///nonexistent.sock"}
+    code, names, done = modules("plan", "--engine", engine, cwd=project, **environment)
+    assert code == 0, done.stderr
+    assert not names & PLAN_MUST_NOT

@@ -1,0 +1,142 @@
+"""The examples do what they promise, started by the guest with the commands of their own mlops.toml."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from support.guest_job import until
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+ACCURACY = 0.95
+
+
+def settings(name):
+    return tomllib.loads((EXAMPLES / name / "mlops.toml").read_text())
+
+
+@pytest.fixture
+def example(make_job, python_with_torch):
+    """A job in a copy of an example, with the example's own parameters."""
+
+    def make(name, stage, *commands, **task):
+        job = make_job(python=python_with_torch)
+        shutil.copytree(EXAMPLES / name, job.folder / "work", dirs_exist_ok=True)
+        train = settings(name)["train"]
+        job.task.update(
+            stage=stage, params=train["params"], seed=train.get("seed", 0), metrics=train.get("metrics", {})
+        )
+        job.task.update(commands=[{"name": stage, "command": command} for command in commands], **task)
+        return job
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def digits_data(tmp_path_factory, python_with_torch):
+    folder = tmp_path_factory.mktemp("digits") / "data"
+    subprocess.run([python_with_torch, EXAMPLES / "digits" / "fetch.py", "--to", folder], check=True)
+    return folder
+
+
+@pytest.fixture
+def digits(example, digits_data):
+    def make(stage, command, **task):
+        job = example("digits", stage, command, **task)
+        job.task["paths"]["data"] = str(digits_data)
+        return job
+
+    return make
+
+
+@pytest.fixture
+def train(digits):
+    return lambda: digits("train", settings("digits")["train"]["command"], model={"allow_pickle": []})
+
+
+def model_of(job):
+    files = {one["path"]: one["sha256"] for one in job.outcome()["model"]["files"]}
+    return files["model.safetensors"]
+
+
+def test_digits_fetches_the_same_bytes_each_time(example, digits_data):
+    job = example("digits", "prepare", settings("digits")["data"]["fetch"])
+    assert job.run()[0] == 0
+    for name in ("images.npy", "labels.npy"):
+        assert (job.folder / "work" / "outputs" / name).read_bytes() == (digits_data / name).read_bytes()
+
+
+def test_the_tests_of_digits_pass(example):
+    job = example("digits", "check", *settings("digits")["check"]["commands"])
+    code, shown = job.run()
+    assert code == 0, shown
+    assert "5 passed" in shown
+
+
+def test_digits_trains_evaluates_and_repeats_bit_for_bit(train, digits):
+    first, second = train(), train()
+    assert first.run()[0] == 0
+    outcome = first.outcome()
+    assert outcome["seconds"] < 60
+    assert outcome["devices"] == ["cpu"]
+    assert [row["step"] for row in first.lines("metrics.jsonl")] == list(range(1, 9))
+    assert set(outcome["metrics"]) == {"loss", "accuracy"}
+    assert [one["path"] for one in outcome["model"]["files"]] == ["config.json", "model.safetensors"]
+    assert outcome["checkpoint"]["step"] == 8
+
+    evaluation = digits("evaluate", settings("digits")["evaluate"]["command"])
+    evaluation.task["paths"]["model"] = str(first.folder / "model")
+    assert evaluation.run()[0] == 0
+    output = evaluation.folder / "work" / "outputs"
+    assert json.loads((output / "metrics.json").read_text())["accuracy"] >= ACCURACY
+    rows = list(csv.DictReader((output / "predictions.csv").read_text().splitlines()))
+    assert set(rows[0]) == {"id", "target", "prediction"}
+    assert len({row["id"] for row in rows}) == len(rows) == 361
+    assert sum(row["target"] == row["prediction"] for row in rows) / len(rows) >= ACCURACY
+
+    assert second.run()[0] == 0
+    assert model_of(second) == model_of(first)
+
+
+@pytest.mark.parametrize("how", ["kill -9 of the training", "SIGTERM"])
+def test_digits_resumes_and_ends_in_the_same_bits(train, how):
+    undisturbed, disturbed = train(), train()
+    assert undisturbed.run()[0] == 0
+
+    process = disturbed.start()
+    until((disturbed.folder / "checkpoints" / "latest.json").exists, 60)
+    if how == "SIGTERM":
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 12
+        assert disturbed.outcome()["class"] == "preempted"
+    else:
+        (trainer,) = (one.pid for one in disturbed.running() if "train.py" in one.command)
+        os.kill(trainer, signal.SIGKILL)
+        assert process.wait(20) == 20
+        assert disturbed.outcome()["class"] == "killed"
+    reached = disturbed.outcome()["checkpoint"]["step"]
+    disturbed.end()
+    assert 1 <= reached < 8
+
+    assert disturbed.run()[0] == 0
+    assert disturbed.outcome()["resumed_from_step"] == reached
+    assert model_of(disturbed) == model_of(undisturbed)
+
+
+def test_plain_knows_nothing_of_us_and_works(example):
+    job = example("plain", "train", settings("plain")["train"]["command"], model={"allow_pickle": []})
+    assert "mlops" not in (EXAMPLES / "plain" / "train.py").read_text()
+    code, shown = job.run()
+    assert code == 0, shown
+    outcome = job.outcome()
+    assert outcome["metrics"]["accuracy"] >= max(ACCURACY, settings("plain")["evaluate"]["floor"])
+    assert [row["step"] for row in job.lines("metrics.jsonl") if "loss" in row] == list(range(1, 21))
+    assert [one["path"] for one in outcome["model"]["files"]] == ["model.safetensors"]
+    assert outcome["warnings"] == []
+    assert outcome["seconds"] < 60

@@ -1,0 +1,53 @@
+"""Servers and tools that come as wheels: an environment of the testbed's own, and where a tool is found."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from . import commands
+from .errors import BedError
+from .state import State
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+STAMP = "requirements.sha256"
+
+
+def is_installed(state: State) -> bool:
+    """Whether the environment holds exactly what the requirements say now."""
+    stamp = state.root / "tools" / STAMP
+    return stamp.exists() and stamp.read_text() == _digest()
+
+
+def install(state: State) -> None:
+    """Make the environment anew. The stamp comes last: a broken install is not taken for a whole one."""
+    folder = state.root / "tools"
+    shutil.rmtree(folder, ignore_errors=True)
+    python = folder / "bin" / "python"
+    commands.run([sys.executable, "-m", "venv", str(folder)])
+    # Byte code is left to the first start: half of the time of this install.
+    options = ["--disable-pip-version-check", "--no-input", "--no-compile", "--quiet"]
+    commands.run([str(python), "-m", "pip", "install", *options, "--requirement", str(REQUIREMENTS)])
+    (folder / STAMP).write_text(_digest())
+
+
+def find(name: str) -> Path | None:
+    """The tool beside the running Python, in the testbed's environment, or on PATH; in this order."""
+    folders = [str(Path(sys.executable).parent), str(State.default().root / "tools" / "bin")]
+    found = shutil.which(name, path=os.pathsep.join([*folders, os.environ.get("PATH", "")]))
+    return Path(found) if found else None
+
+
+def need(name: str) -> str:
+    """The path of the tool; BedError when it is nowhere."""
+    path = find(name)
+    if path is None:
+        raise BedError(f"there is no `{name}` on this machine", hint="run `bin/testbed install`")
+    return str(path)
+
+
+def _digest() -> str:
+    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()

@@ -1,0 +1,63 @@
+"""The environment of a job."""
+
+from pathlib import Path
+
+from mlops_ci.guest import environment
+from mlops_ci.guest.task import Paths, Task
+
+
+def task(tmp_path, **more):
+    paths = Paths(
+        job=tmp_path / "job",
+        work=tmp_path / "work",
+        output=tmp_path / "work/outputs",
+        tmp=tmp_path / "tmp",
+        checkpoints=tmp_path / "c",
+    )
+    return Task(run="r-1", stage="train", kind="command", paths=paths, **more)
+
+
+def made(tmp_path, inherited=None, **more):
+    return environment.job_environment(task(tmp_path, **more), inherited or {}, tmp_path / "tmp/tmp")
+
+
+def test_ours_win_over_the_tasks_and_these_over_what_is_inherited(tmp_path):
+    variables = made(
+        tmp_path,
+        {"A": "inherited", "B": "inherited", "MLOPS_RUN_ID": "old", "HOME": "/root"},
+        environment={"B": "task", "MLOPS_RUN_ID": "forged"},
+    )
+    assert (variables["A"], variables["B"], variables["MLOPS_RUN_ID"]) == ("inherited", "task", "r-1")
+    assert variables["HOME"] == str(tmp_path / "tmp/home")
+
+
+def test_a_folder_that_this_job_does_not_have_is_not_inherited(tmp_path):
+    variables = made(tmp_path, {"MLOPS_DATA_DIR": "/another/runs/data"})
+    assert "MLOPS_DATA_DIR" not in variables
+    assert variables["MLOPS_CHECKPOINT_DIR"] == str(tmp_path / "c")
+
+
+def test_python_finds_the_sdk_first_and_the_users_own_after_it(tmp_path):
+    root = str(Path(environment.__file__).parents[2])
+    assert made(tmp_path, {"PYTHONPATH": "/mine"})["PYTHONPATH"] == f"{root}:/mine"
+    assert made(tmp_path)["PYTHONPATH"] == root
+
+
+def test_the_hash_seed_is_one_that_python_takes(tmp_path):
+    assert made(tmp_path, seed=2**40 + 3)["PYTHONHASHSEED"] == "3"
+    assert made(tmp_path, seed=-1)["PYTHONHASHSEED"] == str(2**32 - 1)
+
+
+def test_all_places_to_write_are_created_below_the_tasks_own(tmp_path):
+    environment.prepare_folders(task(tmp_path))
+    for name, value in made(tmp_path).items():
+        if name in environment.WRITABLE or name == "TMPDIR":
+            assert Path(value).is_dir()
+            assert Path(value).is_relative_to(tmp_path / "tmp")
+
+
+def test_a_foreign_file_of_the_links_name_is_left_alone(tmp_path):
+    place = tmp_path / "link"
+    place.write_text("x")
+    environment.remove_link(place)
+    assert place.read_text() == "x"

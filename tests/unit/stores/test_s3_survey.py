@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from mlops_ci.stores.base import ObjectInfo
+from mlops_ci.stores.s3_survey import survey
+
+
+class Lister:
+    """A bucket of which one question shows `page` keys."""
+
+    def __init__(self, keys, page):
+        self.keys = sorted(keys, key=str.encode)
+        self.page = page
+        self.asked = []
+
+    def __call__(self, prefix):
+        self.asked.append(prefix)
+        found = [ObjectInfo(key=key, bytes=1) for key in self.keys if key.startswith(prefix)]
+        return found[: self.page], len(found) > self.page
+
+
+def wanted(count, shards=16):
+    return [f"objects/{i % shards:02x}/{i:04}" for i in range(count)]
+
+
+def test_one_question_answers_for_a_store_that_fits_on_a_page():
+    keys = wanted(100)
+    lister = Lister(keys[:40], page=1000)
+    result = survey(keys, lister, workers=2)
+    assert lister.asked == ["objects/0"]
+    assert {key for key, info in result.known.items() if info} == set(keys[:40])
+    assert {key for key, info in result.known.items() if not info} == set(keys[40:])
+    assert result.unknown == set()
+
+
+def test_a_large_store_is_asked_once_per_folder():
+    keys = wanted(160)
+    others = [f"objects/{i % 16:02x}/x{i}" for i in range(300)]
+    lister = Lister([*keys[:80], *others], page=50)
+    result = survey(keys, lister, workers=2)
+    assert len(lister.asked) <= 17
+    assert result.unknown == set()
+    assert {key for key, info in result.known.items() if info} == set(keys[:80])
+
+
+def test_what_lies_beyond_a_cut_page_is_unknown_and_never_taken_for_absent():
+    keys = [f"objects/aa/{i:03}" for i in range(100)]
+    lister = Lister(keys, page=10)
+    result = survey(keys, lister, workers=2)
+    assert result.unknown == set(keys[10:])
+    assert all(result.known[key] for key in keys[:10])
+
+
+def test_a_key_alone_is_not_worth_a_listing():
+    lister = Lister([], page=10)
+    assert survey(["objects/aa/1"], lister, workers=2).unknown == {"objects/aa/1"}
+    assert survey([], lister, workers=2).unknown == set()
+    assert lister.asked == []
+
+
+def test_a_key_alone_in_its_folder_of_a_large_store_stays_unknown():
+    keys = ["objects/aa/1", "objects/bb/1", "objects/bb/2"]
+    lister = Lister([f"objects/0/{i}" for i in range(50)] + keys, page=20)
+    result = survey(keys, lister, workers=2)
+    assert result.unknown == {"objects/aa/1"}
+    assert set(result.known) == {"objects/bb/1", "objects/bb/2"}
