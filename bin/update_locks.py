@@ -63,7 +63,10 @@ def locks(folders: list[Path]) -> Iterator[Lock]:
             options += torch_options(known, variant, folders) if torch else []
             yield Lock(source=target.with_suffix(".in"), target=target, options=tuple(options))
             below.append(target)
-    yield Lock(source=ROOT / "pyproject.toml", target=ROOT / "requirements" / "tool.lock", options=("--all-extras",))
+    tool = ROOT / "requirements" / "tool.lock"
+    yield Lock(source=ROOT / "pyproject.toml", target=tool, options=("--all-extras", "requirements/build.in"))
+    dev = ROOT / "requirements" / "dev.lock"
+    yield Lock(source=dev.with_suffix(".in"), target=dev, options=("--constraint", "requirements/tool.lock"))
 
 
 def torch_options(known: Catalogue, variant: Variant, folders: list[Path]) -> list[str]:

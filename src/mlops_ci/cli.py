@@ -192,6 +192,8 @@ def _tell(error: MlopsError) -> int:
     from mlops_ci.commands.voice import new_console
 
     console = new_console(verbose=False)
+    for problem in getattr(error, "problems", ()):
+        console.annotate("error", "configuration", problem.message, problem.file, problem.line)
     for line in error.details:
         console.output(f"    {line}")
     console.annotate("error", f"{error.failure_class} (exit {error.exit_code})", f"{error.cause}\n{error.hint}".strip())

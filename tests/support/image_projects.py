@@ -69,7 +69,9 @@ def write_wheel(folder: Path, name: str, version: str, *, files: Mapping[str, st
 def locked(wheel: Path) -> str:
     """The line of a lock for a wheel."""
     name, version = wheel.name.split("-")[:2]
-    return f"{name.replace('_', '-')}=={version} \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+    return (
+        f"{name.replace('_', '-')}=={version} \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+    )
 
 
 def _digest(text: str) -> str:

@@ -64,6 +64,7 @@ class S3Place:
     server: S3Endpoint
     prefix: str
     requests: Requests = field(default_factory=Requests)
+    client: Any = None
 
     @property
     def uri(self) -> str:
@@ -78,7 +79,9 @@ class S3Place:
 
     def raw(self) -> Any:
         """A plain client, for what a user might do behind our back."""
-        return raw_client(self.server)
+        if self.client is None:
+            self.client = raw_client(self.server)
+        return self.client
 
     def put(self, key: str, data: bytes, **more: Any) -> None:
         """Write an object that no code of ours wrote."""
@@ -95,7 +98,9 @@ class S3Place:
 def raw_client(server: S3Endpoint) -> Any:
     return boto3.Session(
         aws_access_key_id=server.access_key, aws_secret_access_key=server.secret_key, region_name=server.region
-    ).client("s3", endpoint_url=server.endpoint, config=Config(s3={"addressing_style": "path"}, max_pool_connections=40))
+    ).client(
+        "s3", endpoint_url=server.endpoint, config=Config(s3={"addressing_style": "path"}, max_pool_connections=40)
+    )
 
 
 def make_bucket(server: S3Endpoint) -> None:

@@ -86,9 +86,11 @@ def _engine() -> Finding:
 
 def _buildx() -> Finding:
     fix = "install Docker's buildx plugin; images cannot be built without it"
-    return _asked(
-        "buildx", "lack", fix, lambda: process.run(["docker", "buildx", "version"], timeout=20).stdout.strip()
-    )
+    return _asked("buildx", "lack", fix, _buildx_version)
+
+
+def _buildx_version() -> str:
+    return process.run(["docker", "buildx", "version"], timeout=20).stdout.strip()
 
 
 def _trivy() -> Finding:

@@ -9,6 +9,7 @@ from mlops_ci.datasets.errors import EmptyDataError, UnsafeDataError
 from mlops_ci.datasets.hashes import KnownHashes
 from mlops_ci.datasets.listing import list_folder
 from mlops_ci.datasets.origin import Origin
+from mlops_ci.run.workspace import FOLDER
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.stores.base import OnProgress
 
@@ -32,7 +33,7 @@ def digest_path(
 def data_folder(origin: Origin, root: Path) -> Path:
     """The real path of `[data] path`; raises `UnsafeDataError` when it holds the folder that we write into."""
     folder = (root / Path(origin.value).expanduser()).resolve()
-    if (root.resolve() / ".mlops").is_relative_to(folder):
+    if (root.resolve() / FOLDER).is_relative_to(folder):
         raise UnsafeDataError(
             f"`[data] path` is {folder}, which holds the whole project and what this tool writes",
             hint="put the data into a folder of its own",

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.engines.base import Job
+from mlops_ci.engines import leftovers
+from mlops_ci.engines.base import EngineDiedError, Job
 from mlops_ci.engines.defaults import defaults
 from mlops_ci.engines.docker_client import remove_container
 from mlops_ci.engines.docker_container import FOLDER, GUEST, Confinement, container_options, host_options
@@ -22,7 +24,9 @@ from mlops_ci.engines.docker_stream import ContainerStream
 from mlops_ci.engines.jobfiles import grace_of
 from mlops_ci.engines.supervise import supervise
 
-KILLED = 137
+KILLED, TERMINATED = 137, 143
+# An engine that is being stopped ends its containers first; this long after (seconds) it lets go of its clients.
+SHUTDOWN = 15.0
 ATTACH = "/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1"
 
 
@@ -78,11 +82,27 @@ def _watch(launch: Launch, job: Job, on_line: Callable[[str], None], *, containe
             started = time.monotonic()
             with translated(job):
                 client.start(container)
-            overdue = supervise(running, on_line, deadline=job.deadline, grace=grace_of(job))
+            try:
+                overdue = supervise(running, on_line, deadline=job.deadline, grace=grace_of(job))
+            except EngineDiedError:
+                _end_without_engine(container)
+                raise
             seconds = time.monotonic() - started
         events.removed.wait(defaults().stop_kill)
         exit_code = KILLED if events.exit_code is None else events.exit_code
+        if exit_code == TERMINATED and not overdue and events.ended.wait(SHUTDOWN):
+            raise EngineDiedError(
+                "the Docker engine was stopped while the job ran, and ended the job",
+                hint="start Docker again and run the same command",
+            )
         return Ended(exit_code=exit_code, seconds=seconds, out_of_memory=events.out_of_memory, overdue=overdue)
+
+
+def _end_without_engine(container: str) -> None:
+    """A container outlives an engine that was killed, and its leash does not notice: end its processes ourselves."""
+    find = partial(leftovers.of_container, container)
+    leftovers.ask_to_stop(find())
+    leftovers.end(find, patience=defaults().stop_keeper)
 
 
 def _unix_time(stamp: str) -> int:

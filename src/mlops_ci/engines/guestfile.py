@@ -6,9 +6,7 @@ from pathlib import Path
 
 from mlops_ci.guest import bundle
 
-GUEST_NAME = "mlops-guest.pyz"
-
 
 def guest_file(project: Path) -> Path:
     """The guest's zipapp, built in the project's cache."""
-    return bundle.build(project / ".mlops" / "cache" / "guest" / GUEST_NAME)
+    return bundle.build(project / ".mlops" / "cache" / "guest" / "mlops-guest.pyz")

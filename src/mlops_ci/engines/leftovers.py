@@ -12,13 +12,14 @@ from pathlib import Path
 
 from mlops_ci.engines.defaults import defaults
 from mlops_ci.engines.environment import MARKER
-from mlops_ci.engines.guestfile import GUEST_NAME
 from mlops_ci.engines.owner import START_TIME, Owner
 from mlops_ci.guest.processes.linux import descendants, stat_fields
 
 # Indices among the fields of /proc/PID/stat that follow the name (proc(5): parent is field 4 of all, session field 6).
 PARENT, SESSION = 1, 3
 STEP = 0.05
+# The end of its name: `mlops-guest.pyz` here, `guest.pyz` in a container.
+GUEST_NAME = b"guest.pyz"
 
 
 def of_job(marker: str, session: int, seen: Mapping[int, str]) -> list[int]:
@@ -45,6 +46,23 @@ def of_dead_owners() -> list[int]:
         if owner is not None and pid not in spared and owner.is_dead():
             found.append(pid)
     return found
+
+
+def of_container(container: str) -> list[int]:
+    """The living processes of a container on this machine, found by their control group."""
+    found = []
+    for pid, _ in _processes():
+        with suppress(OSError):
+            if container in Path(f"/proc/{pid}/cgroup").read_text():
+                found.append(pid)
+    return found
+
+
+def ask_to_stop(pids: list[int]) -> None:
+    """SIGTERM to the guests among them."""
+    for pid in filter(_is_guest, pids):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def end(find: Callable[[], list[int]], *, patience: float = 0.0) -> int:
@@ -88,7 +106,7 @@ def _is_guest(pid: int) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return any(word.endswith(GUEST_NAME.encode()) and follower == b"run" for word, follower in pairwise(words))
+    return any(word.endswith(GUEST_NAME) and follower == b"run" for word, follower in pairwise(words))
 
 
 def _ancestry() -> Iterator[int]:

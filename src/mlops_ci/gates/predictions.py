@@ -27,6 +27,10 @@ class Row:
     columns: Mapping[str, str]
 
 
+Predictions = tuple[Row, ...]
+"""The rows of one `predictions.csv`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """One example with the predictions of both models; `columns` are the challenger's."""
@@ -73,7 +77,7 @@ class Paired:
         return {value: Paired(tuple(pairs)) for value, pairs in sorted(found.items())}
 
 
-def read_predictions(path: Path) -> tuple[Row, ...]:
+def read_predictions(path: Path) -> Predictions:
     """The rows of a `predictions.csv` (UTF-8, comma separated, with a header); raises `PredictionsUnusableError`."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:

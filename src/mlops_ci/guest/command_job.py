@@ -65,7 +65,6 @@ class CommandJob:
         finally:
             self.supervisor.children.destroy()
             self.sampler.stop()
-            environment.remove_link(tmpdir)
         return self._finish(saved_before)
 
     def _succeeded(self) -> bool:

@@ -51,10 +51,14 @@ def run(path: Path) -> int:
         environment.prepare_folders(task)
     except OSError as error:
         return _not_writable(task, error)
-    return guard(
-        lambda pipe: _do(task, pipe),
-        lambda number: outcome.crashed(task.paths.job, task.run, task.stage, number),
-    )
+    try:
+        return guard(
+            lambda pipe: _do(task, pipe),
+            lambda number: outcome.crashed(task.paths.job, task.run, task.stage, number),
+        )
+    finally:
+        # The keeper does this too: either of the two may have been killed.
+        environment.remove_link(environment.short_link(task))
 
 
 def leash(argv: list[str]) -> int:
@@ -99,3 +103,5 @@ def _do(task: Task, pipe: int) -> int:
         hint = "This is a bug of mlops-ci: please report it with the log."
         verdict = Verdict("internal", exits.INTERNAL, cause, hint)
         return outcome.finish(task.paths.job, outcome.Outcome(run=task.run, stage=task.stage), verdict)
+    finally:
+        environment.remove_link(environment.short_link(task))

@@ -16,6 +16,9 @@ LONGEST_TMPDIR = 64
 """Characters of TMPDIR up to which `TMPDIR/pymp-XXXXXXXX/listener-XXXXXXXX` still fits a socket address (unix(7): 108
 bytes). PyTorch's data loader workers pass tensors through such sockets."""
 
+LINKS = Path("/tmp")
+LINK = "mlops-tmp-"
+
 WRITABLE = {
     "HOME": "home",
     "XDG_CACHE_HOME": "home/.cache",
@@ -77,16 +80,22 @@ def prepare_folders(task: Task) -> None:
 
 def short_tmpdir(task: Task) -> Path:
     """The job's TMPDIR: inside its own folder, through a short link in /tmp where the path would be too long."""
-    real = task.paths.tmp / "tmp"
+    real, link = task.paths.tmp / "tmp", short_link(task)
     if len(str(real)) <= LONGEST_TMPDIR:
         return real
-    link = Path("/tmp", f"mlops-{hashlib.sha256(os.fsencode(real)).hexdigest()[:12]}")
     try:
-        remove_link(link)
+        for older in link.parent.glob(f"{LINK}*"):
+            if older == link or not older.exists():
+                remove_link(older)
         link.symlink_to(real)
     except OSError:
         return real
     return link
+
+
+def short_link(task: Task) -> Path:
+    """The link's name: the same for each attempt, so that the next one takes over what a killed one left."""
+    return LINKS / f"{LINK}{hashlib.sha256(os.fsencode(task.paths.tmp)).hexdigest()[:12]}"
 
 
 def remove_link(link: Path) -> None:

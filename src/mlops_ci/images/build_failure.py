@@ -39,6 +39,7 @@ NETWORK = (
     "sslerror(",
     "certificate verify failed",
     "failed to fetch",
+    "does not have a release file",
     "unable to connect to",
     "502 bad gateway",
     "503 service unavailable",

@@ -92,7 +92,11 @@ class DockerBuild:
                 policy=AGAIN,
                 on_retry=lambda error, _, wait: self.console.say(f"{error}; trying again in {wait:.0f} s"),
             )
-            if parent is not None and facts.layers[: len(parent.layers)] != parent.layers:
+            if not _stands_on(facts, parent):
+                # The builder's cache may know this step from an earlier build of an equal parent, with its layers.
+                self.console.say(f"the builder's cache gave {plan.name} on another image: building without cache")
+                facts = self._bake(plan, spec, reference, below, cached=False)
+            if not _stands_on(facts, parent):
                 raise ImageReplacedError(
                     f"the layer {plan.name} was not built on {reference}: its name meant another image meanwhile",
                     hint="run the same command again; does something else tag images as mlops-ci/... here?",
@@ -118,7 +122,9 @@ class DockerBuild:
             )
         return below.ref
 
-    def _bake(self, plan: LayerPlan, spec: LayerSpec, parent: str, below: Sequence[LayerPlan]) -> ImageFacts:
+    def _bake(
+        self, plan: LayerPlan, spec: LayerSpec, parent: str, below: Sequence[LayerPlan], *, cached: bool = True
+    ) -> ImageFacts:
         """One call of the builder, and the image that it left in the engine."""
         name = f"{naming.slug(plan.name)}-{plan.content_key[: naming.FOLDER_DIGITS]}"
         folder = self.cache.resolve() / "builds" / name
@@ -132,18 +138,19 @@ class DockerBuild:
                 below={pin.name for lower in below if lower.spec for pin in lower.spec.pins},
                 labels=self._labels(plan, spec),
             )
-            self._call(spec, ready)
+            self._call(spec, ready, cached=cached)
             return _checked(plan, ready)
         finally:
             for path in (folder / "context", folder / "pip", folder / "apt"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def _call(self, spec: LayerSpec, ready: Bake) -> None:
+    def _call(self, spec: LayerSpec, ready: Bake, *, cached: bool) -> None:
         finished = process.run(
             [
                 *("docker", "buildx", "bake", "--builder", ENGINE_BUILDER, "--progress", "plain"),
                 *("--file", ready.file, "--metadata-file", ready.metadata),
                 *probe().allow(ready.reads),
+                *(() if cached else ("--no-cache",)),
                 ready.target,
             ],
             cwd=ready.folder,
@@ -191,6 +198,10 @@ def _checked(plan: LayerPlan, ready: Bake) -> ImageFacts:
             f"{plan.ref} is not the image that the builder has just made", hint="run the same command again"
         )
     return found
+
+
+def _stands_on(facts: ImageFacts, parent: ImageFacts | None) -> bool:
+    return parent is None or facts.layers[: len(parent.layers)] == parent.layers
 
 
 def _record(

@@ -10,8 +10,8 @@ from mlops_ci.files import digest_of, size_of, write_json
 from mlops_ci.images.lookup import MARKER, MARKER_SCHEMA
 
 CHAIN_FILE = "_mlops_parent.pth"
-# A script names its interpreter in its first line, or in the next two where the path is too long for the kernel.
-HEADER_LINES = 3
+# Where the interpreter's path is too long for the kernel, a shell names it in the second line, and in the third.
+LONG_PATH_HEADER = b"#!/bin/sh"
 
 
 def python_of(environment: Path) -> Path:
@@ -43,15 +43,16 @@ def inherit_scripts(environment: Path, parent: Path) -> None:
         if not content.startswith(b"#!"):
             continue
         lines = content.split(b"\n")
-        head = [line.replace(os.fsencode(parent), os.fsencode(environment)) for line in lines[:HEADER_LINES]]
-        target.write_bytes(b"\n".join([*head, *lines[HEADER_LINES:]]))
+        count = 3 if lines[0].strip() == LONG_PATH_HEADER else 1
+        head = [line.replace(os.fsencode(parent), os.fsencode(environment)) for line in lines[:count]]
+        target.write_bytes(b"\n".join([*head, *lines[count:]]))
         target.chmod(0o755)
 
 
 def packages_in(environment: Path) -> tuple[str, ...]:
     """The distributions of this layer alone, as `name==version`, sorted."""
     found = distributions(path=[str(site_packages(environment))])
-    return tuple(sorted({f"{item.metadata['Name'].lower()}=={item.version}" for item in found}))
+    return tuple(sorted({f"{str(item.name).lower()}=={item.version}" for item in found}))
 
 
 def finish(environment: Path, *, key: str, parent: str | None) -> dict[str, object]:

@@ -18,7 +18,7 @@ from mlops_ci.providers.budget import fit
 from mlops_ci.providers.github_event import trusted
 from mlops_ci.providers.local import wants_colour
 from mlops_ci.providers.stream import LineWriter
-from mlops_ci.providers.text import Painter, plain, rows
+from mlops_ci.providers.text import Painter, flat, rows
 from mlops_ci.providers.workflow_commands import github_command, harmless_at_github
 
 # At most 10 annotations of each level are kept per step, the rest vanishes silently: the tenth says how many.
@@ -53,9 +53,9 @@ class GitHubSink:
         self._painter.forget()
         self._folds += 1
         if self._folds == 1:
-            self.out.write(github_command("group", plain(title)))
+            self.out.write(github_command("group", flat(title)))
         else:
-            self.line(f"-- {plain(title)}")
+            self.line(f"-- {flat(title)}")
 
     def close_fold(self, name: str) -> None:  # noqa: ARG002
         """End of the group."""
@@ -67,12 +67,12 @@ class GitHubSink:
     def annotate(self, level: Level, title: str, text: str, file: str | None = None, line: int | None = None) -> None:
         """The first nine of each level; the others stand in the log alone."""
         self._annotated[level] += 1
-        message = "\n".join(plain(row) for row in rows(text)).strip() or plain(title)
+        message = "\n".join(flat(row) for row in rows(text)).strip() or flat(title)
         if self._annotated[level] > ANNOTATIONS:
             place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
-            self.line(f"{level}: {place}{plain(title)}: {message}")
+            self.line(f"{level}: {place}{flat(title)}: {message}")
             return
-        places = {"file": file, "line": str(line) if line else None, "title": plain(title)}
+        places = {"file": file, "line": str(line) if line else None, "title": flat(title)}
         self.out.write(github_command(level, message, places))
 
     def mask(self, secret: str) -> None:

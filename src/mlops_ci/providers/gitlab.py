@@ -16,7 +16,7 @@ from mlops_ci.console import Level
 from mlops_ci.providers.budget import fit
 from mlops_ci.providers.local import COLOURS, wants_colour
 from mlops_ci.providers.stream import LineWriter
-from mlops_ci.providers.text import RESET, Painter, plain, rows
+from mlops_ci.providers.text import RESET, Painter, flat, rows
 from mlops_ci.providers.workflow_commands import harmless_at_gitlab, section_end, section_name, section_start
 
 # A merge request note holds 1,000,000 characters; the summary is posted as one.
@@ -59,10 +59,10 @@ class GitLabSink:
     def annotate(self, level: Level, title: str, text: str, file: str | None = None, line: int | None = None) -> None:
         """A coloured head, the text behind it."""
         place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
-        head = harmless_at_gitlab(plain(f"{place}{level}: {title}"))
+        head = harmless_at_gitlab(flat(f"{place}{level}: {title}"))
         self.out.write(f"{COLOURS[level]}{head}{RESET}" if self.colour else head)
         for row in rows(text):
-            self.line(f"  {plain(row)}")
+            self.line(f"  {flat(row)}")
 
     def mask(self, secret: str) -> None:
         """GitLab masks only variables that are declared as masked; the console has removed the secret already."""

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from mlops_ci.console import Level
 from mlops_ci.providers.stream import LineWriter
-from mlops_ci.providers.text import RESET, Painter, plain, rows
+from mlops_ci.providers.text import RESET, Painter, flat, rows
 
 RED, YELLOW, BLUE, BOLD = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m"
 COLOURS: Mapping[Level, str] = {"error": RED, "warning": YELLOW, "notice": BLUE}
@@ -53,7 +53,7 @@ class TerminalSink:
     def open_fold(self, name: str, title: str) -> None:  # noqa: ARG002  # a terminal has no folds
         """A heading."""
         self._painter.forget()
-        self.out.write(f"{BOLD}━━ {plain(title)}{RESET}" if self.colour else f"-- {plain(title)}")
+        self.out.write(f"{BOLD}━━ {flat(title)}{RESET}" if self.colour else f"-- {flat(title)}")
 
     def close_fold(self, name: str) -> None:  # noqa: ARG002
         """Nothing to show."""
@@ -62,10 +62,10 @@ class TerminalSink:
     def annotate(self, level: Level, title: str, text: str, file: str | None = None, line: int | None = None) -> None:
         """The place, the level and the title, then the text indented."""
         place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
-        head = f"{place}{level}: {plain(title)}"
+        head = f"{place}{level}: {flat(title)}"
         self.out.write(f"{COLOURS[level]}{head}{RESET}" if self.colour else head)
         for one in text.splitlines():
-            self.out.write(f"  {plain(one)}")
+            self.out.write(f"  {flat(one)}")
 
     def mask(self, secret: str) -> None:
         """The console has removed it already."""
@@ -96,13 +96,23 @@ class LocalProvider:
 
     def trusted(self) -> tuple[bool, str]:
         """Who runs it here has the code here."""
-        return True, "a local run"
+        return True, "a local run" if self.local else "a CI system that says nothing of forks"
 
     def attempt(self) -> str | None:
         """There is none."""
         return None
 
 
+def unknown_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this is a CI system that we know nothing of: CI is what Jenkins, Buildkite and others set."""
+    return environ.get("CI", "").lower() not in ("", "0", "false")
+
+
 def local_provider(environ: Mapping[str, str], stream: TextIO) -> LocalProvider:
-    """The provider for a terminal."""
-    return LocalProvider(sink=TerminalSink(out=LineWriter(stream), colour=wants_colour(environ, stream)))
+    """The provider for a terminal. Under a CI system that we do not know, nothing is chosen silently either.
+
+    MLOPS_CI_PROVIDER=local says that a person works here after all.
+    """
+    person = environ.get("MLOPS_CI_PROVIDER") == "local" or not unknown_ci(environ)
+    sink = TerminalSink(out=LineWriter(stream), colour=wants_colour(environ, stream))
+    return LocalProvider(sink=sink, local=person)

@@ -11,21 +11,26 @@ from mlops_ci.console import PREFIX
 # ECMA-48: CSI sequences, OSC strings, other two-byte escapes.
 ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
 COLOUR = re.compile(r"\x1b\[([0-9;:]*)m")
-# C0 controls but tab, and C1 controls.
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+# C0 controls but tab and line feed, and C1 controls.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 RESET = "\x1b[0m"
 # More open attributes than this are noise, or an attack on the log's size.
 MOST_OPEN = 8
 
 
 def plain(text: str) -> str:
-    """The text on one line, without escape sequences and control characters."""
-    return CONTROL.sub("", ESCAPE.sub("", text.replace("\n", " ")))
+    """The text without escape sequences and control characters; its lines stay."""
+    return CONTROL.sub("", ESCAPE.sub("", text))
+
+
+def flat(text: str) -> str:
+    """The same on one line."""
+    return plain(text).replace("\n", " ")
 
 
 def bones(text: str) -> str:
     """What is left of a text for a reader that takes invisible characters for nothing (format marks, accents)."""
-    bare = plain(text)
+    bare = flat(text)
     if bare.isascii():
         return bare
     return "".join(one for one in bare if unicodedata.category(one) not in {"Cf", "Cn", "Co", "Cs", "Mn", "Me"})
@@ -50,7 +55,7 @@ class Painter:
     def paint(self, row: str) -> str:
         """One line as it may be shown."""
         if not self.colour:
-            return plain(row)
+            return flat(row)
         own = row.startswith(PREFIX)
         before = () if own else self._open
         kept, opened = _coloured(row, before)
@@ -69,7 +74,7 @@ def _coloured(row: str, before: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     kept = []
     end = 0
     for match in COLOUR.finditer(row):
-        kept += [plain(row[end : match.start()]), match[0]]
+        kept += [flat(row[end : match.start()]), match[0]]
         opened = () if match[1].strip("0;:") == "" else (*opened, match[0])[-MOST_OPEN:]
         end = match.end()
-    return "".join([*kept, plain(row[end:])]), opened
+    return "".join([*kept, flat(row[end:])]), opened

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from mlops_ci.providers.text import bones, plain
+from mlops_ci.providers.text import bones, flat
 
 SECTION_MARK = re.compile(r"(section_(?:start|end)):", re.IGNORECASE)
 COMMAND_START = re.compile(r"^(\s*):(?=:)")
@@ -46,7 +46,7 @@ def harmless_at_github(row: str, shown: str) -> str:
 
 def section_start(name: str, title: str, seconds: float) -> str:
     """Opens a GitLab section at `seconds` since the epoch; unfolded, since what failed inside must be seen."""
-    return f"\x1b[0Ksection_start:{int(seconds)}:{name}\r\x1b[0K{plain(title)}"
+    return f"\x1b[0Ksection_start:{int(seconds)}:{name}\r\x1b[0K{flat(title)}"
 
 
 def section_end(name: str, seconds: float) -> str:

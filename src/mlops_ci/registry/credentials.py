@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 from collections.abc import Mapping
@@ -39,10 +38,10 @@ def credentials_for(host: str, *, folder: Path | None = None) -> Credentials | N
     """The credentials for a registry's host; None when there are none. Raises `CredentialsError`."""
     path = (folder or Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")) / "config.json"
     try:
-        config = json.loads(path.read_bytes())
+        config: dict[str, Any] = dict(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise CredentialsError(
             f"{path} cannot be read: {error}", hint="repair the file, or run `docker login` again"
         ) from error
@@ -65,7 +64,7 @@ def _from_file(entry: Mapping[str, Any] | None, path: Path) -> Credentials | Non
         return None
     try:
         user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CredentialsError(f"an `auth` entry of {path} is no base64", hint="run `docker login` again") from error
     return Credentials(user=user, password=password.rstrip("\0"))
 

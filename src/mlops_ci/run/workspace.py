@@ -39,8 +39,9 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """What can be made again: environments, data, the scanner's database."""
-        return self.folder / "cache"
+        """What can be made again: environments, data, the scanner's database (MLOPS_CI_CACHE: elsewhere)."""
+        shared = os.environ.get("MLOPS_CI_CACHE")
+        return Path(shared).absolute() if shared else self.folder / "cache"
 
     @property
     def mlflow(self) -> Path:

@@ -8,9 +8,11 @@ from mlops_ci.errors import UncheckedError
 from mlops_ci.publishing.fetch import fetch
 from mlops_ci.stages.jobs import fresh
 from mlops_ci.stages.session import Session
+from mlops_ci.stores.errors import ObjectMissingError
 from mlops_ci.tracking.registry import ChampionVersion, ModelRegistry
 
 MANIFEST_TAG = "mlops.manifest"
+MANIFEST_DIGEST_TAG = "mlops.manifest_sha256"
 
 
 class ChampionUnreadableError(UncheckedError):
@@ -19,7 +21,7 @@ class ChampionUnreadableError(UncheckedError):
 
 def current(session: Session) -> ChampionVersion | None:
     """The version that has the alias `champion`, or None. A version of this very run is no champion to beat."""
-    found = ModelRegistry(session.tracking_uri).champion(session.settings.model)
+    found = ModelRegistry(session.tracking_uri, session.console.redactor).champion(session.settings.model)
     return None if found is None or found.run == session.run.id else found
 
 
@@ -35,5 +37,11 @@ def files(session: Session) -> Path | None:
             hint="it was not published by mlops-ci; move the alias `champion` to a version that was",
         )
     folder = fresh(session.run.path("champion"))
-    fetch(session.store, key, folder, below="model/")
+    try:
+        fetch(session.store, key, folder, below="model/", sha256=found.tags.get(MANIFEST_DIGEST_TAG))
+    except ObjectMissingError as error:
+        raise ChampionUnreadableError(
+            f"version {found.version} of {session.settings.model} is not whole in {session.store.uri}: {error.cause}",
+            hint="is [publish] store the one that it was published to? Else restore the object, or move the alias",
+        ) from error
     return folder / "model"

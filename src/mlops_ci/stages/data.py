@@ -8,10 +8,9 @@ from mlops_ci.datasets.obtain import Dataset, obtain
 from mlops_ci.errors import UsageError
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.prepare import PrepareOutputs
+from mlops_ci.stages.addresses import store_opener
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.session import Session
-from mlops_ci.stores.base import Store
-from mlops_ci.stores.open import open_store
 from mlops_ci.training.task import command_task
 
 
@@ -24,21 +23,11 @@ def source(session: Session) -> Dataset | None:
     data = session.settings.tables.data
     if not (data.path or data.source or data.fetch):
         return None
-    publish = session.settings.tables.publish
-
-    def open_source(uri: str) -> Store:
-        return open_store(
-            uri,
-            endpoint=publish.endpoint,
-            region=publish.region,
-            ca_bundle=session.ca_bundle,
-        )
-
     return obtain(
         data,
         root=session.settings.root,
         cache=session.workspace.cache / "data",
-        open_store=open_source,
+        open_store=store_opener(session.settings),
         run_fetch=lambda command, output: _fetch(session, command, output),
         progress=session.console.say,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -162,7 +161,7 @@ def _score(session: Session, command: str, who: str, model: Path) -> Score:
 
 
 def _metrics(output: Path) -> dict[str, float]:
-    """The numbers in `metrics.json`: an object of numbers; anything else cannot be judged."""
+    """The numbers in `metrics.json`. A non-finite one stays, for the gate that needs it to refuse."""
     path = output / METRICS
     hint = f"write {{'name': number, ...}} as JSON into {METRICS} in {{output}} (MLOPS_OUTPUT_DIR)"
     try:
@@ -174,8 +173,8 @@ def _metrics(output: Path) -> dict[str, float]:
     numbers = {
         str(name): float(value)
         for name, value in data.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if isinstance(value, int | float) and not isinstance(value, bool)
     }
     if not numbers:
-        raise ScoreMissingError(f"{METRICS} holds no finite number", hint=hint)
+        raise ScoreMissingError(f"{METRICS} holds no number", hint=hint)
     return numbers

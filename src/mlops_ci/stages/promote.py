@@ -43,7 +43,7 @@ def run(session: Session) -> Result:
         return Result(
             status="waiting", outputs=stays, reason=f"a human must approve: `mlops-ci approve {session.run.id}`"
         )
-    registry = ModelRegistry(session.tracking_uri)
+    registry = ModelRegistry(session.tracking_uri, session.console.redactor)
     with FileLock(session.workspace.locks / "promote.lock"):
         registry.promote(published.model.name, published.model.version, expected=champion)
     session.console.say(f"{published.model.name} version {published.model.version} is now the {ALIAS}")

@@ -14,7 +14,7 @@ from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.publish import ModelRef, PublishOutputs
 from mlops_ci.records.train import TrainOutputs
 from mlops_ci.stages import lineage
-from mlops_ci.stages.champion import MANIFEST_TAG
+from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
 from mlops_ci.stages.jobs import fresh
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -61,7 +61,7 @@ def run(session: Session) -> Result:
     )
     version = _register(session, trained, decided, publication)
     session.console.say(f"registered {session.settings.model} version {version} as a candidate")
-    _replay(session, trained)
+    _complete_tracking(session, trained)
     return Result(
         outputs=PublishOutputs(
             model=ModelRef(name=session.settings.model, version=version),
@@ -93,7 +93,7 @@ def _register(session: Session, trained: TrainOutputs, decided: EvaluateOutputs,
     write_json(folder / "pointer.json", to_json(manifest))
     write_json(folder / "lineage.json", lineage.facts(session))
     write_json(folder / "evaluation.json", to_json(decided))
-    return ModelRegistry(session.tracking_uri).register(
+    return ModelRegistry(session.tracking_uri, session.console.redactor).register(
         session.settings.model,
         run=session.run.id,
         tracking_run_id=trained.tracking.run_id,
@@ -102,16 +102,17 @@ def _register(session: Session, trained: TrainOutputs, decided: EvaluateOutputs,
         tags={
             **lineage.tracking_tags(session),
             MANIFEST_TAG: manifest.key,
-            "mlops.manifest_sha256": manifest.sha256,
+            MANIFEST_DIGEST_TAG: manifest.sha256,
             "mlops.verdict": decided.verdict,
             **{f"mlops.metric.{name}": repr(value) for name, value in decided.metrics.items()},
         },
     )
 
 
-def _replay(session: Session, trained: TrainOutputs) -> None:
-    """Send the metrics that the tracking server has not got, if it was down during the training."""
+def _complete_tracking(session: Session, trained: TrainOutputs) -> None:
+    """Send what the tracking server has not got, if it was down during or after the training."""
+    tracker = Tracker(session.tracking_uri, session.console.redactor)
     metrics = session.run.path("train", "job", "metrics.jsonl")
     if metrics.is_file():
-        tracker = Tracker(session.tracking_uri, session.console.redactor)
         Forwarder(tracker, trained.tracking.run_id, metrics).replay()
+    tracker.finish(trained.tracking.run_id, "FINISHED")

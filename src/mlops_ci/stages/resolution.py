@@ -16,6 +16,7 @@ from mlops_ci.run.lineage import CodeFile, GitFacts, code_digest, code_files, gi
 from mlops_ci.run.run import Lineage
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.addresses import store_opener
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,9 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine) -> Resolut
         cache=workspace.cache,
     )
     config = digest_of(to_json(settings.effective))
-    data = plan_digest(settings.tables.data, settings.root)
+    data = plan_digest(
+        settings.tables.data, settings.root, cache=workspace.cache / "data", open_store=store_opener(settings)
+    )
     return Resolution(
         code=code,
         code_sha256=digest,

@@ -13,7 +13,6 @@ from pathlib import Path
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
 from mlops_ci.engines.guestfile import guest_file
-from mlops_ci.network import ca_bundle
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.lineage import CodeFile
 from mlops_ci.run.run import Run
@@ -21,9 +20,9 @@ from mlops_ci.run.workspace import Workspace
 from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.addresses import ca_bundle, store_opener
 from mlops_ci.stages.resolution import Resolution
 from mlops_ci.stores.base import Store
-from mlops_ci.stores.open import open_store
 from mlops_ci.tracking.server import embedded_server
 
 
@@ -67,15 +66,9 @@ class Session:
         return guest_file(self.settings.root)
 
     @cached_property
-    def ca_bundle(self) -> Path | None:
-        """The CA bundle for everything that speaks TLS."""
-        name = self.settings.tables.mirrors.ca_bundle
-        return ca_bundle(self.settings.root / name if name else None)
-
-    @cached_property
     def trivy(self) -> Trivy:
         """The trusted scanner of this machine."""
-        return find(self.settings.root, cache=self.workspace.cache / "trivy", ca_bundle=self.ca_bundle)
+        return find(self.settings.root, cache=self.workspace.cache / "trivy", ca_bundle=ca_bundle(self.settings))
 
     @cached_property
     def tracking_uri(self) -> str:
@@ -105,16 +98,7 @@ class Session:
     @cached_property
     def store(self) -> Store:
         """The object store: the configured one, else the local folder."""
-        publish = self.settings.tables.publish
-        uri = publish.store or str(self.workspace.store)
-        if publish.store and "://" not in publish.store:
-            uri = str(self.settings.root / publish.store)
-        return open_store(
-            uri,
-            endpoint=publish.endpoint,
-            region=publish.region,
-            ca_bundle=self.ca_bundle,
-        )
+        return store_opener(self.settings)(self.settings.tables.publish.store or str(self.workspace.store))
 
     def job_environment(self) -> dict[str, str]:
         """The secrets that the settings name, from this process's environment."""

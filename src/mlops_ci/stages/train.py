@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import MlopsError, PreemptedError
+from mlops_ci.errors import InfrastructureError, MlopsError, PreemptedError
 from mlops_ci.files import regular_files
 from mlops_ci.network import RetryPolicy
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.train import TrackingRef, TrainAttempt, TrainOutputs
 from mlops_ci.stages import champion, data
-from mlops_ci.stages.jobs import JobSpec, run_job
+from mlops_ci.stages.jobs import JobSpec, fresh, run_job
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
+from mlops_ci.tracking.job_environment import job_environment
 from mlops_ci.training.metrics import drop_after, resume_step
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome
 from mlops_ci.training.task import train_task
@@ -87,7 +88,7 @@ def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: At
         forwarder = Forwarder(tracker, tracked.run_id, session.run.path("train", "job", METRICS))
         forwarder.start()
         try:
-            outcome = _attempt(session, tracked)
+            outcome = _attempt(session, tracker, tracked)
         except (JobError, GuestLostError) as error:
             attempts.add(error.failure_class, error.exit_code, time.monotonic() - started, resumed)
             if error.exit_code not in RETRIED or len(attempts.done) > settings.retries:
@@ -111,7 +112,7 @@ def _clean_metrics(session: Session) -> int | None:
     return step
 
 
-def _attempt(session: Session, tracked: TrackedRun) -> Outcome:
+def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun) -> Outcome:
     built = session.run.outputs("build", BuildOutputs)
     settings = session.settings.tables.train
     folder = session.run.path("train")
@@ -122,8 +123,11 @@ def _attempt(session: Session, tracked: TrackedRun) -> Outcome:
     dataset = data.folder(session)
     if dataset is not None:
         mounts["data"] = (dataset, True)
-    if settings.start_from == "champion" and (files := champion.files(session)) is not None:
-        mounts["champion"] = (files, True)
+    if settings.start_from == "champion":
+        files = champion.files(session)
+        if files is None:
+            session.console.say("there is no champion yet: {champion} is an empty folder")
+        mounts["champion"] = (files or fresh(session.run.path("champion", "none")), True)
     return run_job(
         session,
         JobSpec(
@@ -134,9 +138,7 @@ def _attempt(session: Session, tracked: TrackedRun) -> Outcome:
             gpus=session.gpus,
             keep=(METRICS, SYSTEM),
             network=settings.network,
-            environment={"MLFLOW_TRACKING_URI": session.tracking_uri, "MLFLOW_RUN_ID": tracked.run_id}
-            if settings.network
-            else {},
+            environment=job_environment(tracker, tracked) if settings.network else {},
         ),
         built.images[built.top].ref,
     )
@@ -156,9 +158,13 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
         shutil.move(made, outputs)
     shutil.rmtree(folder / "work", ignore_errors=True)
     forwarded = Forwarder(tracker, tracked.run_id, folder / "job" / METRICS).replay()
-    tracker.finish(tracked.run_id, "FINISHED")
-    checkpoint = folder / "checkpoints" / str((outcome.checkpoint or {}).get("path", ""))
     warnings = [*outcome.warnings, *([forwarded.warning] if forwarded.warning else [])]
+    try:
+        tracker.finish(tracked.run_id, "FINISHED")
+    except InfrastructureError as error:
+        # A good training is not lost because MLflow is down at its end: publish marks the run as finished.
+        warnings.append(f"the MLflow run could not be marked as finished yet: {error.cause}")
+    checkpoint = folder / "checkpoints" / str((outcome.checkpoint or {}).get("path", ""))
     if session.gpus and not any(device != "cpu" for device in outcome.devices):
         warnings.append("a GPU was asked for, and the training used none")
     return Result(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 from mlops_ci.errors import InfrastructureError, MissingError, MlopsError, UncheckedError, UsageError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+STILL_WRITTEN = "make sure that nothing writes into this run any more, and run the stage again"
 # The second line: something else stands where a folder or a file must be.
 REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS} | {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
 
@@ -57,6 +59,11 @@ class ObjectChangedError(InfrastructureError):
 
 class FileChangedError(InfrastructureError):
     """A file changed between its digest and its transfer: another process still writes it."""
+
+
+def gone(path: Path) -> FileChangedError:
+    """The error for a file that was there when it was listed or hashed."""
+    return FileChangedError(f"{path} is gone: it was there before", hint=STILL_WRITTEN)
 
 
 def from_os_error(error: OSError, doing: str) -> MlopsError:

@@ -15,11 +15,13 @@ from mlops_ci.stores.accept import accept
 from mlops_ci.stores.base import Download, Meter, ObjectInfo, OnProgress, Upload
 from mlops_ci.stores.drafts import Draft
 from mlops_ci.stores.errors import (
+    STILL_WRITTEN,
     FileChangedError,
     ObjectKeyError,
     ObjectMissingError,
     StoreConflictError,
     from_os_error,
+    gone,
 )
 from mlops_ci.stores.keys import check_key
 from mlops_ci.stores.measure import CHUNK, measure
@@ -31,7 +33,6 @@ LOCK = ".lock"
 OURS = frozenset({DRAFTS, LOCK})
 WORKERS = 8
 _RENAME = "rename the file"
-_STILL_WRITTEN = "make sure that nothing writes into this run any more, and run the stage again"
 
 
 class LocalStore:
@@ -203,13 +204,13 @@ def _copy_checked(path: Path, fresh: Draft, *, sha256: str) -> None:
     try:
         source = path.open("rb")
     except FileNotFoundError as error:
-        raise FileChangedError(f"{path} is gone: it was there when it was listed", hint=_STILL_WRITTEN) from error
+        raise gone(path) from error
     with source:
         found = _copy(source, fresh)
     if found != sha256:
         raise FileChangedError(
             f"{path} changed while it was being stored (SHA-256 {found}, expected {sha256})",
-            hint=_STILL_WRITTEN,
+            hint=STILL_WRITTEN,
         )
 
 

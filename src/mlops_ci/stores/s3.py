@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlops_ci.stores.base import Download, Meter, ObjectInfo, OnProgress, Upload
-from mlops_ci.stores.errors import from_os_error
+from mlops_ci.stores.errors import from_os_error, gone
 from mlops_ci.stores.s3_bucket import Bucket
 from mlops_ci.stores.s3_client import Connection
 from mlops_ci.stores.s3_download import Downloader
@@ -29,6 +29,8 @@ class S3Store:
         """See `Store.put_file`."""
         try:
             status = path.stat()
+        except FileNotFoundError as error:
+            raise gone(path) from error
         except OSError as error:
             raise from_os_error(error, f"reading {path}") from error
         item = Upload(key=key, path=path, sha256=sha256, bytes=status.st_size, modified_ns=status.st_mtime_ns)

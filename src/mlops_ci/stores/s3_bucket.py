@@ -47,16 +47,11 @@ class Bucket:
     @contextmanager
     def asking(self, doing: str) -> Iterator[None]:
         """Turn what boto3 raises into errors of ours; `doing` says what for, for example "uploading objects/ab"."""
-        from botocore.exceptions import BotoCoreError, ClientError
-        from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
-
         try:
             yield
         except MlopsError:
             raise
-        except (
-            BotoCoreError, ClientError, RetriesExceededError, S3DownloadFailedError, BrokenBodyError, OSError,
-        ) as error:  # fmt: skip
+        except _failures() as error:
             raise translate(
                 error,
                 doing=f"{doing} ({self.uri})",
@@ -183,6 +178,22 @@ class Bucket:
                         hint="create it, or correct the address of the store in the configuration",
                     ) from error
         self._seen = True
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+    from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
+
+    return (
+        BotoCoreError,
+        ClientError,
+        ResponseParserError,
+        RetriesExceededError,
+        S3DownloadFailedError,
+        BrokenBodyError,
+        OSError,
+    )
 
 
 def _blocks(body: Any) -> Iterator[bytes]:

@@ -132,6 +132,8 @@ def _from_class(error: Exception, cause: str) -> MlopsError:
         return StoreCertificateError(
             cause, hint="name the CA bundle of your site: `[mirrors] ca-bundle`, or the variable SSL_CERT_FILE"
         )
+    if "ResponseParserError" in names:
+        return StoreAddressError(f"{cause} (no answer of an S3 server)", hint=_ADDRESS_HINT)
     if names & ADDRESS_CLASSES or type(error) is ValueError:
         return StoreAddressError(cause, hint=_ADDRESS_HINT)
     if "FlexibleChecksumError" in names:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from mlops_ci.network import retry
 from mlops_ci.stores.base import Meter, ObjectInfo, Upload
-from mlops_ci.stores.errors import FileChangedError, StoreConflictError
+from mlops_ci.stores.errors import STILL_WRITTEN, FileChangedError, StoreConflictError, gone
 from mlops_ci.stores.parallel import in_parallel
 from mlops_ci.stores.s3_bucket import METADATA_SHA256, Bucket
 from mlops_ci.stores.s3_client import WORKERS, bulk_checksum
 from mlops_ci.stores.s3_errors import code_of, is_contended, is_taken
 from mlops_ci.stores.s3_survey import Survey, survey
 from mlops_ci.stores.s3_transfers import LARGE, progress_subscriber, transfer_manager
-
-_STILL_WRITTEN = "make sure that nothing writes into this run any more, and run the stage again"
 
 
 class Uploader:
@@ -42,9 +43,7 @@ class Uploader:
     def _put_small(self, item: Upload) -> bool:
         created = False
         if not self._there(item):
-            created = self._bucket.create(
-                item.key, lambda: item.path.open("rb"), bytes.fromhex(item.sha256), replace=False
-            )
+            created = self._bucket.create(item.key, lambda: _open(item.path), bytes.fromhex(item.sha256), replace=False)
             if not created:
                 self._require_same(item, self._bucket.head(item.key))
         self._meter.add(files=1, size=item.bytes)
@@ -129,17 +128,25 @@ class Uploader:
                     client.abort_multipart_upload(**place, UploadId=upload["UploadId"])
 
 
+def _open(path: Path) -> io.BufferedReader:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise gone(path) from error
+
+
 def _md5(item: Upload) -> str:
-    with item.path.open("rb") as stream:
+    with _open(item.path) as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _require_unchanged(item: Upload) -> None:
     """Large files are sent in parts, so that the server can't check their SHA-256: at least nobody wrote meanwhile."""
-    modified = item.path.stat()
-    same = modified.st_size == item.bytes and item.modified_ns in {None, modified.st_mtime_ns}
+    with _open(item.path) as stream:
+        status = os.fstat(stream.fileno())
+    same = status.st_size == item.bytes and item.modified_ns in {None, status.st_mtime_ns}
     if not same:
-        raise FileChangedError(f"{item.path} changed while it was being uploaded", hint=_STILL_WRITTEN)
+        raise FileChangedError(f"{item.path} changed while it was being uploaded", hint=STILL_WRITTEN)
 
 
 def _conflict(uri: str, item: Upload, difference: str) -> StoreConflictError:

@@ -26,7 +26,7 @@ SOURCE_TAG = "mlops.source"
 
 @dataclass(frozen=True, kw_only=True)
 class ChampionVersion:
-    """A registered version. `run` is our run's id (empty when somebody else registered it), `metrics` what it scored."""
+    """A registered version. `run` is our run's id (empty for a foreign version), `metrics` what it scored."""
 
     version: str
     run: str
@@ -87,7 +87,7 @@ class ModelRegistry:
 
         The champion before gets `previous_champion` first, so the move can be undone. Moving to where the alias is
         already does nothing. MLflow has no compare-and-set: the caller holds a lock that all promotions share, and this
-        reads the alias just before it writes. Raises `AliasMovedError`, or `TrackingNotFoundError` without such a version.
+        reads the alias just before it writes. Raises `AliasMovedError`, or `TrackingNotFoundError` for no such version.
         """
         self.connection.check()
         current = self._alias(model, CHAMPION)

@@ -31,7 +31,9 @@ def project(place, content, tmp_path):
 
     class Project:
         cache = tmp_path / "cache"
-        lines: list[str] = []
+
+        def __init__(self):
+            self.lines = []
 
         def get(self, **settings):
             place.requests.counts.clear()
@@ -150,7 +152,9 @@ def test_placeholders_of_folders_are_no_data(project, place, content):
 
 def test_an_empty_prefix(place, tmp_path):
     with pytest.raises(EmptyDataError) as caught:
-        plan_digest(DataSettings(source=f"{place.uri}/nothing"), tmp_path, open_store=lambda uri: place.store("/nothing"))
+        plan_digest(
+            DataSettings(source=f"{place.uri}/nothing"), tmp_path, open_store=lambda uri: place.store("/nothing")
+        )
     assert f"{place.uri}/nothing" in caught.value.cause
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,7 @@ def test_the_keeper_of_the_job_is_killed(job):
     assert job.running() == []
     assert (job.outcome()["class"], job.outcome()["exit_code"]) == ("cancelled", 143)
     assert "signal 9" in job.outcome()["cause"]
+    assert not any(job.folder in link.resolve().parents for link in Path("/tmp").glob("mlops-tmp-*"))
 
 
 def test_the_job_is_killed_and_its_children_go(job):

@@ -112,6 +112,7 @@ def test_a_deep_folder_still_has_a_short_place_for_sockets(zipapp, tmp_path):
     assert code == 0, shown
     assert f"real {deep}/tmp/tmp/pymp-" in shown
     link = shown.split()[-1]
+    assert link.startswith("/tmp/mlops-tmp-")
     assert not os.path.lexists(link)
 
 

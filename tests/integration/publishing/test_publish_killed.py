@@ -31,7 +31,7 @@ done = publish(store, model="digits", files=files, lineage={"commit": "c0ffee", 
 print(json.dumps([done.manifest.key, done.manifest.sha256, done.objects.count]))
 """
 SEED = 20261122
-KILLS = 6
+KILLS = 4
 
 
 @pytest.fixture
@@ -99,7 +99,11 @@ def test_killed_at_any_moment_and_run_again(kind, bundle, tmp_path, place):
     assert answer[2] == 101
     assert place.pending_uploads() == []
     if kind == "local":
-        files = {path.relative_to(tmp_path / "killed").as_posix() for path in (tmp_path / "killed").rglob("*") if path.is_file()}
+        files = {
+            path.relative_to(tmp_path / "killed").as_posix()
+            for path in (tmp_path / "killed").rglob("*")
+            if path.is_file()
+        }
         assert files == set(contents(store))
 
 

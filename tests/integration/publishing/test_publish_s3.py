@@ -54,9 +54,9 @@ def test_publish_verify_fetch(place, bundle, tmp_path):
     assert (again.objects.uploaded, again.objects.reused) == (0, 3)
     assert place.requests.counts["UploadPart"] == 0
     assert sum(place.requests.counts.values()) <= 5
-    assert place.raw().head_object(Bucket="mlops-ci-tests", Key=f"{place.prefix}/{done.manifest.key}")["ContentType"] == (
-        "application/json"
-    )
+    assert place.raw().head_object(Bucket="mlops-ci-tests", Key=f"{place.prefix}/{done.manifest.key}")[
+        "ContentType"
+    ] == ("application/json")
 
 
 def test_a_thousand_files_cost_few_questions_besides_their_uploads(place, tmp_path):

@@ -119,7 +119,9 @@ def test_a_thousand_small_files_are_not_a_thousand_serial_round_trips(place, tmp
     assert store.put_files(items) == (0, 1000)
     assert sum(place.requests.counts.values()) == 1
     place.requests.counts.clear()
-    targets = [Download(key=one.key, path=tmp_path / "out" / one.key, bytes=one.bytes, sha256=one.sha256) for one in items]
+    targets = [
+        Download(key=one.key, path=tmp_path / "out" / one.key, bytes=one.bytes, sha256=one.sha256) for one in items
+    ]
     store.download_files(targets)
     assert place.requests.counts == {"GetObject": 1000}
     assert place.requests.most_at_once >= 8
@@ -154,7 +156,9 @@ def test_a_large_file_goes_in_parts_and_comes_back(place, tmp_path):
 def test_of_eight_writers_of_one_key_exactly_one_wins(place):
     store = place.store()
     for round_ in range(5):
-        results = at_once(8, lambda n, key=f"lease-{round_}": store.put_bytes(key, str(n).encode(), only_if_absent=True))
+        results = at_once(
+            8, lambda n, key=f"lease-{round_}": store.put_bytes(key, str(n).encode(), only_if_absent=True)
+        )
         winners = [number for number, won in results.items() if won]
         assert len(winners) == 1
         assert store.get_bytes(f"lease-{round_}") == str(winners[0]).encode()

@@ -14,7 +14,13 @@ import pytest
 
 from mlops_ci.network import RetryPolicy
 from mlops_ci.stores.base import Upload
-from mlops_ci.stores.errors import StoreAccessError, StoreAddressError, StoreCertificateError, StoreUnreachableError
+from mlops_ci.stores.errors import (
+    FileChangedError,
+    StoreAccessError,
+    StoreAddressError,
+    StoreCertificateError,
+    StoreUnreachableError,
+)
 from mlops_ci.stores.measure import measure
 from mlops_ci.stores.open import open_store
 from mlops_ci.stores.s3_transfers import LARGE
@@ -135,6 +141,43 @@ def test_a_server_that_is_overloaded_is_asked_as_often_as_the_policy_says(place)
     assert len(seen) == RetryPolicy().attempts
 
 
+def test_a_server_that_is_no_s3_server(place, tmp_path):
+    """For example the address of a web page, or of another service of the site."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b"<html><body>Welcome!<br></body></html>"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            with pytest.raises((StoreAddressError, StoreUnreachableError)) as caught:
+                list(place.store(endpoint=f"http://127.0.0.1:{server.server_address[1]}").list())
+        finally:
+            server.shutdown()
+            thread.join()
+    assert f"127.0.0.1:{server.server_address[1]}" in caught.value.cause
+    assert "endpoint" in caught.value.hint
+
+
+@pytest.mark.parametrize("size", [1000, LARGE])
+def test_a_file_that_is_gone_is_named(place, tmp_path, size):
+    item = files(tmp_path / "in", 1, size)[0]
+    item.path.unlink()
+    with pytest.raises(FileChangedError, match="0 is gone"):
+        place.store().put_files([item])
+    with pytest.raises(FileChangedError, match="0 is gone"):
+        place.store().put_file("x", item.path, sha256=item.sha256)
+
+
 @pytest.mark.parametrize("size", [1_000_000, LARGE + 1_000_000])
 def test_a_download_that_breaks_off_is_tried_again(place, tmp_path, size):
     data = os.urandom(size)
@@ -163,13 +206,9 @@ def test_a_download_that_always_breaks_off_leaves_nothing(place, tmp_path):
 @pytest.fixture
 def certificate(tmp_path):
     """A certificate for 127.0.0.1 that no system trusts, and its key."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+    names = "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem"
+    argv = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names.split()]
+    subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     return tmp_path / "cert.pem", context

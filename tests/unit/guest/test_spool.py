@@ -31,11 +31,13 @@ def test_not_a_number_is_a_value(word):
     "line",
     [
         b"", b"null", b"[]", b"3", b'"loss"', b"{", b"{}", b'{"step": 3}', b'{"loss": true}', b'{"loss": null}',
-        b'{"loss": [1]}', b'{"loss": {"a": 1}}', b'{"loss": "low"}', b'{"loss": 1, "step": -1}', b'{"loss": 1, "step": 1.5}',
+        b'{"loss": [1]}', b'{"loss": {"a": 1}}', b'{"loss": "low"}', b'{"loss": 1, "step": -1}',
+        b'{"loss": 1, "step": 1.5}',
         b'{"loss": 1, "step": true}', b'{"loss": 1, "step": "3"}', b'{"loss": 1, "time": "now"}',
         b'{"loss": 1, "time": NaN}', b"\xff\xfe", b'{"": 1}', b'{"loss": 1' + b"0" * 400 + b"}",
         b'{"loss": 1, "step": 99999999999999999999}', b"[" * 100000, b'{"a": "' + b"x" * 70000 + b'"}',
     ],
+    ids=lambda line: repr(line[:30]),
 )  # fmt: skip
 def test_garbage(line):
     with pytest.raises(BadLineError):

@@ -40,7 +40,13 @@ def plans(root: Path, **image: object) -> dict[str, LayerPlan]:
 def prepare(plan: LayerPlan, folder: Path, packages: sources.PackageSources, **more: object) -> bake.Bake:
     assert plan.spec is not None
     return bake.prepare(
-        plan, plan.spec, folder=folder, parent="parent:c-1", packages=packages, below=more.get("below", ()), labels={"a": "b"}
+        plan,
+        plan.spec,
+        folder=folder,
+        parent="parent:c-1",
+        packages=packages,
+        below=more.get("below", ()),
+        labels={"a": "b"},
     )
 
 
@@ -56,7 +62,10 @@ def test_one_target_with_the_parent_and_the_immutable_tag(tmp_path: Path, packag
     assert found["tags"] == [plan.ref]
     assert found["output"] == ["type=docker"]
     assert found["platforms"] == ["linux/amd64"]
-    assert sorted(path.name for path in (tmp_path / "b" / "context").iterdir()) == ["pip-install.sh", "requirements.lock"]
+    assert sorted(path.name for path in (tmp_path / "b" / "context").iterdir()) == [
+        "pip-install.sh",
+        "requirements.lock",
+    ]
 
 
 def test_secrets_are_private_files_and_nothing_else(tmp_path: Path, packages: sources.PackageSources) -> None:

@@ -63,12 +63,20 @@ def test_the_users_dockerfile_is_the_users(output: str, line: int) -> None:
 @pytest.mark.parametrize(
     ("said", "code", "name"),
     [
-        ("ERROR: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?", 10, "build-engine-lost"),
+        (
+            "ERROR: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
+            10,
+            "build-engine-lost",
+        ),
         ("#5 1.0 OSError: [Errno 28] No space left on device", 10, "build-disk-full"),
         ("#5 1.0 ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", 1, "package-hash"),
         ("#5 1.0 WARNING: Retrying after connection broken by 'NewConnectionError('<x>')'", 10, "build-network"),
         ("#5 1.0 E: Failed to fetch http://x/InRelease", 10, "build-network"),
-        ("ERROR: failed to solve: debian: failed to resolve source metadata for docker.io/x", 10, "base-image-unavailable"),
+        (
+            "ERROR: failed to solve: debian: failed to resolve source metadata for docker.io/x",
+            10,
+            "base-image-unavailable",
+        ),
         ("#5 1.0 something else", 10, "layer-build"),
         ("", 10, "layer-build"),
     ],

@@ -22,7 +22,9 @@ def read(tmp_path: Path, text: str) -> dockerfile.Dockerfile:
         HEAD,
         "# a comment\n\narg BASE_IMAGE=debian\nfrom $BASE_IMAGE\nRUN true\n",
         "ARG BASE_IMAGE\nARG X=1\nFROM --platform=linux/amd64 ${BASE_IMAGE} AS final\nCOPY a b\n",
-        "ARG BASE_IMAGE\nFROM node:20@sha256:" + "1" * 64 + " AS web\nRUN x\nFROM ${BASE_IMAGE}\nCOPY --from=web /a /b\n",
+        "ARG BASE_IMAGE\nFROM node:20@sha256:"
+        + "1" * 64
+        + " AS web\nRUN x\nFROM ${BASE_IMAGE}\nCOPY --from=web /a /b\n",
         "ARG BASE_IMAGE\nFROM ${BASE_IMAGE} AS one\nRUN true\nFROM one\nRUN true\n",
     ],
 )

@@ -26,7 +26,10 @@ def test_pins_with_hashes_and_markers(tmp_path: Path) -> None:
     torch, old, new = lockfile.read(path)
     assert (torch.name, str(torch.version), torch.hashes) == ("torch", "2.13.0+cpu", {ONE, TWO})
     assert torch.applies()
-    assert (old.applies({"python_full_version": "3.11.2"}), new.applies({"python_full_version": "3.11.2"})) == (True, False)
+    assert (old.applies({"python_full_version": "3.11.2"}), new.applies({"python_full_version": "3.11.2"})) == (
+        True,
+        False,
+    )
     assert torch.text + old.text + new.text == path.read_text().partition("\n")[2]
 
 

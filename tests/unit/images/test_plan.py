@@ -19,7 +19,9 @@ from support.image_projects import KnownImages, make_settings
 FOUND = ImageFacts(digest="sha256:" + "a" * 64, bytes=1, layers=("x",))
 
 
-def plan(root: Path, lookup: KnownImages | None = None, *, engine: str = "docker", **settings: object) -> dict[str, LayerPlan]:
+def plan(
+    root: Path, lookup: KnownImages | None = None, *, engine: str = "docker", **settings: object
+) -> dict[str, LayerPlan]:
     made = make_settings(root, **settings)
     plans = plan_images(made, engine=engine, variant="cpu", lookup=lookup or KnownImages())
     return {item.name: item for item in plans}
@@ -63,7 +65,9 @@ def test_what_changes_a_layer_changes_those_above_and_none_below(tmp_path: Path)
     (tmp_path / "requirements.txt").write_text("numpy<3\n")
     after = keys(plan(tmp_path, image={"requirements": "requirements.txt"}))
     assert {name for name in before if before[name] != after[name]} == {"requirements"}
-    other_base = keys(plan(tmp_path, mirrors={"images": {"debian:bookworm-slim": "m.invalid/debian@sha256:" + "1" * 64}}))
+    other_base = keys(
+        plan(tmp_path, mirrors={"images": {"debian:bookworm-slim": "m.invalid/debian@sha256:" + "1" * 64}})
+    )
     assert all(other_base[name] != before[name] for name in ("base", "torch", "train"))
 
 
@@ -100,7 +104,9 @@ def test_a_mirror_of_the_same_digest_gives_the_same_images(tmp_path: Path) -> No
 
 def test_a_mirror_by_tag_is_resolved_to_what_it_holds(tmp_path: Path) -> None:
     digest = "sha256:" + "b" * 64
-    lookup = KnownImages({"m.invalid/debian:12": ImageFacts(digest=digest), "debian-here:12": ImageFacts(digest=digest)})
+    lookup = KnownImages(
+        {"m.invalid/debian:12": ImageFacts(digest=digest), "debian-here:12": ImageFacts(digest=digest)}
+    )
     hosted = plan(tmp_path, lookup, mirrors={"images": {"debian:bookworm-slim": "m.invalid/debian:12"}})["base"].spec
     local = plan(tmp_path, lookup, mirrors={"images": {"debian:bookworm-slim": "debian-here:12"}})["base"].spec
     assert hosted is not None
@@ -108,7 +114,10 @@ def test_a_mirror_by_tag_is_resolved_to_what_it_holds(tmp_path: Path) -> None:
     assert hosted.base is not None
     assert local.base is not None
     assert hosted.base.ref == f"m.invalid/debian:12@{digest}"
-    assert (local.base.ref, local.base.alias_of) == ("mlops-ci/mirror/debian-bookworm-slim:c-" + "b" * 20, "debian-here:12")
+    assert (local.base.ref, local.base.alias_of) == (
+        "mlops-ci/mirror/debian-bookworm-slim:c-" + "b" * 20,
+        "debian-here:12",
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,9 @@ def test_registry_and_variant_are_in_name_and_key(tmp_path: Path) -> None:
 def test_images_of_others_without_digest_are_warned_about(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("ARG BASE_IMAGE\nFROM node:20 AS web\nFROM ${BASE_IMAGE}\n")
     warnings = plan(tmp_path, image={"dockerfile": "Dockerfile"})["project"].warnings
-    assert warnings == ("Dockerfile:2: `node:20` has no digest, so it may change without a rebuild; write NAME@sha256:...",)
+    assert warnings == (
+        "Dockerfile:2: `node:20` has no digest, so it may change without a rebuild; write NAME@sha256:...",
+    )
 
 
 def test_host_environments_are_named_by_their_key(tmp_path: Path) -> None:
@@ -202,9 +213,13 @@ def test_a_python_without_known_hash_is_warned_about(
     assert all("no hash of torch 2.13.0+cpu for Python 3.12" in text for text in warnings)
 
 
-@pytest.mark.parametrize(("attribute", "value"), [("version_info", SimpleNamespace(major=3, minor=10)), ("platform", "darwin")])
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("version_info", SimpleNamespace(major=3, minor=10)), ("platform", "darwin")]
+)
 def test_unsupported_pythons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attribute: str, value: object) -> None:
-    monkeypatch.setattr(host_python, "sys", SimpleNamespace(**{"version_info": sys.version_info, "platform": "linux", attribute: value}))
+    monkeypatch.setattr(
+        host_python, "sys", SimpleNamespace(**{"version_info": sys.version_info, "platform": "linux", attribute: value})
+    )
     with pytest.raises(PythonUnsupportedError) as caught:
         plan(tmp_path, engine="host")
     assert caught.value.exit_code == 3

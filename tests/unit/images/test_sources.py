@@ -63,7 +63,9 @@ def test_without_mirrors_pips_configuration_counts(pip_files: Path, tmp_path: Pa
 def test_a_configured_index_replaces_pips_configuration(pip_files: Path, tmp_path: Path) -> None:
     pip_files.write_text("[global]\nextra-index-url = https://one.invalid\nfind-links = /elsewhere\n")
     (tmp_path / "wheels").mkdir()
-    found = package_sources(tmp_path, index="https://m.invalid", find_links=("wheels",), torch_index="https://t.invalid")
+    found = package_sources(
+        tmp_path, index="https://m.invalid", find_links=("wheels",), torch_index="https://t.invalid"
+    )
     assert (found.index, found.extra_indexes, found.torch_index) == ("https://m.invalid", (), "https://t.invalid")
     assert found.folders == (tmp_path / "wheels",)
     assert found.configured

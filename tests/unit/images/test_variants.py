@@ -33,7 +33,9 @@ def driver(tmp_path: Path, version: str, kind: str = "x86_64 Kernel Module") -> 
 @pytest.mark.parametrize(
     ("version", "variant"), [("575.57.08", "cu126"), ("580.65.06", "cu130"), ("600.1", "cu130"), ("470.1", "cpu")]
 )
-def test_newest_cuda_that_the_driver_runs(known: catalogue.Catalogue, tmp_path: Path, version: str, variant: str) -> None:
+def test_newest_cuda_that_the_driver_runs(
+    known: catalogue.Catalogue, tmp_path: Path, version: str, variant: str
+) -> None:
     assert resolve("auto", catalogue=known, driver_file=driver(tmp_path, version)) == variant
 
 

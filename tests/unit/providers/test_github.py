@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlops_ci.console import Console
 from mlops_ci.providers.github import ANNOTATIONS, SUMMARY_BYTES, GitHubSink, github_provider
 from mlops_ci.providers.stream import LineWriter
+from mlops_ci.providers.text import bones
 
 
 class Log(io.StringIO):
@@ -37,6 +41,17 @@ def test_lines_of_other_programs_are_not_obeyed(sink, log):
     sink.line("fine\n::add-mask::e")
     sink.line("50%\r##[group]x")
     assert log.lines == [": :error::fake", "fine", ": :add-mask::e", "## [group]x"]
+
+
+@given(st.text(alphabet=":#[]error \t\r\n\u200b\x1bm;1", max_size=40))
+def test_nothing_that_is_shown_is_obeyed(text):
+    log = Log()
+    sink = GitHubSink(out=LineWriter(log))
+    sink.line(text)
+    Console(sink=sink).say(text)
+    for line in re.split(r"\r\n|\r|\n", log.getvalue()):
+        assert not re.match(r"\s*::", bones(line))
+        assert "##[" not in bones(line)
 
 
 def test_a_fold_is_a_group(sink, log):

@@ -44,7 +44,7 @@ def test_none(tmp_path: Path) -> None:
     assert credentials_for("x.example", folder=tmp_path) is None
 
 
-@pytest.mark.parametrize("config", ["{", {"auths": {"x.example": {"auth": "ä"}}}])
+@pytest.mark.parametrize("config", ["{", "[1]", {"auths": {"x.example": {"auth": "ä"}}}])
 def test_broken_files_are_said(tmp_path: Path, config: object) -> None:
     write(tmp_path, config)
     with pytest.raises(CredentialsError) as caught:

@@ -12,8 +12,20 @@ DIGEST = "sha256:" + "a" * 64
     [
         ("debian", None, "debian", "latest", "https://registry-1.docker.io/v2/library/debian"),
         ("debian:12", None, "debian", "12", "https://registry-1.docker.io/v2/library/debian"),
-        ("mlops-ci/demo/torch:c-1", None, "mlops-ci/demo/torch", "c-1", "https://registry-1.docker.io/v2/mlops-ci/demo/torch"),
-        ("docker.io/library/debian", "docker.io", "library/debian", "latest", "https://registry-1.docker.io/v2/library/debian"),
+        (
+            "mlops-ci/demo/torch:c-1",
+            None,
+            "mlops-ci/demo/torch",
+            "c-1",
+            "https://registry-1.docker.io/v2/mlops-ci/demo/torch",
+        ),
+        (
+            "docker.io/library/debian",
+            "docker.io",
+            "library/debian",
+            "latest",
+            "https://registry-1.docker.io/v2/library/debian",
+        ),
         (f"ghcr.io/o/i:t@{DIGEST}", "ghcr.io", "o/i", DIGEST, "https://ghcr.io/v2/o/i"),
         ("localhost:5000/x", "localhost:5000", "x", "latest", "http://localhost:5000/v2/x"),
         ("localhost/x:1", "localhost", "x", "1", "http://localhost/v2/x"),
@@ -34,7 +46,10 @@ def test_no_references(text: str) -> None:
 
 
 def test_only_this_machine_is_asked_without_tls() -> None:
-    assert [is_loopback(host) for host in ("localhost", "127.0.0.1:5000", "[::1]:5000", "10.0.0.1:5000", "localhost.evil.invalid")] == [
+    assert [
+        is_loopback(host)
+        for host in ("localhost", "127.0.0.1:5000", "[::1]:5000", "10.0.0.1:5000", "localhost.evil.invalid")
+    ] == [
         True,
         True,
         True,

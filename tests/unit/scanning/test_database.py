@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support import trivy_db
 
 from mlops_ci.files import sha256_of
 from mlops_ci.scanning.database import (
@@ -18,6 +17,7 @@ from mlops_ci.scanning.database import (
     obtain,
 )
 from mlops_ci.scanning.trivy import Trivy
+from support import trivy_db
 
 NOW = datetime(2099, 6, 1, 12, tzinfo=UTC)
 TWO_DAYS = 48 * 3600.0

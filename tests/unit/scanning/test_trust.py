@@ -122,7 +122,13 @@ def test_scratch_is_private_gone_at_the_end_and_sweeps_what_was_left(tmp_path):
 
 
 def test_the_scanner_sees_no_secrets(tmp_path):
-    environ = {"PATH": "/bin", "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "x", "GITHUB_TOKEN": "y", "TRIVY_SEVERITY": "LOW"}
+    environ = {
+        "PATH": "/bin",
+        "HOME": "/root",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "GITHUB_TOKEN": "y",
+        "TRIVY_SEVERITY": "LOW",
+    }
     trivy = Trivy(path=Path("/x"), version="0", sha256="0", cache=tmp_path, ca_bundle=Path("/ca.crt"), environ=environ)
     seen = trivy._environment()
     assert not {"AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "TRIVY_SEVERITY"} & set(seen)

@@ -1,9 +1,10 @@
-"""What users read when S3 says no. The exceptions are botocore's own; what raises them for real is tested with a server."""
+"""What users read when S3 says no. The exceptions are botocore's own; tests with a server show what raises them."""
 
 from __future__ import annotations
 
 import botocore.exceptions as boto
 import pytest
+from botocore.parsers import ResponseParserError
 from s3transfer.exceptions import RetriesExceededError
 
 from mlops_ci.stores import errors
@@ -80,6 +81,7 @@ def test_a_skewed_clock_is_said():
         (boto.ParamValidationError(report="bad bucket"), errors.StoreAddressError),
         (boto.FlexibleChecksumError(error_msg="differs"), errors.ObjectDamagedError),
         (ValueError("Invalid endpoint: x"), errors.StoreAddressError),
+        (ResponseParserError("no XML"), errors.StoreAddressError),
         (OSError(28, "No space left on device", "/out"), errors.StoreFullError),
     ],
 )

@@ -44,7 +44,6 @@ class HealthJob:
             checks += self._devices(variables, watch, result)
         finally:
             self.supervisor.children.destroy()
-            environment.remove_link(tmpdir)
         return self._finish(checks, result)
 
     def _devices(self, variables: dict[str, str], watch: _Canary, result: outcome.Outcome) -> list[Check]:

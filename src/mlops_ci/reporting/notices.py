@@ -1,0 +1,84 @@
+"""What a reader must not overlook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mlops_ci.reporting.data import ReportData
+from mlops_ci.reporting.format import clean, one_line
+
+CPU = "CPU run: no figure here says anything about a GPU"
+NOT_SCANNED = "NOT SCANNED FOR VULNERABILITIES"
+VULNERABILITIES = "vulnerabilities"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A loud line: `why` may be empty."""
+
+    level: Literal["caution", "warning", "note"]
+    text: str
+    why: str = ""
+
+
+def notices(data: ReportData) -> tuple[Notice, ...]:
+    """The loudest first."""
+    found = []
+    if (why := unscanned(data)) is not None:
+        found.append(Notice(level="caution", text=NOT_SCANNED, why=why))
+    if on_cpu(data):
+        found.append(Notice(level="warning", text=CPU, why=_no_gpu_used(data)))
+    if data.info.lineage.dirty:
+        found.append(Notice(level="note", text="the working tree had uncommitted changes", why=_difference(data)))
+    return tuple(found)
+
+
+def warnings(data: ReportData) -> tuple[tuple[str, str], ...]:
+    """Stage and text of every warning that no notice says already, and what could not be read for this report.
+
+    A failed stage's are the last lines of its log: they belong to the failure.
+    """
+    found = [
+        (record.stage, warning)
+        for record in data.records.values()
+        if record.status != "failed"
+        for warning in record.warnings
+        if warning != NOT_SCANNED
+    ]
+    return (*found, *(("report", problem) for problem in data.problems))
+
+
+def on_cpu(data: ReportData) -> bool:
+    """Whether the figures are a processor's: the CPU variant, or a training that used no GPU."""
+    train = data.outputs.train
+    return data.info.variant == "cpu" or (train is not None and set(train.devices) <= {"cpu"})
+
+
+def unscanned(data: ReportData) -> str | None:
+    """Why the images were not scanned for vulnerabilities; None when they were, or when that stage is still to come."""
+    record, outputs = data.records.get("scan"), data.outputs.scan
+    if record is None:
+        return "this run has no scan" if "train" in data.records or "publish" in data.records else None
+    skipped = (
+        [part for part in outputs.parts if part.name == VULNERABILITIES and part.status == "SKIP"] if outputs else []
+    )
+    if record.status == "failed" and outputs is None:
+        return one_line(record.error.cause if record.error else record.reason)
+    if skipped or record.status == "skipped" or (outputs is not None and outputs.verdict == "not-scanned"):
+        why = skipped[0].why if skipped else record.reason
+        return one_line(why).removeprefix(NOT_SCANNED).lstrip(": ")
+    return None
+
+
+def _no_gpu_used(data: ReportData) -> str:
+    if data.info.variant == "cpu":
+        return ""
+    return f"the variant is {clean(data.info.variant)}, but the training used no GPU"
+
+
+def _difference(data: ReportData) -> str:
+    digest = data.info.lineage.diff_sha256
+    return (
+        f"the commit alone does not give this model again; difference {digest[:12]}" if digest else "no commit is known"
+    )

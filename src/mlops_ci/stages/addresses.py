@@ -1,0 +1,28 @@
+"""How this configuration's stores and CA bundle are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mlops_ci import network
+from mlops_ci.settings.settings import Settings
+from mlops_ci.stores.base import Store
+from mlops_ci.stores.open import open_store
+
+
+def ca_bundle(settings: Settings) -> Path | None:
+    """The CA bundle for everything that speaks TLS."""
+    name = settings.tables.mirrors.ca_bundle
+    return network.ca_bundle(settings.root / name if name else None)
+
+
+def store_opener(settings: Settings) -> Callable[[str], Store]:
+    """Opens the store at an address; a folder is relative to the configuration file."""
+    publish = settings.tables.publish
+
+    def open_at(uri: str) -> Store:
+        place = uri if "://" in uri else str(settings.root / uri)
+        return open_store(place, endpoint=publish.endpoint, region=publish.region, ca_bundle=ca_bundle(settings))
+
+    return open_at

@@ -1,0 +1,75 @@
+"""Plans and builds images in tests, as the stages do, and keeps what was asked and said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.console import Console, NullSink
+from mlops_ci.images.build import build_images
+from mlops_ci.images.lookup import ImageFacts, image_lookup
+from mlops_ci.images.plan import LayerPlan, plan_images
+from mlops_ci.records.build import BuiltImage
+
+from .image_projects import make_settings
+
+
+@dataclass
+class Lines(NullSink):
+    """A sink that keeps its lines."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@dataclass
+class Built:
+    """The result of one plan and build."""
+
+    plans: tuple[LayerPlan, ...]
+    images: dict[str, BuiltImage]
+    top: str
+    warnings: tuple[str, ...]
+
+    @property
+    def ref(self) -> str:
+        return self.images[self.top].ref
+
+
+@dataclass
+class ImageProject:
+    """A folder with settings that can be planned and built on one engine."""
+
+    root: Path
+    engine: str
+    name: str
+    mirrors: Mapping[str, Any] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    sink: Lines = field(default_factory=Lines)
+
+    def write(self, **files: str) -> None:
+        """Write files; a double underscore in a name stands for a dot."""
+        for name, text in files.items():
+            (self.root / name.replace("__", ".")).write_text(text)
+
+    def build(self, *, mirrors: Mapping[str, Any] | None = None, **image: Any) -> Built:
+        """Plan and build with these values in `[image]`."""
+        settings = make_settings(self.root, name=self.name, image=image, mirrors={**self.mirrors, **(mirrors or {})})
+        cache = self.root / ".mlops" / "cache"
+        lookup = image_lookup(settings, engine=self.engine, workspace=cache)
+        self.asked.clear()
+        self.sink.lines.clear()
+
+        def ask(ref: str) -> ImageFacts | None:
+            self.asked.append(ref)
+            return lookup(ref)
+
+        plans = plan_images(settings, engine=self.engine, variant="cpu", lookup=ask)
+        images, top, warnings = build_images(
+            plans, settings, engine=self.engine, variant="cpu", cache=cache, console=Console(self.sink)
+        )
+        return Built(plans, images, top, warnings)
