@@ -19,6 +19,7 @@ class Defaults:
     stop_keeper: float
     stop_kill: float
     stop_silence: float
+    stop_shutdown: float
     leases_timeout: float
     leases_poll: float
     host_path: str

@@ -14,6 +14,7 @@ from mlops_ci.console import Console
 from mlops_ci.engines import jobfiles
 from mlops_ci.engines.base import Job, JobResult
 from mlops_ci.engines.defaults import defaults
+from mlops_ci.engines.docker_address import DockerHostError
 from mlops_ci.engines.docker_client import open_client, remove_container
 from mlops_ci.engines.docker_container import OWNER_LABEL, Confinement, paths_of
 from mlops_ci.engines.docker_errors import check_readable, check_started
@@ -35,15 +36,16 @@ class DockerEngine:
         self._console = console
         self._project = project
         self._journal = project / ".mlops" / "locks" / "lent"
-        self._socket = DockerSocket()
 
     def available(self) -> str | None:
         """None when the engine answers and its client library is there."""
         try:
             self._socket.ping()
-        except DockerUnreachableError as error:
+        except (DockerUnreachableError, DockerHostError) as error:
             return f"{error.cause}: {error.hint}"
-        if find_spec("docker") is None:
+        found = find_spec("docker")
+        # A folder `docker` beside the caller's code looks like a package too, but one without an origin.
+        if found is None or found.origin is None:
             where = self._socket.address.url
             return f'Docker answers at {where}, but its client library is missing: pip install "mlops-ci[docker]"'
         return None
@@ -82,16 +84,30 @@ class DockerEngine:
 
     def sweep(self) -> int:
         """Remove containers of dead processes of ours, then take back the folders that they had been lent."""
-        with open_client(self._socket.address) as client:
-            left = _orphans(client)
-            deadline = time.monotonic() + defaults().stop_keeper
-            # Their leash is closed: they may be saving a checkpoint just now.
-            while any(one["State"] == "running" for one in left) and time.monotonic() < deadline:
-                time.sleep(0.2)
-                left = _orphans(client)
-            for one in left:
-                remove_container(client, self._socket, one["Id"])
+        left = self._orphans()
+        deadline = time.monotonic() + defaults().stop_keeper
+        # Their leash is closed: they may be saving a checkpoint just now.
+        while any(one["State"] == "running" for one in left) and time.monotonic() < deadline:
+            time.sleep(0.2)
+            left = self._orphans()
+        if left:
+            with open_client(self._socket.address) as client:
+                for one in left:
+                    remove_container(client, self._socket, one["Id"])
         return len(left) + recover(self._journal)
+
+    def _orphans(self) -> list[dict[str, Any]]:
+        """Our containers, in any state, whose owner has certainly died."""
+        found = []
+        for one in self._socket.containers(label=OWNER_LABEL):
+            owner = Owner.parse(one["Labels"].get(OWNER_LABEL, ""))
+            if owner is not None and owner.is_dead():
+                found.append(one)
+        return found
+
+    @cached_property
+    def _socket(self) -> DockerSocket:
+        return DockerSocket()
 
     @cached_property
     def _info(self) -> dict[str, Any]:
@@ -101,13 +117,3 @@ class DockerEngine:
     def _identity(self) -> Identity:
         options = self._info.get("SecurityOptions") or ()
         return identity(os.getuid(), os.getgid(), security_options=options, stand_in=defaults().container_user)
-
-
-def _orphans(client: Any) -> list[dict[str, Any]]:
-    """Our containers, in any state, whose owner has certainly died."""
-    found = []
-    for one in client.containers(all=True, filters={"label": OWNER_LABEL}):
-        owner = Owner.parse(one["Labels"].get(OWNER_LABEL, ""))
-        if owner is not None and owner.is_dead():
-            found.append(one)
-    return found

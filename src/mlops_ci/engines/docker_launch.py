@@ -25,8 +25,6 @@ from mlops_ci.engines.jobfiles import grace_of
 from mlops_ci.engines.supervise import supervise
 
 KILLED, TERMINATED = 137, 143
-# An engine that is being stopped ends its containers first; this long after (seconds) it lets go of its clients.
-SHUTDOWN = 15.0
 ATTACH = "/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1"
 
 
@@ -90,7 +88,7 @@ def _watch(launch: Launch, job: Job, on_line: Callable[[str], None], *, containe
             seconds = time.monotonic() - started
         events.removed.wait(defaults().stop_kill)
         exit_code = KILLED if events.exit_code is None else events.exit_code
-        if exit_code == TERMINATED and not overdue and events.ended.wait(SHUTDOWN):
+        if exit_code == TERMINATED and not overdue and events.ended.wait(defaults().stop_shutdown):
             raise EngineDiedError(
                 "the Docker engine was stopped while the job ran, and ended the job",
                 hint="start Docker again and run the same command",

@@ -41,15 +41,15 @@ def prepare(
     spec: LayerSpec,
     *,
     folder: Path,
-    parent: str,
+    parent: Mapping[str, str],
     packages: PackageSources,
     below: Iterable[str],
     labels: Mapping[str, str],
 ) -> Bake:
     """Write the context, the secrets and the bake file into `folder`, which is made anew.
 
-    `parent` is what FROM gets, `below` the distributions of the layers below (their wheels need not travel). Raises
-    `PlanOutdatedError` when a file is no longer what the plan's content key says.
+    `parent` are the arguments that name the image below, `below` the distributions of all layers below (their wheels
+    need not travel). Raises `PlanOutdatedError` when a file is no longer what the plan's content key says.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
@@ -68,7 +68,7 @@ def prepare(
     target: dict[str, Any] = {
         "context": str(spec.context or folder / "context"),
         "dockerfile": str(file),
-        "args": {**proxy_environment(), **spec.args, "BASE_IMAGE": parent},
+        "args": {**proxy_environment(), **spec.args, **parent},
         "labels": dict(labels),
         "tags": [plan.ref],
         "platforms": [spec.platform],

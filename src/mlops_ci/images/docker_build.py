@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,20 +85,21 @@ class DockerBuild:
             raise InternalError(f"nothing says what the layer {plan.name} is made from")
         started = time.monotonic()
         with long_step(self.console, f"build-{plan.name}", f"building the layer {plan.name}"):
-            reference = self._parent_reference(spec, below[-1] if below else None, parent)
+            named = self._parent(spec, below[-1] if below else None, parent)
             facts = retry(
-                lambda: self._bake(plan, spec, reference, below),
+                lambda: self._bake(plan, spec, named, below),
                 transient=lambda error: isinstance(error, BuildNetworkError | BaseImageUnavailableError),
                 policy=AGAIN,
                 on_retry=lambda error, _, wait: self.console.say(f"{error}; trying again in {wait:.0f} s"),
             )
             if not _stands_on(facts, parent):
-                # The builder's cache may know this step from an earlier build of an equal parent, with its layers.
+                # A user's Dockerfile: the cache may know its steps from a parent that only had the same files.
                 self.console.say(f"the builder's cache gave {plan.name} on another image: building without cache")
-                facts = self._bake(plan, spec, reference, below, cached=False)
+                transfer.remove(plan.ref, self.console)
+                facts = self._bake(plan, spec, named, below, cached=False)
             if not _stands_on(facts, parent):
                 raise ImageReplacedError(
-                    f"the layer {plan.name} was not built on {reference}: its name meant another image meanwhile",
+                    f"the layer {plan.name} was not built on {named['BASE_IMAGE']}: that name changed its meaning",
                     hint="run the same command again; does something else tag images as mlops-ci/... here?",
                 )
             digest, built = self._share(plan, facts)
@@ -106,12 +107,12 @@ class DockerBuild:
         self.images[plan.name] = _record(plan, facts, digest=digest, seconds=time.monotonic() - started, built=built)
         return facts
 
-    def _parent_reference(self, spec: LayerSpec, below: LayerPlan | None, parent: ImageFacts | None) -> str:
-        """What FROM gets, after a look whether it still is what we think."""
+    def _parent(self, spec: LayerSpec, below: LayerPlan | None, parent: ImageFacts | None) -> dict[str, str]:
+        """The arguments that name the image below, after a look whether it still is what we think."""
         if spec.base is not None:
             if spec.base.alias_of is not None:
                 transfer.alias(spec.base.alias_of, spec.base.ref, spec.base.digest, self.console)
-            return spec.base.ref
+            return {"BASE_IMAGE": spec.base.ref}
         if below is None or parent is None:
             raise InternalError("a layer has neither a parent nor a base image")
         now = engine_image(below.ref)
@@ -120,10 +121,18 @@ class DockerBuild:
                 f"{below.ref} is gone or means another image than the one that was just made",
                 hint="run the same command again; does something clean up images here?",
             )
-        return below.ref
+        # A user's Dockerfile knows nothing of the second one, and need not.
+        own = {"PARENT": now.digest} if spec.context is None else {}
+        return {"BASE_IMAGE": below.ref, **own}
 
     def _bake(
-        self, plan: LayerPlan, spec: LayerSpec, parent: str, below: Sequence[LayerPlan], *, cached: bool = True
+        self,
+        plan: LayerPlan,
+        spec: LayerSpec,
+        parent: Mapping[str, str],
+        below: Sequence[LayerPlan],
+        *,
+        cached: bool = True,
     ) -> ImageFacts:
         """One call of the builder, and the image that it left in the engine."""
         name = f"{naming.slug(plan.name)}-{plan.content_key[: naming.FOLDER_DIGITS]}"

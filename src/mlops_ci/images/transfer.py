@@ -64,6 +64,11 @@ def alias(source: str, name: str, digest: str, console: Console) -> None:
         )
 
 
+def remove(ref: str, console: Console) -> None:
+    """Take an image out of the engine; one that is not there is fine."""
+    _docker(["image", "rm", ref], console)
+
+
 def _docker(words: list[str], console: Console) -> Finished:
     return process.run(
         ["docker", *words],

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from mlops_ci.records.evaluate import Gate
 from mlops_ci.reporting.charts import loss_curve
 from mlops_ci.reporting.data import ReportData
-from mlops_ci.reporting.format import duration, moment, number, short, size
+from mlops_ci.reporting.format import between, duration, moment, number, short, size
 from mlops_ci.reporting.lineage import facts
 from mlops_ci.reporting.markup import code, table, text
 from mlops_ci.reporting.mermaid import xychart
@@ -23,11 +22,6 @@ def parts(data: ReportData) -> Iterable[Part]:
         found = make(data)
         if found is not None:
             yield found
-
-
-def interval(gate: Gate) -> str:
-    """`0.01 to 0.03`, or a dash."""
-    return " to ".join(map(number, gate.interval)) if gate.interval else "–"
 
 
 def _curve(data: ReportData) -> Part | None:
@@ -46,7 +40,7 @@ def _gates(data: ReportData) -> Part | None:
             text(gate.id),
             text(number(gate.value)),
             text(number(gate.limit)),
-            text(interval(gate)),
+            text(between(gate.interval)),
             text(gate.why),
         )
         for gate in evaluate.gates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mlops_ci.providers.text import plain
@@ -72,9 +73,14 @@ def number(value: float | None, digits: int = 5) -> str:
     return f"{value:.{digits}g}"
 
 
-def counted(count: int, noun: str, plural: str = "") -> str:
+def between(bounds: Sequence[float] | None) -> str:
+    """An interval as `0.01 to 0.03`; None is a dash."""
+    return " to ".join(map(number, bounds)) if bounds else "–"
+
+
+def counted(count: int, noun: str) -> str:
     """`1 image`, `3 images`."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+    return f"{count} {noun if count == 1 else noun + 's'}"
 
 
 def moment(text: str | None) -> str:

@@ -12,7 +12,6 @@ from mlops_ci.reporting import format as words
 from mlops_ci.reporting.charts import Chart, metric_charts, usage_charts
 from mlops_ci.reporting.comparison import metric_rows, same_data
 from mlops_ci.reporting.data import ReportData
-from mlops_ci.reporting.evidence import interval
 from mlops_ci.reporting.lineage import commit_to_model, facts, stages_seconds
 from mlops_ci.reporting.notices import notices, on_cpu, warnings
 from mlops_ci.reporting.svg import line_chart
@@ -52,7 +51,7 @@ def _environment() -> Environment:
         "moment": words.moment,
         "short": words.short,
         "one_line": words.one_line,
-        "interval": interval,
+        "between": words.between,
         "measured": measured,
     }
     environment.globals["web_link"] = web_link

@@ -25,6 +25,18 @@ class GpuUsage:
     index: int
     fields: Mapping[str, Series]
 
+    def peak(self, name: str) -> float | None:
+        """The largest sample of a measure, None without one."""
+        return max(self._values(name), default=None)
+
+    def mean(self, name: str) -> float | None:
+        """The mean of a measure's samples, None without one."""
+        values = self._values(name)
+        return statistics.fmean(values) if values else None
+
+    def _values(self, name: str) -> list[float]:
+        return [y for _, y in self.fields[name].finite] if name in self.fields else []
+
 
 @dataclass(frozen=True, kw_only=True)
 class StageUsage:

@@ -23,11 +23,6 @@ class Verdict:
     next_step: str = ""
     failed: Record | None = None
 
-    @property
-    def good(self) -> bool:
-        """Whether the run came to its end as it should."""
-        return self.kind in ("promoted", "kept")
-
 
 def verdict(data: ReportData) -> Verdict:
     """The first failed stage decides, then what became of the promotion."""

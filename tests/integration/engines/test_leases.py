@@ -106,12 +106,13 @@ def test_kill_9_of_the_owner_frees_its_devices_at_once(tmp_path: Path):
 
 
 def test_who_waits_holds_nothing(tmp_path: Path):
-    with holding(1, tmp_path) as other, holding(3, tmp_path) as waiting:
+    with holding(1, tmp_path) as other:
         assert first_line(other) == "GPU-a"
-        time.sleep(1.0)
-        assert waiting.poll() is None
-        with lease(2, DEVICES, tmp_path, timeout=10) as mine:
-            assert mine == ("GPU-b", "GPU-c")
+        with holding(3, tmp_path) as waiting:
+            time.sleep(1.0)
+            assert waiting.poll() is None
+            with lease(2, DEVICES, tmp_path, timeout=10) as mine:
+                assert mine == ("GPU-b", "GPU-c")
 
 
 def test_contenders_for_several_devices_all_come_to_their_end(tmp_path: Path):

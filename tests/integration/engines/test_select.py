@@ -40,6 +40,15 @@ def test_auto_is_the_host_when_docker_does_not_answer_and_says_so(heard: Heard, 
     assert "no Docker engine listens at unix:///nonexistent/docker.sock" in line
 
 
+def test_an_address_that_cannot_be_used_is_no_docker(heard: Heard, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DOCKER_HOST", "ssh://build@gpu-box")
+
+    assert _choose("auto", heard) == "host"
+    assert "ssh://build@gpu-box" in heard.lines[0]
+    with pytest.raises(EngineUnavailableError, match="forward the socket"):
+        _choose("docker", heard)
+
+
 @pytest.mark.parametrize("address", ["unix:///nonexistent/docker.sock", None])
 def test_auto_is_refused_where_a_pipeline_must_not_change_with_a_daemon(
     heard: Heard, monkeypatch: pytest.MonkeyPatch, address: str | None
@@ -84,14 +93,25 @@ def test_an_unknown_engine(heard: Heard):
         _choose("podman", heard)
 
 
-def test_choosing_and_asking_import_no_client_library(docker_host: str):
+def test_a_folder_named_docker_is_no_client_library(
+    docker_host: str, tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DOCKER_HOST", docker_host)
+    (tmp_path / "docker").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *[one for one in sys.path if "site-packages" not in one]])
+    monkeypatch.delitem(sys.modules, "docker", raising=False)
+
+    assert _choose("auto", heard) == "host"
+
+
+def test_choosing_sweeping_and_asking_import_no_client_library(docker_host: str):
     code = """
 import sys
 from pathlib import Path
 from mlops_ci.console import Console, NullSink
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.engines.select import choose
-choose("auto", local=True, project=Path("/nonexistent"), console=Console(sink=NullSink()))
+choose("auto", local=True, project=Path("/nonexistent"), console=Console(sink=NullSink())).sweep()
 DockerSocket().image("nothing:1")
 heavy = {"docker", "requests", "urllib3", "torch", "mlflow", "boto3", "pydantic"} & set(sys.modules)
 assert not heavy, heavy

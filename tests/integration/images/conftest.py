@@ -43,6 +43,11 @@ def project_name(docker: Docker) -> Iterator[str]:
     for host in ([], *([["--host", other]] if other else [])):
         found = docker(*host, "images", "--format", "{{.Repository}}:{{.Tag}}", check=False).splitlines()
         mine = [ref for ref in found if f"/{name}" in ref]
+        for layer in ("base", "project"):
+            label = f"label=org.opencontainers.image.title={name} {layer}"
+            mine += docker(
+                *host, "images", "--quiet", "--filter", "dangling=true", "--filter", label, check=False
+            ).split()
         if mine:
             docker(*host, "rmi", "--force", *mine, check=False)
 

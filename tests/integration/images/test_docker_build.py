@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mlops_ci.engines.docker_socket import DockerUnreachableError
+from mlops_ci.images import content_key
 from mlops_ci.images.build_failure import DockerfileBuildError, RequirementsBuildError
 from mlops_ci.images.docker_build import ImageReplacedError
 from mlops_ci.images.lookup import engine_image
@@ -146,3 +147,19 @@ def test_images_are_built_with_containerds_store_too(
     assert built.images["project"].built
     again = project.build(layer="base", dockerfile="Dockerfile")
     assert [image.built for image in again.images.values()] == [False, False]
+
+
+def test_a_step_is_not_taken_from_an_equal_parent(
+    project: ImageProject, docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same files in two bases with other times: the builder would reuse the step, with the first base below it."""
+    project.write(Dockerfile=HEAD + "USER 0\nRUN echo step > /step\nUSER 10001\n")
+    for period in ("first", "second"):
+        monkeypatch.setattr(content_key, "epoch", lambda _, period=period: f"{project.name}-{period}")
+        built = project.build(layer="base", dockerfile="Dockerfile")
+        assert built.images["base"].built
+        assert built.images["project"].built
+        below, top = engine_image(built.images["base"].ref), engine_image(built.ref)
+        assert below is not None
+        assert top is not None
+        assert top.layers[: len(below.layers)] == below.layers

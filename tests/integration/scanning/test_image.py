@@ -126,7 +126,7 @@ def test_a_database_without_this_system_cannot_pass(project, trivy_db_of, image)
 
 
 def test_a_job_without_an_engine_reads_the_registry(
-    project, trivy_db_server, image, image_registry, tmp_path, monkeypatch
+    project, trivy_db_server, docker_host, image, image_registry, tmp_path, monkeypatch
 ):
     local = image(install("harmless") + "USER 10001:10001\n")
     remote = f"{image_registry}/{local}"
@@ -135,6 +135,6 @@ def test_a_job_without_an_engine_reads_the_registry(
     docker("image", "rm", remote)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
     outputs = project.scan(trivy_db_server.trivy_repository, targets=target(remote), local=False)
-    monkeypatch.undo()
+    monkeypatch.setenv("DOCKER_HOST", docker_host)
     assert outputs.verdict == "passed"
     assert "1 python-pkg packages judged" in outputs.parts[0].why

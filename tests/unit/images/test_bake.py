@@ -43,7 +43,7 @@ def prepare(plan: LayerPlan, folder: Path, packages: sources.PackageSources, **m
         plan,
         plan.spec,
         folder=folder,
-        parent="parent:c-1",
+        parent={"BASE_IMAGE": "parent:c-1", "PARENT": "sha256:1"},
         packages=packages,
         below=more.get("below", ()),
         labels={"a": "b"},
@@ -58,7 +58,7 @@ def test_one_target_with_the_parent_and_the_immutable_tag(tmp_path: Path, packag
     plan = plans(tmp_path)["torch"]
     ready = prepare(plan, tmp_path / "b", packages)
     found = target(ready)
-    assert found["args"] == {"BASE_IMAGE": "parent:c-1"}
+    assert found["args"] == {"BASE_IMAGE": "parent:c-1", "PARENT": "sha256:1"}
     assert found["tags"] == [plan.ref]
     assert found["output"] == ["type=docker"]
     assert found["platforms"] == ["linux/amd64"]

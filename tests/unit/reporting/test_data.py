@@ -6,7 +6,8 @@ import math
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.page import write_page
 from mlops_ci.reporting.terminal import page_text
-from support.report_run import RUN, make_run, metric_lines, write_lines
+from support.report_outputs import RUN
+from support.report_run import make_run, metric_lines, write_lines
 
 
 def test_a_whole_run_is_read_without_a_problem(tmp_path):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mlops_ci.reporting.format import clean, counted, duration, moment, number, one_line, short, size
+from mlops_ci.reporting.format import between, clean, counted, duration, moment, number, one_line, short, size
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,6 @@ def test_small_words():
     assert counted(1, "image") == "1 image"
     assert counted(2, "image") == "2 images"
     assert short("sha256:" + "ab" * 32) == "abababababab"
+    assert between((0.01, 0.03)) == "0.01 to 0.03"
+    assert between(None) == "–"
     assert short(None) == "–"

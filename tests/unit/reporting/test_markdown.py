@@ -12,7 +12,8 @@ from mlops_ci.reporting.markdown import summary
 from mlops_ci.reporting.markup import preformatted, text
 from mlops_ci.reporting.mermaid import xychart
 from mlops_ci.reporting.series import Series
-from support.report_run import HOSTILE, RUN, VARIANTS, digest, make_run
+from support.report_outputs import RUN, digest
+from support.report_run import HOSTILE, VARIANTS, make_run
 
 OURS = {"details", "summary", "b", "code", "pre"}
 

@@ -7,7 +7,8 @@ import pytest
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.html import exit_meaning, web_link
 from mlops_ci.reporting.page import write_page
-from support.report_run import HOSTILE, VARIANTS, digest, make_run
+from support.report_outputs import digest
+from support.report_run import HOSTILE, VARIANTS, make_run
 
 EMPTY = {"meta", "link", "br", "img", "hr", "input"}
 ALLOWED = set(
@@ -106,6 +107,8 @@ def test_passed_checks_are_folded_and_the_others_are_not(tmp_path):
     assert "gpu.leftover.0" not in folded
     assert "numerics.exact.cpu" in folded
     assert "1.3 GB" in text
+    assert "612 W" in text
+    assert "63 °C" in text
     assert "CPU run" not in text
 
 

@@ -5,7 +5,8 @@ import pytest
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.page import write_page
 from mlops_ci.reporting.terminal import page_text
-from support.report_run import RUN, VARIANTS, make_run
+from support.report_outputs import RUN
+from support.report_run import VARIANTS, make_run
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
