@@ -22,7 +22,4 @@ def show(options: Options, name: str) -> int:
         click.echo(json.dumps({"run": to_json(run.info), "records": records}, indent=2))
         return 0
     click.echo(page_text(ReportData.read(run.folder)))
-    page = run.path("report", "index.html")
-    if page.exists():
-        click.echo(f"page: {page}")
     return 0

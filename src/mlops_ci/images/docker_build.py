@@ -18,7 +18,7 @@ from mlops_ci.images.build_failure import BaseImageUnavailableError, BuildNetwor
 from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
 from mlops_ci.images.layers import LayerSpec
 from mlops_ci.images.lookup import ImageFacts, Lookup, engine_image
-from mlops_ci.images.plan import LayerPlan, remember
+from mlops_ci.images.plan import LayerPlan, owner, remember
 from mlops_ci.images.progress import long_step
 from mlops_ci.images.sources import PackageSources
 from mlops_ci.network import RetryPolicy, retry
@@ -178,7 +178,7 @@ class DockerBuild:
             content_key.LABEL: plan.content_key,
             "io.mlops-ci.layer": plan.name,
             "io.mlops-ci.variant": self.variant,
-            "org.opencontainers.image.title": f"{self.settings.name} {plan.name}",
+            "org.opencontainers.image.title": f"{owner(self.settings, plan.name) or 'mlops-ci'} {plan.name}",
             "org.opencontainers.image.version": naming.tag(plan.content_key),
         }
         if spec.base is not None:

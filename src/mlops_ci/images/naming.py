@@ -30,9 +30,10 @@ def tag(key: str) -> str:
     return f"c-{key[:TAG_DIGITS]}"
 
 
-def image_ref(project: str, layer: str, key: str, *, registry: str | None) -> str:
-    """The reference of a layer's image; raises `RegistryNameError`."""
-    name = f"{slug(project)}-{slug(layer)}" if registry else f"{LOCAL_PREFIX}/{slug(project)}/{slug(layer)}"
+def image_ref(project: str | None, layer: str, key: str, *, registry: str | None) -> str:
+    """The reference of a layer's image; without a `project` it is every project's. Raises `RegistryNameError`."""
+    parts = [slug(part) for part in (project, layer) if part is not None]
+    name = "-".join(parts) if registry else "/".join((LOCAL_PREFIX, *parts))
     return f"{check_registry(registry)}/{name}:{tag(key)}" if registry else f"{name}:{tag(key)}"
 
 

@@ -83,6 +83,11 @@ def _inside() -> LayerPlan:
     )
 
 
+def owner(settings: Settings, layer: str) -> str | None:
+    """The project whose image a layer is; None for the catalogue's layers, which all projects of an engine share."""
+    return None if layer in catalogue.load().layers else settings.name
+
+
 def _named(specs: tuple[LayerSpec, ...], settings: Settings, engine: str, cache: Path) -> list[LayerPlan]:
     """The plans with keys and references, each key holding its parent's, before anything is asked."""
     plans: list[LayerPlan] = []
@@ -93,7 +98,7 @@ def _named(specs: tuple[LayerSpec, ...], settings: Settings, engine: str, cache:
         ref = (
             naming.environment_ref(cache, spec.name, key)
             if engine == "host"
-            else naming.image_ref(settings.name, spec.name, key, registry=settings.tables.image.registry)
+            else naming.image_ref(owner(settings, spec.name), spec.name, key, registry=settings.tables.image.registry)
         )
         plans.append(
             LayerPlan(

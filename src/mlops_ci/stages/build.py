@@ -50,12 +50,13 @@ def targets(session: Session, images: Mapping[str, BuiltImage], top: str) -> tup
 
 
 def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:
-    """One SBOM per content key, kept in the cache: an unchanged image is not read again."""
+    """One SBOM per image that was built, kept in the cache: an unchanged image is not read again."""
     folder = session.run.path("sbom")
     folder.mkdir(exist_ok=True)
     made = []
     for target in targets(session, images, top):
-        kept = session.workspace.cache / "sbom" / images[target.name].content_key
+        image = images[target.name]
+        kept = session.workspace.cache / "sbom" / image.content_key / image.digest.removeprefix("sha256:")[:16]
         if not (kept / file_name(target)).is_file():
             write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
         made.append(folder / file_name(target))

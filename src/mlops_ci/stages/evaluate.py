@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def run(session: Session) -> Result:
     decision = decide(
         rule,
         challenger=challenger.metrics,
-        champion=_champion(session, reigning),
+        champion=_champion(session, reigning, None),
         champion_metrics=defender.metrics if defender else None,
         same_data=same_data or _no_data(session, reigning),
         predictions=(challenger.predictions, defender.predictions)
@@ -84,9 +85,9 @@ def run(session: Session) -> Result:
     session.console.say(f"verdict: {decision.verdict}: {decision.why}")
     outputs = EvaluateOutputs(
         verdict=decision.verdict,
-        champion=_champion(session, reigning),
+        champion=_champion(session, reigning, defender),
         gates=decision.gates,
-        metrics=challenger.metrics,
+        metrics={name: value for name, value in challenger.metrics.items() if math.isfinite(value)},
         why=decision.why,
     )
     if decision.verdict == "reject":
@@ -94,14 +95,15 @@ def run(session: Session) -> Result:
     return Result(outputs=outputs)
 
 
-def _champion(session: Session, reigning: ChampionVersion | None) -> Champion | None:
+def _champion(session: Session, reigning: ChampionVersion | None, score: Score | None) -> Champion | None:
+    """The champion with its metrics on today's data where it was scored on it, else as they were recorded."""
     if reigning is None:
         return None
     return Champion(
         name=session.settings.model,
         version=reigning.version,
-        metrics=reigning.metrics,
-        data_digest=reigning.tags.get("mlops.data"),
+        metrics=score.metrics if score is not None else reigning.metrics,
+        data_digest=_data_digest(session) if score is not None else reigning.tags.get("mlops.data"),
     )
 
 

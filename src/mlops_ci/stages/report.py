@@ -33,5 +33,4 @@ def run(session: Session) -> Result:
     session.provider.summary((folder / "summary.md").read_text())
     for line in page_text(data).splitlines():
         session.console.output(line)
-    session.console.say(f"page: {folder / 'index.html'}")
     return Result(outputs=ReportOutputs(files=tuple(session.run.file(path) for path in files)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_ci.errors import GateError
+from mlops_ci.images.lookup import engine_image
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
@@ -53,6 +54,7 @@ def run(session: Session) -> Result:
         local=session.provider.local,
         root=session.settings.root,
         console=session.console,
+        base_layers=_base_layers(session),
     )
     if outputs.verdict == "findings":
         failed = ", ".join(part.name for part in outputs.parts if part.status == "FAIL")
@@ -65,3 +67,11 @@ def run(session: Session) -> Result:
         why = "; ".join(part.why for part in outputs.parts if part.status == "SKIP")
         return Result(status="skipped", outputs=outputs, reason=f"{NOT_SCANNED}: {why}", warnings=(NOT_SCANNED,))
     return Result(outputs=outputs)
+
+
+def _base_layers(session: Session) -> tuple[str, ...]:
+    """The file system layers of the image that ours stand on, as far as the engine has it."""
+    lowest = session.resolution.images[0]
+    base = lowest.spec.base if lowest.spec is not None else None
+    found = engine_image(base.ref) if base is not None and session.engine.name == "docker" else None
+    return found.layers if found is not None else ()

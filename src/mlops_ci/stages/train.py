@@ -74,6 +74,7 @@ def run(session: Session) -> Result:
     try:
         outcome = _train(session, tracker, tracked, attempts)
     except BaseException as error:
+        error.outputs = _unfinished(tracker, tracked, attempts)  # type: ignore[attr-defined]  # the record keeps them
         with suppress(MlopsError):
             tracker.finish(tracked.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
@@ -185,4 +186,20 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
             peak_memory_bytes=outcome.peak_memory_bytes,
         ),
         warnings=tuple(warnings),
+    )
+
+
+def _unfinished(tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> TrainOutputs:
+    """What is known of a training that failed."""
+    return TrainOutputs(
+        tracking=TrackingRef(
+            uri=tracker.public_uri, experiment_id=tracked.experiment_id, run_id=tracked.run_id, points=0
+        ),
+        attempts=tuple(attempts.done),
+        metrics={},
+        devices=(),
+        checkpoint=None,
+        model=(),
+        artifacts=(),
+        seconds=sum(attempt.seconds for attempt in attempts.done),
     )

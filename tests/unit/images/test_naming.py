@@ -46,3 +46,9 @@ def test_a_registry_starts_with_a_host(registry: str) -> None:
 def test_environment_references_are_absolute(tmp_path: Path) -> None:
     ref = naming.environment_ref(tmp_path / "cache", "torch", KEY)
     assert naming.environment_folder(ref) == tmp_path / "cache" / "environments" / "torch-0123456789abcdef"
+
+
+def test_a_layer_of_no_project_is_shared_by_all():
+    assert naming.image_ref(None, "torch", KEY, registry=None) == "mlops-ci/torch:c-0123456789abcdef0123"
+    shared = naming.image_ref(None, "torch", KEY, registry="ghcr.io/org/images")
+    assert shared == "ghcr.io/org/images/torch:c-0123456789abcdef0123"

@@ -43,7 +43,8 @@ def test_layers_parents_and_names(tmp_path: Path) -> None:
         "project": "requirements",
     }
     for name, item in plans.items():
-        assert item.ref == f"mlops-ci/demo/{name}:c-{item.content_key[:20]}"
+        owner = "demo/" if name in ("requirements", "project") else ""
+        assert item.ref == f"mlops-ci/{owner}{name}:c-{item.content_key[:20]}"
         assert item.action == "build"
         assert item.why == "it does not exist yet"
 
@@ -166,7 +167,7 @@ def test_the_reason_for_a_build_is_what_changed(tmp_path: Path) -> None:
 def test_registry_and_variant_are_in_name_and_key(tmp_path: Path) -> None:
     local, shared = plan(tmp_path), plan(tmp_path, image={"registry": "ghcr.io/org"})
     assert keys(local) == keys(shared)
-    assert shared["train"].ref == f"ghcr.io/org/demo-train:c-{shared['train'].content_key[:20]}"
+    assert shared["train"].ref == f"ghcr.io/org/train:c-{shared['train'].content_key[:20]}"
     assert local["train"].document["variant"] == "cpu"
 
 
