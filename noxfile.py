@@ -45,7 +45,7 @@ def environment(session: nox.Session, name: str, locks: tuple[str, ...]) -> Path
     uv = shutil.which("uv")
     if uv:
         session.run(uv, "venv", "--quiet", "--python", sys.executable, str(folder), external=True, silent=True)
-        install = [uv, "pip", "install", "--quiet", "--python", str(python)]
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
     else:
         session.run(sys.executable, "-m", "venv", str(folder), external=True, silent=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -128,14 +128,14 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """The benchmarks: ratios and counts, printed as Markdown tables."""
     python = environment(session, "tests", (TOOL, DEV))
-    session.run(str(python), "-m", "tests.bench", *session.posargs, external=True)
+    session.run(str(python), "-m", "bench", *session.posargs, external=True, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(venv_backend="none", default=False)
 def chaos(session: nox.Session) -> None:
     """Kill the pipeline at seeded moments and look at what is left: `nox -s chaos -- --moments 20 --seed 1`."""
     python = environment(session, "tests", (TOOL, DEV))
-    session.run(str(python), "-m", "tests.chaos", *session.posargs, external=True)
+    session.run(str(python), "-m", "chaos", *session.posargs, external=True, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(venv_backend="none", default=False)

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: the figures of the docs as Markdown tables. Timings are ratios from one run, or counts."""
+"""`python -m bench`: the figures of the docs as Markdown tables. Timings are ratios from one run, or counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import command_line, overhead, publishing, rebuild
+from bench import command_line, overhead, publishing, rebuild
 
 BENCHES: dict[str, Callable[[Path], str]] = {
     "command-line": command_line.table,
@@ -19,7 +19,7 @@ BENCHES: dict[str, Callable[[Path], str]] = {
 
 def main() -> None:
     """Run the named benches, all by default."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
     names = parser.parse_args().names or list(BENCHES)
     for name in names:

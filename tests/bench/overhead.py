@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.support.cli import call, records
-from tests.support.project import commit, make_project
+from support.cli import call, records
+from support.project import commit, make_project
 
 
 def table(folder: Path) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support.cli import call, records
-from tests.support.project import make_project
+from support.cli import call, records
+from support.project import make_project
 
 REQUEST = re.compile(rb"^(GET|POST|HEAD|PUT|DELETE) (\S+) HTTP/1", re.MULTILINE)
 

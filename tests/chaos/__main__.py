@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --moments 20 --seed 1 --engine host`: a table of kills, and what became of each run."""
+"""`python -m chaos --moments 20 --seed 1 --engine host`: a table of kills, and what became of each run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.harness import disturbed, moments, undisturbed
-from tests.support.project import make_project
+from chaos.harness import disturbed, moments, undisturbed
+from support.project import make_project
 
 
 def main() -> int:
     """Print one row per case; exit code 1 when any final state differs or anything was left running."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser = argparse.ArgumentParser(prog="python -m chaos")
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=["host", "docker"], default="host")

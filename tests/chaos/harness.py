@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.tracking.server import embedded_server
-
 from mlops_ci.console import Console, NullSink
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import MlopsError
 from mlops_ci.guest import bundle
 from mlops_ci.run.run import run_ids
 from mlops_ci.stores.open import open_store
-from tests.support.leftovers import of_project
-from tests.support.state import final_state
+from mlops_ci.tracking.server import embedded_server
+from support.leftovers import of_project
+from support.state import final_state
 
 GONE_WITHIN = 10.0
 TRIES = 4

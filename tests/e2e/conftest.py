@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.oci_server import OciServer
-from tests.support.project import make_project
+from support.project import make_project
 
 
 @pytest.fixture(scope="session", autouse=True)

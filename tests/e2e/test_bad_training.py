@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.cli import call, records
-from tests.support.leftovers import of_project
-from tests.support.project import CONFIG, make_project
+from support.cli import call, records
+from support.leftovers import of_project
+from support.project import CONFIG, make_project
 
 HOST = {"MLOPS_CI_ENGINE": "host"}
+
+
+@pytest.fixture
+def quick(mlflow_server: str) -> dict[str, str]:
+    """The host engine with an MLflow server that runs already."""
+    return {**HOST, "MLOPS_CI_TRACKING__URI": mlflow_server}
+
 
 CASES = {
     "raises": ("raise ValueError('bad shape')\n", "user-error", 20, "ValueError: bad shape"),
@@ -19,7 +26,7 @@ CASES = {
         20,
         "loss",
     ),
-    "hangs": ("import time; print('start', flush=True); time.sleep(600)\n", "timeout", 21, "time"),
+    "hangs": ("import time; print('start', flush=True); time.sleep(600)\n", "timeout", 21, "limit of 6 s"),
     "no model": ("print('nothing saved')\n", "no-model", 20, "model"),
     "pickle": (
         "import os, pickle\nos.makedirs('outputs')\npickle.dump({1: 2}, open('outputs/model.pt', 'wb'))\n",
@@ -31,11 +38,11 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_bad_training_script(tmp_path, name):
+def test_a_bad_training_script(tmp_path, name, quick):
     script, class_, code, told = CASES[name]
     config = CONFIG.replace("gpus = 0", 'gpus = 0\ntimeout = "6s"\ngrace = "2s"')
     project = make_project(tmp_path / "project", config=config, files={"train.py": script})
-    done = call(project, "run", environment=HOST)
+    done = call(project, "run", environment=quick)
     found = records(project)
     assert found["train"]["status"] == "failed", done.said
     assert (found["train"]["error"]["class"], done.exit_code) == (class_, code), done.said
@@ -46,21 +53,21 @@ def test_a_bad_training_script(tmp_path, name):
     assert of_project(project) == []
 
 
-def test_garbage_in_the_metrics_is_a_warning_that_names_the_line(tmp_path):
-    from tests.support.project import TRAIN
+def test_garbage_in_the_metrics_is_a_warning_that_names_the_line(tmp_path, quick):
+    from support.project import TRAIN
 
     script = TRAIN.replace(
         "header = json", 'open(os.environ["MLOPS_METRICS_FILE"], "a").write("garbage\\n")\nheader = json', 1
     )
     project = make_project(tmp_path / "project", files={"train.py": script})
-    done = call(project, "run", "train", environment=HOST)
+    done = call(project, "run", "train", environment=quick)
     assert done.exit_code == 0, done.said
     assert any("metrics.jsonl" in warning for warning in records(project)["train"]["warnings"])
 
 
-def test_a_floor_that_is_missed_is_exit_1_and_nothing_is_published(tmp_path):
+def test_a_floor_that_is_missed_is_exit_1_and_nothing_is_published(tmp_path, quick):
     project = make_project(tmp_path / "project", config=CONFIG.replace("floor = 0.9", "floor = 1.5"))
-    done = call(project, "run", environment=HOST)
+    done = call(project, "run", environment=quick)
     assert done.exit_code == 1, done.said
     found = records(project)
     assert found["evaluate"]["outputs"]["verdict"] == "reject"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.harness import disturbed, moments, undisturbed
-from tests.support.project import make_project
+from chaos.harness import disturbed, moments, undisturbed
+from support.project import make_project
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import call, newest_run, records
-from tests.support.project import commit
+from support.cli import call, newest_run, records
+from support.project import commit
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

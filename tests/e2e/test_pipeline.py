@@ -10,9 +10,9 @@ import pytest
 from mlops_ci import pipeline
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.open import open_store
-from tests.support.cli import call, newest_run, records
-from tests.support.leftovers import of_project
-from tests.support.project import commit
+from support.cli import call, newest_run, records
+from support.leftovers import of_project
+from support.project import commit
 
 
 def test_a_whole_run_and_a_second_one(project, engine_settings, scanned):

@@ -7,8 +7,8 @@ import uuid
 import boto3
 
 from mlops_ci.stores.open import open_store
-from tests.support.cli import call, records
-from tests.support.state import final_state
+from support.cli import call, records
+from support.state import final_state
 
 
 def bucket_of(s3_server):

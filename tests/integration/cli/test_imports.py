@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.support.project import make_project
+from support.project import make_project
 
 HELP_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "pydantic", "jinja2", "filelock"}
 PLAN_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "requests"}

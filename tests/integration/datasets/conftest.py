@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.s3_places import place
+from support.s3_places import place
 
 __all__ = ["place"]

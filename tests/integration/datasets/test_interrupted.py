@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.support.restricted import without_override
+from support.restricted import without_override
 
 OBTAIN = """
 import json, os, sys

@@ -13,7 +13,7 @@ from mlops_ci.publishing.publish import publish
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.errors import ObjectDamagedError, StoreAccessError, StoreConflictError, StoreUnreachableError
 from mlops_ci.stores.s3_transfers import LARGE
-from tests.support.cutting_proxy import cutting_proxy
+from support.cutting_proxy import cutting_proxy
 
 FACTS = {
     "lineage": {"commit": "c0ffee", "seed": 0},

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from mlops_ci.stores.local import LocalStore
-from tests.support.restricted import without_override
+from support.restricted import without_override
 
 PUT = """
 import json, resource, sys

@@ -19,7 +19,7 @@ from mlops_ci.stores.errors import (
 )
 from mlops_ci.stores.measure import measure
 from mlops_ci.stores.s3_transfers import LARGE
-from tests.support.s3_places import BUCKET
+from support.s3_places import BUCKET
 
 BIG = LARGE + LARGE // 2
 

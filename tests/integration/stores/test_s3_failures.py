@@ -24,9 +24,9 @@ from mlops_ci.stores.errors import (
 from mlops_ci.stores.measure import measure
 from mlops_ci.stores.open import open_store
 from mlops_ci.stores.s3_transfers import LARGE
-from tests.support.cutting_proxy import cutting_proxy
-from tests.support.s3_places import RestartableS3, S3Place, use_credentials
-from tests.support.testbed.ports import free_ports
+from support.cutting_proxy import cutting_proxy
+from support.s3_places import RestartableS3, S3Place, use_credentials
+from support.testbed.ports import free_ports
 
 
 def upload(key, path):

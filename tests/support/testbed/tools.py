@@ -28,8 +28,7 @@ def install(state: State) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / "bin" / "python"
     commands.run([sys.executable, "-m", "venv", str(folder)])
-    # Byte code is left to the first start: half of the time of this install.
-    options = ["--disable-pip-version-check", "--no-input", "--no-compile", "--quiet"]
+    options = ["--disable-pip-version-check", "--no-input", "--quiet"]
     commands.run([str(python), "-m", "pip", "install", *options, "--requirement", str(REQUIREMENTS)])
     (folder / STAMP).write_text(_digest())
 
