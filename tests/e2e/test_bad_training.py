@@ -29,7 +29,7 @@ CASES = {
     "hangs": ("import time; print('start', flush=True); time.sleep(600)\n", "timeout", 21, "limit of 6 s"),
     "no model": ("print('nothing saved')\n", "no-model", 20, "model"),
     "pickle": (
-        "import os, pickle\nos.makedirs('outputs')\npickle.dump({1: 2}, open('outputs/model.pt', 'wb'))\n",
+        "import os, pickle\nos.makedirs('outputs', exist_ok=True)\npickle.dump({1: 2}, open('outputs/model.pt', 'wb'))\n",
         "unsafe-model",
         20,
         "model.pt",
