@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from support.cli import call, records
@@ -14,7 +16,7 @@ HOST = {"MLOPS_CI_ENGINE": "host"}
 @pytest.fixture
 def quick(mlflow_server: str) -> dict[str, str]:
     """The host engine with an MLflow server that runs already."""
-    return {**HOST, "MLOPS_CI_TRACKING__URI": mlflow_server}
+    return {**HOST, "MLOPS_CI_TRACKING__URI": mlflow_server, "MLOPS_CI_PROJECT__NAME": f"bad-{uuid.uuid4().hex[:8]}"}
 
 
 CASES = {
@@ -29,7 +31,7 @@ CASES = {
     "hangs": ("import time; print('start', flush=True); time.sleep(600)\n", "timeout", 21, "limit of 6 s"),
     "no model": ("print('nothing saved')\n", "no-model", 20, "model"),
     "pickle": (
-        "import os, pickle\nos.makedirs('outputs', exist_ok=True)\npickle.dump({1: 2}, open('outputs/model.pt', 'wb'))\n",
+        "import pickle\nwith open('outputs/model.pt', 'wb') as file:\n    pickle.dump({1: 2}, file)\n",
         "unsafe-model",
         20,
         "model.pt",
