@@ -5,27 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.guest.files import sha256_of
+from mlops_ci.guest.files import write_atomic as write_whole
+
+__all__ = [
+    "canonical_json",
+    "digest_of",
+    "regular_files",
+    "sha256_of",
+    "size_of",
+    "write_atomic",
+    "write_json",
+]
+
 
 def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
-    """Write `data` to `path` so that a reader sees the old file or the whole new one, never a part of it."""
-    payload = data.encode() if isinstance(data, str) else data
+    """Write `data` to `path` (its folder is made) so that a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(payload)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(path, data.encode() if isinstance(data, str) else data, mode=mode)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -41,12 +42,6 @@ def canonical_json(value: Any) -> bytes:
 def digest_of(value: Any) -> str:
     """The SHA-256, in hex, of a JSON value in canonical form."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256, in hex, of a file's content."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def regular_files(folder: Path) -> Iterable[Path]:

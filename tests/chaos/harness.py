@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,11 +23,13 @@ from mlops_ci.guest import bundle
 from mlops_ci.run.run import run_ids
 from mlops_ci.stores.open import open_store
 from mlops_ci.tracking.server import embedded_server
-from support.leftovers import of_project
+from support.leftovers import of_project, processes
 from support.state import final_state
 
 GONE_WITHIN = 10.0
 TRIES = 4
+# The user's own commands of the test project, as they stand in the process table.
+JOB = re.compile(r"^\S*python\S* (train\.py|evaluate\.py|-m py_compile)")
 CONTAINER_LABEL = "io.mlops-ci.run"
 
 
@@ -141,8 +144,10 @@ def _sleep_until(child: subprocess.Popen[bytes], seconds: float) -> None:
 def _kill(project: Path, child: subprocess.Popen[bytes], target: str) -> str:
     """Kill -9 the target if it lives at this moment, else the command line tool."""
     pid, what = child.pid, "cli"
-    guests = [one for one in of_project(project) if "guest.pyz run" in one.command]
-    jobs = [one for one in of_project(project) if any(one.parent == guest.pid for guest in guests)]
+    # A container's processes know the project's folders under other names: there only the command tells.
+    around = [*of_project(project), *(one for one in processes() if "/mlops/" in one.command)]
+    guests = [one for one in around if "guest.pyz run" in one.command]
+    jobs = [one for one in processes() if JOB.search(one.command)]
     if target == "guest" and guests:
         pid, what = guests[0].pid, f"guest: {guests[0].command[:60]}"
     if target == "job" and jobs:
@@ -170,4 +175,5 @@ def _containers() -> list[str]:
         socket.ping()
     except MlopsError:  # without an engine there are no containers
         return []
-    return [str(one.get("Id", ""))[:12] for one in socket.containers(label=CONTAINER_LABEL)]
+    found = socket.containers(label=CONTAINER_LABEL)
+    return [str(one.get("Id", ""))[:12] for one in found if one.get("State") == "running"]
