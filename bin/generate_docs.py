@@ -4,53 +4,140 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 
 import mlops_ci
+from mlops_ci import errors as base_errors
 from mlops_ci import pipeline
 from mlops_ci.cli import main_group
 from mlops_ci.commands.exit_codes import TABLE
-from mlops_ci.config.reference import page as configuration
-from mlops_ci.errors import MlopsError
+from mlops_ci.config import schema
+from mlops_ci.config.declared import Field, bare, choices, is_free_table, item_of, tables
+from mlops_ci.config.toml_text import written
+from mlops_ci.guest import exits
+from mlops_ci.guest.classify import RULES
+from mlops_ci.settings.marks import Range
+from mlops_ci.settings.units import Duration, Size
+from mlops_ci.stages.train import RETRIED
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
+SCHEMA = ROOT / "src" / "mlops_ci" / "resources" / "mlops.schema.json"
 NOTE = "<!-- written by bin/generate_docs.py -->\n\n"
+WIDTH = 100
+
+CONFIGURATION = """\
+Settings stand in `mlops.toml`, or in `[tool.mlops-ci]` of `pyproject.toml`. Only `[train] command` is required. Each
+value comes from one of these places, a later one replacing an earlier one:
+
+1. the default;
+2. the file;
+3. with `--mode NAME`, the file's overlay `[mode.NAME.TABLE]`;
+4. the environment: `MLOPS_CI_TABLE__KEY`, dashes written as underscores (`MLOPS_CI_TRAIN__START_FROM=champion`,
+   `MLOPS_CI_TRAIN__PARAMS__EPOCHS=5`); an empty variable counts as not set;
+5. the command line: `--set table.key=value` (`--set train.params.epochs=5`).
+
+`mlops-ci plan` prints what is in force and where each value came from. A *duration* is a number of seconds, or a text
+such as `"30s"`, `"15m"`, `"2h"` or `"1d"`. A *size* is a number of bytes, or a text such as `"512m"` or `"8g"` (binary
+units). Paths are relative to the file's folder.
+"""
+
+FAILURES = """\
+What `[train]`, `[evaluate]`, `[check]`, `[prepare]` and `[data] fetch` commands can end with, and what verify can find.
+The class stands in the record's `error.class`. The rules are tried from top to bottom, and the first that fits names
+the class; the last three rows come from verify and from the guest's start. What goes wrong around your code has classes
+of its own, on the page [Errors](errors.md). The classes of GPU failures go by the messages of PyTorch and CUDA: none of
+them has been met on a real GPU yet.
+"""
+
+# What each class of the guest's table means. A class without a line here stops the generation.
+HAPPENED = {
+    "internal": "the guest itself failed",
+    "preempted": "asked to end by a signal, or its starter is gone",
+    "interrupted": "Ctrl-C; no new checkpoint was saved",
+    "cancelled": "asked to end by a signal, or its starter is gone; no new checkpoint was saved",
+    "timeout": "the stage's time limit is over",
+    "stalled": "no output and no metric for longer than `[train] stall`",
+    "bad-command": "the command cannot be started as it is written",
+    "device-fault": "the GPU reported a fault of its own",
+    "collective-timeout": "a collective operation between GPUs timed out",
+    "out-of-memory-device": "the GPU's memory is full",
+    "out-of-memory-host": "main memory or /dev/shm is full",
+    "disk-full": "a disk is full, or a limit on files was reached",
+    "non-finite": "the latest value of a metric is NaN or infinite",
+    "killed": "killed by something outside (SIGKILL)",
+    "user-error": "an exception, an exit code other than 0, or a crash of the program",
+    "unsafe-model": "the model file holds what runs code when it is loaded",
+    "no-model": "the training ended well and left no model",
+}
+SAVED = {exits.PREEMPTED: "; a new checkpoint was saved", exits.OUT_OF_TIME: "; no new checkpoint was saved"}
+# Classes that have no rule: the verdict of the health check, and what stops the guest before it starts anything.
+WITHOUT_RULE = (
+    ("unhealthy", exits.UNHEALTHY, "verify found a fault of this node"),
+    ("not-usable", exits.MISSING, "verify found that image, settings and machine do not fit together"),
+    ("not-writable", exits.MISSING, "the guest cannot write into its folders"),
+)
+# Base classes that are also raised as such.
+RAISED_AS_SUCH = (
+    base_errors.UsageError,
+    base_errors.MissingError,
+    base_errors.InternalError,
+    base_errors.InterruptedRunError,
+    base_errors.TerminatedRunError,
+)
 
 
 def exit_codes() -> str:
     """The table of exit codes."""
-    rows = "".join(f"| {code} | {meaning} | {retry} |\n" for code, meaning, retry in TABLE)
-    head = "| code | meaning | who retries |\n| --- | --- | --- |\n"
-    return f"# Exit codes\n\nOne table for every provider.\n\n{head}{rows}"
+    rows = [(code, meaning, retry or "–") for code, meaning, retry in TABLE]
+    return (
+        "# Exit codes\n\nOne table for every command and every CI system. No number is ever used for anything else.\n\n"
+        f"{_table(('code', 'meaning', 'who retries'), rows)}"
+    )
 
 
 def stages() -> str:
     """The graph."""
-    rows = "".join(
-        f"| {one.name} | {one.summary} | {', '.join(one.needs) or '–'} | {one.runner} | "
-        f"{', '.join(str(code) for code in one.retry)} |\n"
+    rows = [
+        (
+            f"`{one.name}`",
+            one.summary,
+            ", ".join(one.needs) or "–",
+            one.session,
+            one.runner,
+            ", ".join(map(str, one.retry)),
+        )
         for one in pipeline.STAGES
+    ]
+    always = ", ".join(f"`{one.name}`" for one in pipeline.STAGES if one.always)
+    return (
+        "# Stages\n\nA stage starts when all that it needs has passed or was skipped; asking for a stage runs what it\n"
+        f"needs first. The stage {always} also runs when another has failed. *Runner* is the class of machine\n"
+        "(`[runners]`), *retried* the exit codes after which a CI system may try the job again.\n\n"
+        f"{_table(('stage', 'does', 'needs', 'nox session', 'runner', 'retried'), rows)}"
     )
-    head = "| stage | does | needs | runner | retried exit codes |\n| --- | --- | --- | --- | --- |\n"
-    return f"# Stages\n\n{head}{rows}"
 
 
 def cli() -> str:
-    """The help of every command, as the program prints it."""
-    context = click.Context(main_group, info_name="mlops-ci", max_content_width=100, terminal_width=100)
+    """The help of every command, as the program prints it at a fixed width."""
+    context = _context(main_group, "mlops-ci", None)
     parts = ["# Command line\n", f"```text\n{main_group.get_help(context)}\n```\n"]
     for name in main_group.list_commands(context):
-        command = main_group.get_command(context, name)
-        assert command is not None
-        inner = click.Context(command, info_name=name, parent=context, max_content_width=100, terminal_width=100)
-        parts.append(f"## {name}\n\n```text\n{command.get_help(inner)}\n```\n")
+        command = main_group.commands[name]
+        parts.append(f"## {name}\n\n```text\n{command.get_help(_context(command, name, context))}\n```\n")
     return "\n".join(parts)
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    return click.Context(command, info_name=name, parent=parent, **settings)
 
 
 def errors() -> str:
@@ -58,53 +145,136 @@ def errors() -> str:
     for module in pkgutil.walk_packages(mlops_ci.__path__, "mlops_ci."):
         if not module.name.startswith("mlops_ci.guest") and module.name != "mlops_ci.__main__":
             importlib.import_module(module.name)
+    found = {*RAISED_AS_SUCH, *(one for one in _classes(base_errors.MlopsError) if one.__module__ != "mlops_ci.errors")}
     rows = sorted(
-        (one.exit_code, one("").failure_class if _plain(one) else _name(one), (one.__doc__ or "").splitlines()[0])
-        for one in _classes(MlopsError)
-        if one.__module__ != "mlops_ci.errors"
+        (one.exit_code, f"`{one.__new__(one).failure_class}`", _summary(one))
+        for one in found
+        # An error that carries a job's own class has none of its own.
+        if one.failure_class is base_errors.MlopsError.failure_class
     )
-    table = "".join(f"| `{name}` | {code} | {what} |\n" for code, name, what in rows)
     return (
-        "# Errors\n\nThe classes that records carry, beside those of failed jobs in your image.\n\n"
-        f"| class | exit code | what |\n| --- | --- | --- |\n{table}"
+        "# Errors\n\nThe classes that a record's `error.class` and the last lines of a failed command name, beside\n"
+        "those of failed jobs in your image ([failure classes](failure-classes.md)). Each comes with its cause in one\n"
+        "line and the next step.\n\n"
+        f"{_table(('class', 'exit code', 'what'), [(name, str(code), what) for code, name, what in rows])}"
     )
 
 
-def _plain(one: type[MlopsError]) -> bool:
-    return one.__init__ is MlopsError.__init__ and one.failure_class is MlopsError.failure_class
-
-
-def _name(one: type[MlopsError]) -> str:
-    return type(one.__name__, (MlopsError,), {})("").failure_class
-
-
-def _classes(base: type[MlopsError]) -> Iterator[type[MlopsError]]:
+def _classes(base: type[base_errors.MlopsError]) -> Iterator[type[base_errors.MlopsError]]:
     for one in base.__subclasses__():
         yield one
         yield from _classes(one)
 
 
+def _summary(one: type) -> str:
+    """The first paragraph of the docstring, on one line."""
+    return " ".join((inspect.getdoc(one) or "").split("\n\n")[0].split())
+
+
+def failure_classes() -> str:
+    """What a job in the image can end with, from the guest's own table."""
+    retries = {int(code): retry for codes, _, retry in TABLE for code in codes.split(", ")}
+    classes = list(dict.fromkeys((rule.name, rule.exit_code) for rule in RULES))
+    rows = [(name, code, HAPPENED[name] + SAVED.get(code, "")) for name, code in classes] + list(WITHOUT_RULE)
+    hints = {key: [rule.hint for rule in RULES if (rule.name, rule.exit_code) == key and rule.hint] for key in classes}
+    again = " and ".join(map(str, sorted(RETRIED)))
+    first = [(f"`{name}`", str(code), what, retries[code] or "the same command goes on") for name, code, what in rows]
+    second = [(f"`{name}`", str(code), " / ".join(hint)) for (name, code), hint in hints.items() if hint]
+    return (
+        f"# Failure classes\n\n{FAILURES}\n{_table(('class', 'exit code', 'what happened', 'who retries'), first)}\n"
+        f"The stage train itself tries again after exit codes {again}, up to `[train] retries` times and from the\n"
+        "newest checkpoint.\n\n## Next steps\n\nAs the tool prints them; where a class has several, the cause decides."
+        f"\n\n{_table(('class', 'exit code', 'next step'), second)}"
+    )
+
+
+def configuration() -> str:
+    """One section per table, one row per key: its type, its default and what it means."""
+    parts = [f"# Configuration\n\n{CONFIGURATION}"]
+    for table in tables().values():
+        rows = [
+            (f"`{field.key}`", _type(field.annotation), _default(field), field.documentation)
+            for field in table.fields.values()
+        ]
+        heading = f"## [{table.name}]\n\n{table.documentation}\n\n"
+        parts.append(heading + _table(("key", "type", "default", "what"), rows))
+    return "\n".join(parts)
+
+
+def _default(field: Field) -> str:
+    if field.required:
+        return "**required**"
+    return "–" if field.default is None else f"`{written(field.default)}`"
+
+
+def _type(annotation: Any) -> str:
+    """A type in a few words."""
+    kinds = choices(annotation)
+    words = [_one_type(one) for one in kinds if not (one is int and float in kinds)]
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _one_type(annotation: Any) -> str:
+    plain = bare(annotation)
+    if get_origin(plain) is Literal:
+        return ", ".join(f"`{written(value)}`" for value in get_args(plain))
+    if get_origin(plain) is tuple:
+        return f"list of {_type(item_of(annotation))}"
+    if is_free_table(annotation):
+        return f"table of {_type(item_of(annotation))}"
+    names: Mapping[Any, str] = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        Duration: "duration",
+        Size: "size",
+    }
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    limits = "".join(f" {_limits(mark)}" for mark in marks if isinstance(mark, Range))
+    return names[plain] + limits
+
+
+def _limits(mark: Range) -> str:
+    if mark.maximum is not None:
+        return f"({mark.minimum} to {mark.maximum})"
+    return f"(above {mark.minimum})" if mark.above else f"(at least {mark.minimum})"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
 PAGES = {
-    REFERENCE / "exit-codes.md": exit_codes,
-    REFERENCE / "stages.md": stages,
-    REFERENCE / "cli.md": cli,
-    REFERENCE / "errors.md": errors,
-    REFERENCE / "configuration.md": configuration,
+    "cli.md": cli,
+    "configuration.md": configuration,
+    "stages.md": stages,
+    "exit-codes.md": exit_codes,
+    "failure-classes.md": failure_classes,
+    "errors.md": errors,
 }
 
 
+def files() -> dict[Path, str]:
+    """Every generated file and the text that it must have."""
+    pages = {REFERENCE / name: NOTE + render().rstrip() + "\n" for name, render in PAGES.items()}
+    return {**pages, SCHEMA: schema.text()}
+
+
 def main() -> int:
-    """Write the pages, or with `--check` exit 1 when one is stale."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true")
+    """Write the files, or with `--check` exit 1 when one is stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
     check = parser.parse_args().check
     stale = []
-    for path, render in PAGES.items():
-        text = NOTE + render().rstrip() + "\n"
-        if not path.exists() or path.read_text() != text:
-            stale.append(path)
-            if not check:
-                path.write_text(text)
+    for path, text in files().items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     for path in stale:
         print(f"{path.relative_to(ROOT)}: {'stale: run python bin/generate_docs.py' if check else 'written'}")
     return 1 if check and stale else 0

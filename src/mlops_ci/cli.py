@@ -100,8 +100,12 @@ def run_command(stages: tuple[str, ...], **values: Any) -> int:
     return _call("run:run", _options(values), stages)
 
 
+def _sentence(stage: pipeline.Stage) -> str:
+    return f"Stage: {stage.summary}{'' if stage.summary.endswith('?') else '.'}"
+
+
 def _add_stage(stage: pipeline.Stage) -> None:
-    @main_group.command(stage.name, short_help=f"Stage: {stage.summary}.", help=f"Stage: {stage.summary}.")
+    @main_group.command(stage.name, short_help=_sentence(stage), help=_sentence(stage))
     @_stage_options
     def command(**values: Any) -> int:
         return _call("run:run", _options(values), (stage.name,))
@@ -192,8 +196,12 @@ def _tell(error: MlopsError) -> int:
     from mlops_ci.commands.voice import new_console
 
     console = new_console(verbose=False)
-    for problem in getattr(error, "problems", ()):
-        console.annotate("error", "configuration", problem.message, problem.file, problem.line)
+    problems = getattr(error, "problems", ())
+    for problem in problems:
+        console.annotate("error", "configuration", problem.message, problem.file or problem.where, problem.line)
+    if problems:
+        console.say(f"{error.hint} (exit {error.exit_code})")
+        return error.exit_code
     for line in error.details:
         console.output(f"    {line}")
     console.annotate("error", f"{error.failure_class} (exit {error.exit_code})", f"{error.cause}\n{error.hint}".strip())

@@ -7,7 +7,8 @@ import sys
 
 from mlops_ci.console import Console
 from mlops_ci.providers.base import Provider
-from mlops_ci.providers.detect import detect
+from mlops_ci.providers.detect import UnknownProviderError, detect
+from mlops_ci.providers.local import local_provider
 from mlops_ci.redaction import Redactor
 
 
@@ -17,7 +18,15 @@ def new_provider() -> Provider:
 
 
 def new_console(*, verbose: bool, provider: Provider | None = None) -> Console:
-    """A console that hides the environment's secrets from the first line on."""
+    """A console that hides the environment's secrets from the first line on.
+
+    It speaks plainly when the environment names a provider that does not exist: that very error must be told.
+    """
     redactor = Redactor()
     redactor.add_environment(os.environ)
-    return Console(sink=(provider or new_provider()).sink, redactor=redactor, verbose=verbose)
+    if provider is None:
+        try:
+            provider = new_provider()
+        except UnknownProviderError:
+            provider = local_provider(os.environ, sys.stderr)
+    return Console(sink=provider.sink, redactor=redactor, verbose=verbose)

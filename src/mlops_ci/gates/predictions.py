@@ -14,7 +14,7 @@ from mlops_ci.gates.errors import PredictionsUnusableError
 REQUIRED = ("id", "target", "prediction")
 SHOWN = 3
 _REWRITE = "let the `[evaluate] command` write one row per example, with the columns id, target, prediction"
-_SAME_DATA = "score both models with the same `[evaluate] command` on the same data: `mlops-ci evaluate --force`"
+_SAME_DATA = "score both models with the same `[evaluate] command` on the same data: `mlops-ci evaluate --force --only`"
 
 
 @dataclass(frozen=True, kw_only=True)

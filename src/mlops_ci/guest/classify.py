@@ -295,7 +295,7 @@ RULES: tuple[Rule, ...] = (
         "unsafe-model",
         exits.USER_CODE,
         lambda one: one.unsafe_model,
-        "Save torch.save(model.state_dict(), ...) or safetensors, or allow the file by name in [train] allow_pickle.",
+        "Save torch.save(model.state_dict(), ...) or safetensors, or allow the file by name in [train] allow-pickle.",
     ),
     Rule(
         "no-model",

@@ -130,7 +130,7 @@ def _evaluate(data: ReportData) -> str:
     if evaluate is None:
         return ""
     rows = ", ".join(f"{row.name} {number(row.challenger)}" for row in metric_rows(data)[:2])
-    return f"{evaluate.verdict}: {rows}"
+    return f"{evaluate.verdict}: {rows}" if rows else evaluate.verdict
 
 
 def _publish(data: ReportData) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mlops_ci import network
 from mlops_ci.console import Console
 from mlops_ci.errors import UncheckedError
 from mlops_ci.files import sha256_of
@@ -81,7 +80,7 @@ def scan(
         paths=sboms,
         sboms=read,
         settings=settings,
-        trivy=replace(trivy, cache=cache, ca_bundle=network.ca_bundle(mirrors.ca_bundle)),
+        trivy=replace(trivy, cache=cache),
         base_layers=base_layers,
     )
     console.say(f"scanning {', '.join(target.name for target in targets)} with Trivy {trivy.version}")

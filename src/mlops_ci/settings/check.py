@@ -16,4 +16,4 @@ class CheckSettings(Table):
     commands: tuple[Text, ...] = ()
     """Commands, run in order in a copy of the repository. The first that fails ends the stage."""
     timeout: Duration = Duration(900)
-    """Limit for each command."""
+    """Limit for all commands together."""

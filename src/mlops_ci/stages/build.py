@@ -57,7 +57,7 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
     for target in targets(session, images, top):
         image = images[target.name]
         kept = session.workspace.cache / "sbom" / image.content_key / image.digest.removeprefix("sha256:")[:16]
-        if not (kept / file_name(target)).is_file():
+        if session.force or not (kept / file_name(target)).is_file():
             write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
         made.append(folder / file_name(target))
         shutil.copyfile(kept / file_name(target), made[-1])

@@ -41,7 +41,7 @@ def run(session: Session) -> Result:
                     run=session.run.id,
                     stage="check",
                     commands=check.commands,
-                    timeout=check.timeout * len(check.commands),
+                    timeout=check.timeout,
                     settings=session.settings.tables.train,
                 ),
             ),

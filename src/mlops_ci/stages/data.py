@@ -46,7 +46,9 @@ def folder(session: Session) -> Path | None:
     raw = source(session)
     if raw is not None and raw.digest == prepared.data_digest:
         return raw.path
-    raise DataGoneError(f"{prepared.data} is not on this machine", hint="run `mlops-ci prepare --force` here")
+    raise DataGoneError(
+        f"{prepared.data} is not on this machine", hint="run `mlops-ci prepare --force --only --run latest` here"
+    )
 
 
 def _fetch(session: Session, command: str, output: Path) -> None:

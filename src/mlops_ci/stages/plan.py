@@ -31,6 +31,8 @@ def run(session: Session) -> Result:
     }
     for name, image in images.items():
         session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
+    if resolution.data_digest is not None:
+        session.console.say(f"data: {resolution.data_digest}")
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
     if session.variant == "cpu":

@@ -65,7 +65,12 @@ def run(session: Session) -> Result:
         )
     if outputs.verdict == "not-scanned":
         why = "; ".join(part.why for part in outputs.parts if part.status == "SKIP")
-        return Result(status="skipped", outputs=outputs, reason=f"{NOT_SCANNED}: {why}", warnings=(NOT_SCANNED,))
+        return Result(
+            status="skipped",
+            outputs=outputs,
+            reason=why if why.startswith(NOT_SCANNED) else f"{NOT_SCANNED}: {why}",
+            warnings=(NOT_SCANNED,),
+        )
     return Result(outputs=outputs)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
+from mlops_ci.engines.devices import visible_devices
 from mlops_ci.engines.guestfile import guest_file
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.lineage import CodeFile
@@ -57,7 +58,7 @@ class Session:
         """How many GPUs the training asks for."""
         wanted = self.settings.tables.train.gpus
         if wanted == "auto":
-            return 0 if self.variant == "cpu" else 1
+            return 0 if self.variant == "cpu" else max(1, len(visible_devices(self.environ)))
         return wanted
 
     @cached_property

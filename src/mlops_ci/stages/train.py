@@ -83,18 +83,20 @@ def run(session: Session) -> Result:
 
 def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> Outcome:
     settings = session.settings.tables.train
+    over = time.monotonic() + settings.timeout
     while True:
         started = time.monotonic()
         resumed = _clean_metrics(session)
         forwarder = Forwarder(tracker, tracked.run_id, session.run.path("train", "job", METRICS))
         forwarder.start()
         try:
-            outcome = _attempt(session, tracker, tracked)
+            outcome = _attempt(session, tracker, tracked, max(1.0, over - started))
         except (JobError, GuestLostError) as error:
             attempts.add(error.failure_class, error.exit_code, time.monotonic() - started, resumed)
-            if error.exit_code not in RETRIED or len(attempts.done) > settings.retries:
-                raise
             wait = BACK_OFF.wait(len(attempts.done))
+            out_of_time = time.monotonic() + wait >= over
+            if error.exit_code not in RETRIED or len(attempts.done) > settings.retries or out_of_time:
+                raise
             session.console.say(f"! {error.failure_class}: {error.cause}; trying again in {wait:.0f} s")
             time.sleep(wait)
         else:
@@ -113,7 +115,7 @@ def _clean_metrics(session: Session) -> int | None:
     return step
 
 
-def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun) -> Outcome:
+def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: float) -> Outcome:
     built = session.run.outputs("build", BuildOutputs)
     settings = session.settings.tables.train
     folder = session.run.path("train")
@@ -134,7 +136,7 @@ def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun) -> Outcome
         JobSpec(
             stage="train",
             folder=folder,
-            task=train_task(run=session.run.id, settings=settings, gpus=session.gpus),
+            task={**train_task(run=session.run.id, settings=settings, gpus=session.gpus), "timeout": timeout},
             mounts=mounts,
             gpus=session.gpus,
             keep=(METRICS, SYSTEM),

@@ -98,7 +98,7 @@ class ModelRegistry:
             raise AliasMovedError(
                 f"the champion of {model!r} is {_named(before)} now, but the challenger was compared with "
                 f"{_named(expected)}",
-                hint="compare again with the champion of today: `mlops-ci evaluate --force`, then promote",
+                hint="compare again with the champion of today: `mlops-ci evaluate --force --only`, then promote",
             )
         doing = f"promoting version {version} of {model!r}"
         self.connection.ask(doing, lambda client: client.get_model_version(model, version))
