@@ -20,14 +20,15 @@ from mlops_ci.console import Console, NullSink
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import MlopsError
 from mlops_ci.guest import bundle
-from mlops_ci.run.run import run_ids
+from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.stores.open import open_store
 from mlops_ci.tracking.server import embedded_server
-from support.leftovers import of_project, processes
+from support.leftovers import Process, of_project, processes
 from support.state import final_state
 
 GONE_WITHIN = 10.0
 TRIES = 4
+PATIENCE = 15.0
 # The user's own commands of the test project, as they stand in the process table.
 JOB = re.compile(r"^\S*python\S* (train\.py|evaluate\.py|-m py_compile)")
 CONTAINER_LABEL = "io.mlops-ci.run"
@@ -107,6 +108,8 @@ def disturbed(project: Path, engine: str, moment: Moment) -> Case:
         child.wait()
         left = _what_is_left(project)
         tries = 0
+        if _finished(project):  # it died after its last record: the same command would rightly start a new run
+            return Case(moment=moment, killed=f"{killed}, at its end", left=left, state=state_of(project), tries=0)
     else:
         tries = 1
         if child.wait() == 0:
@@ -116,6 +119,12 @@ def disturbed(project: Path, engine: str, moment: Moment) -> Case:
         if start(project, engine).wait() == 0:
             return Case(moment=moment, killed=killed, left=left, state=state_of(project), tries=tries)
     raise RuntimeError(f"{moment}: no success in {TRIES} tries: see {project.parent / 'chaos.log'}")
+
+
+def _finished(project: Path) -> bool:
+    runs = project / ".mlops" / "runs"
+    known = run_ids(runs)
+    return bool(known) and (record := open_run(runs, known[-1]).record("report")) is not None and record.done
 
 
 def state_of(project: Path) -> dict[str, Any]:
@@ -142,21 +151,30 @@ def _sleep_until(child: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 def _kill(project: Path, child: subprocess.Popen[bytes], target: str) -> str:
-    """Kill -9 the target if it lives at this moment, else the command line tool."""
-    pid, what = child.pid, "cli"
-    # A container's processes know the project's folders under other names: there only the command tells.
-    around = [*of_project(project), *(one for one in processes() if "/mlops/" in one.command)]
-    guests = [one for one in around if "guest.pyz run" in one.command]
-    jobs = [one for one in processes() if JOB.search(one.command)]
-    if target == "guest" and guests:
-        pid, what = guests[0].pid, f"guest: {guests[0].command[:60]}"
-    if target == "job" and jobs:
-        pid, what = jobs[0].pid, f"job: {jobs[0].command[:60]}"
+    """Kill -9 the target, or the next one that appears within `PATIENCE` seconds; else the command line tool."""
+    deadline = time.monotonic() + PATIENCE
+    while target != "cli" and time.monotonic() < deadline and child.poll() is None:
+        for one in _alive(project, target):
+            try:
+                os.kill(one.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            return f"{target}: {Path(one.command.split()[0]).name} {' '.join(one.command.split()[1:])[-40:]}"
+        time.sleep(0.02)
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         return "nothing: it had ended"
-    return what
+    return "cli"
+
+
+def _alive(project: Path, target: str) -> list[Process]:
+    """The guests of this project, or the user's own processes."""
+    if target == "job":
+        return [one for one in processes() if JOB.search(one.command)]
+    # A container's processes know the project's folders under other names: there only the command tells.
+    around = [*of_project(project), *(one for one in processes() if "/mlops/" in one.command)]
+    return [one for one in around if "guest.pyz run" in one.command]
 
 
 def _what_is_left(project: Path) -> tuple[str, ...]:
