@@ -32,8 +32,8 @@ def progress_subscriber(meter: Meter) -> Any:
     """Counts the bytes of one transfer as they go."""
     from s3transfer.subscribers import BaseSubscriber
 
-    class Subscriber(BaseSubscriber):  # type: ignore[misc]  # s3transfer has no types
-        def on_progress(self, bytes_transferred: int, **_: Any) -> None:
+    class Subscriber(BaseSubscriber):
+        def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:  # noqa: ARG002
             meter.add(size=bytes_transferred)
 
     return Subscriber()
@@ -43,8 +43,8 @@ def known_subscriber(size: int, etag: str | None) -> Any:
     """Tells a download what is known of the object, which saves a HEAD; with `etag` another version is refused."""
     from s3transfer.subscribers import BaseSubscriber
 
-    class Subscriber(BaseSubscriber):  # type: ignore[misc]  # s3transfer has no types
-        def on_queued(self, future: Any, **_: Any) -> None:
+    class Subscriber(BaseSubscriber):
+        def on_queued(self, future: Any, **kwargs: Any) -> None:  # noqa: ARG002
             future.meta.provide_transfer_size(size)
             if etag is not None and hasattr(future.meta, "provide_object_etag"):
                 future.meta.provide_object_etag(f'"{etag}"')
