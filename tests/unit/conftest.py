@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+# Binds a socket at its import, to see whether IPv6 works: imported here, before the guard is armed.
+import urllib3  # noqa: F401
+
 from support import unit_guard
 
 
