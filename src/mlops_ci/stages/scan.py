@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_ci.errors import GateError
 from mlops_ci.images.lookup import engine_image
+from mlops_ci.progress import activity
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
@@ -43,19 +44,20 @@ def run(session: Session) -> Result:
     built = session.run.outputs("build", BuildOutputs)
     reports = session.run.path("scan")
     reports.mkdir(exist_ok=True)
-    outputs = scan(
-        targets(session, built.images, built.top),
-        [session.run.open(ref) for ref in built.sbom],
-        session.settings.tables.scan,
-        session.settings.tables.mirrors,
-        trivy=session.trivy,
-        cache=session.workspace.cache / "trivy",
-        reports=reports,
-        local=session.provider.local,
-        root=session.settings.root,
-        console=session.console,
-        base_layers=_base_layers(session),
-    )
+    with activity(session.console, "scanning"):
+        outputs = scan(
+            targets(session, built.images, built.top),
+            [session.run.open(ref) for ref in built.sbom],
+            session.settings.tables.scan,
+            session.settings.tables.mirrors,
+            trivy=session.trivy,
+            cache=session.workspace.cache / "trivy",
+            reports=reports,
+            local=session.provider.local,
+            root=session.settings.root,
+            console=session.console,
+            base_layers=_base_layers(session),
+        )
     if outputs.verdict == "findings":
         failed = ", ".join(part.name for part in outputs.parts if part.status == "FAIL")
         raise FindingsError(

@@ -16,6 +16,7 @@ OBTAIN = """
 import json, os, sys
 from collections import Counter
 from pathlib import Path
+from mlops_ci.console import Console, NullSink
 from mlops_ci.datasets.obtain import obtain
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.stores.open import open_store
@@ -30,19 +31,22 @@ def connect(uri):
 print("ready", flush=True)
 sys.stdin.readline()
 found = obtain(DataSettings(source=sys.argv[1]), root=Path(sys.argv[2]), cache=Path(sys.argv[2], "cache"),
-               open_store=connect, run_fetch=None, progress=lambda line: print("say:", line, flush=True))
+               open_store=connect, run_fetch=None,
+           console=Console(sink=NullSink()))
 print(json.dumps([str(found.path), found.digest, found.files, found.cached, counts["GetObject"]]))
 """
 
 READ = """
 import json, sys
 from pathlib import Path
+from mlops_ci.console import Console, NullSink
 from mlops_ci.datasets.obtain import obtain
 from mlops_ci.errors import MlopsError
 from mlops_ci.settings.data import DataSettings
 root = Path(sys.argv[1])
 try:
-    obtain(DataSettings(path="data"), root=root, cache=root / "cache", open_store=None, run_fetch=None)
+    obtain(DataSettings(path="data"), root=root, cache=root / "cache", open_store=None, run_fetch=None,
+           console=Console(sink=NullSink()))
 except MlopsError as error:
     print(json.dumps([error.failure_class, error.exit_code, error.cause]))
 """
