@@ -21,6 +21,9 @@ from mlops_ci.datasets.obtain import obtain
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.stores.open import open_store
 counts = Counter()
+class Printed(NullSink):
+    def line(self, text):
+        print("say:", text, flush=True)
 def connect(uri):
     store = open_store(uri, endpoint=os.environ["ENDPOINT"])
     def count(model, **_):
@@ -32,7 +35,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 found = obtain(DataSettings(source=sys.argv[1]), root=Path(sys.argv[2]), cache=Path(sys.argv[2], "cache"),
                open_store=connect, run_fetch=None,
-           console=Console(sink=NullSink()))
+           console=Console(sink=Printed()))
 print(json.dumps([str(found.path), found.digest, found.files, found.cached, counts["GetObject"]]))
 """
 
