@@ -13,7 +13,7 @@ import pytest
 from support.restricted import without_override
 
 OBTAIN = """
-import json, os, sys
+import json, os, sys, time
 from collections import Counter
 from pathlib import Path
 from mlops_ci.console import Console, NullSink
@@ -29,6 +29,8 @@ def connect(uri):
     def count(model, **_):
         counts[model.name] += 1
         print(model.name, flush=True)
+        while model.name == "GetObject" and os.path.exists(os.environ.get("HOLD", "")):
+            time.sleep(0.01)
     store._bucket.client.meta.events.register("before-call.s3", count)
     return store
 print("ready", flush=True)
@@ -72,13 +74,13 @@ print(sorted({name.split(".")[0] for name in sys.modules} & {"boto3", "botocore"
 """
 
 
-def start(place, root):
+def start(place, root, **environment):
     child = subprocess.Popen(
         [sys.executable, "-c", OBTAIN, place.uri, str(root)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "ENDPOINT": place.server.endpoint},
+        env={**os.environ, "ENDPOINT": place.server.endpoint, **environment},
     )
     assert child.stdout.readline() == "ready\n"
     return child
@@ -136,15 +138,17 @@ def test_a_killed_fetch_goes_on_where_it_was_and_ends_in_the_same_state(place, c
 
 
 def test_two_processes_at_once_fetch_it_once(place, content, tmp_path):
-    children = [start(place, tmp_path) for _ in range(2)]
-    for child in children:
-        go(child)
-    answers = [finish(child) for child in children]
-    assert sorted(answer[4] for answer, _ in answers) == [0, 120]
-    assert sorted(answer[3] for answer, _ in answers) == [False, True]
-    assert answers[0][0][:3] == answers[1][0][:3]
-    waiting = next(lines for answer, lines in answers if answer[4] == 0)
-    assert any("waiting: another process" in line for line in waiting)
+    hold = tmp_path / "hold"
+    hold.touch()
+    first, second = start(place, tmp_path, HOLD=str(hold)), start(place, tmp_path)
+    go(first)
+    assert any(line == "GetObject\n" for line in iter(first.stdout.readline, ""))
+    go(second)
+    assert any("waiting: another process" in line for line in iter(second.stdout.readline, ""))
+    hold.unlink()
+    (path, digest, count, cached, gets), _ = finish(first)
+    assert (cached, gets) == (False, 120)
+    assert finish(second)[0] == [path, digest, count, True, 0]
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
