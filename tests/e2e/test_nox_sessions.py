@@ -68,6 +68,7 @@ def test_the_first_command_twice_and_a_node_that_must_not_train(nox, clone, scan
     records = newest(clone)
     assert {one["status"] for one in records.values()} == {"passed"}
     assert len(records) == 11
+    assert {one["attempt"] for one in records.values()} == {1}, "a later session did again what an earlier one had done"
     assert len(list((clone / ".mlops" / "runs").iterdir())) == 1
     assert records["evaluate"]["outputs"]["metrics"]["accuracy"] >= 0.95
 

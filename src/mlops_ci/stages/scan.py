@@ -65,6 +65,7 @@ def run(session: Session) -> Result:
             hint=f"see {reports / 'findings.md'}; update the package, or change [scan]",
             outputs=outputs,
         )
+    learned = {"db": outputs.db.digest if outputs.db is not None else None}
     if outputs.verdict == "not-scanned":
         why = "; ".join(part.why for part in outputs.parts if part.status == "SKIP")
         return Result(
@@ -72,8 +73,9 @@ def run(session: Session) -> Result:
             outputs=outputs,
             reason=why if why.startswith(NOT_SCANNED) else f"{NOT_SCANNED}: {why}",
             warnings=(NOT_SCANNED,),
+            learned=learned,
         )
-    return Result(outputs=outputs)
+    return Result(outputs=outputs, learned=learned)
 
 
 def _base_layers(session: Session) -> tuple[str, ...]:
