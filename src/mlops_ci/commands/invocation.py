@@ -40,8 +40,8 @@ class Options:
 
 def load_settings(options: Options) -> Settings:
     """The effective settings of these options."""
-    sets = (*options.sets, *([f"image.variant={options.variant}"] if options.variant else []))
-    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets)
+    flags = {"--variant": f"image.variant={options.variant}"} if options.variant else {}
+    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=options.sets, flags=flags)
 
 
 @contextmanager
