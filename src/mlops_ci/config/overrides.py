@@ -71,7 +71,7 @@ def _key_of(rest: str, known: Mapping[str, Key], below: Mapping[str, Any]) -> Ke
 def set_layer(sets: Sequence[str], flags: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
     """The values of `--set table.key=value`; a later one replaces an earlier one.
 
-    `flags` are the settings that have a flag of their own: the name of the flag, such as `--variant`, → table.key=value.
+    `flags` are settings that have a flag of their own: its name, such as `--variant`, → table.key=value.
     """
     entries: list[tuple[Key, str, str]] = []
     problems = []
