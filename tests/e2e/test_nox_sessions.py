@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -43,10 +44,13 @@ def sessions_of_the_readme(clone: Path) -> list[str]:
 
 
 def run(nox: Path, clone: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    # A new user has no uv: pip makes the environments.
+    path = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()]
+    plain = {"DOCKER_HOST": "unix:///nonexistent.sock", "PATH": os.pathsep.join(path)}
     return subprocess.run(
         [str(nox), *arguments],
         cwd=clone,
-        env=clean_environment({"DOCKER_HOST": "unix:///nonexistent.sock", **environment}),
+        env=clean_environment({**plain, **environment}),
         capture_output=True,
         text=True,
         timeout=LIMIT,

@@ -1,4 +1,4 @@
-"""Servers and tools that come as wheels: an environment of the testbed's own, and where a tool is found."""
+"""Servers and tools that come as wheels: beside the Python that runs this, or in an environment of the testbed's own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from .state import State
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 STAMP = "requirements.sha256"
+# What the requirements bring. The project's own test environment has the same, from its locks.
+COMMANDS = ("mlflow", "weed", "trivy")
 
 
 def is_installed(state: State) -> bool:
-    """Whether the environment holds exactly what the requirements say now."""
+    """Whether the running Python has them all, or the environment holds exactly what the requirements say now."""
+    if all((Path(sys.executable).parent / name).exists() for name in COMMANDS):
+        return True
     stamp = state.root / "tools" / STAMP
     return stamp.exists() and stamp.read_text() == _digest()
 
