@@ -1,4 +1,4 @@
-"""Servers and tools that come as wheels: beside the Python that runs this, or in an environment of the testbed's own."""
+"""Servers and tools that come as wheels: beside the running Python, or in an environment of the testbed's own."""
 
 from __future__ import annotations
 
