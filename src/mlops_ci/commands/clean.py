@@ -20,6 +20,7 @@ PARTS = {
     "data": ("cache/data", "fetched data; fetched again when needed"),
     "prepare": ("cache/prepare", "results of [prepare]; computed again when needed"),
     "trivy": ("cache/trivy", "the scanner's database; fetched again when needed"),
+    "databases": ("cache/mlflow", "empty databases for the embedded MLflow; made again when needed"),
     "builds": ("cache/builds", "generated build files; written again when needed"),
     "sbom": ("cache/sbom", "SBOMs by content key; made again when needed"),
     "runs": ("runs", "records, logs, models of all runs: gone for good"),

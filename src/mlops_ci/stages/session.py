@@ -93,7 +93,12 @@ class Session:
 
     def _start_server(self) -> str:
         return self.stack.enter_context(
-            embedded_server(self.workspace.mlflow, host=self.engine.gateway(), zipapp=self.zipapp)
+            embedded_server(
+                self.workspace.mlflow,
+                host=self.engine.gateway(),
+                zipapp=self.zipapp,
+                empty=self.workspace.cache / "mlflow",
+            )
         )
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -16,11 +17,13 @@ MARKER = "mlflow.db.version"
 ASIDE = "mlflow.new.db"
 
 
-def prepare(folder: Path, *, version: str, upgrade: Callable[[str], None]) -> None:
+def prepare(folder: Path, *, version: str, upgrade: Callable[[str], None], empty: Path | None = None) -> None:
     """Make sure that the database in `folder` has the schema of MLflow `version`.
 
     MLflow's migrations are not one transaction: a kill in the middle leaves a file that neither opens nor upgrades. So
     they run by `upgrade(file name)` on a copy, which then takes the place of the original. The caller holds the folder.
+    They take seconds even on nothing, so an empty database of each version is kept in the folder `empty`, for the next
+    project.
     Raises `EmbeddedServerError` when the file is no database.
     """
     path, marker, aside = folder / DATABASE, folder / MARKER, folder / ASIDE
@@ -28,9 +31,15 @@ def prepare(folder: Path, *, version: str, upgrade: Callable[[str], None]) -> No
         return
     for leftover in folder.glob(f"{ASIDE}*"):
         leftover.unlink()
-    if path.is_file():
-        _copy(path, aside)
-    upgrade(ASIDE)
+    template = empty / f"{version}.db" if empty is not None and not path.is_file() else None
+    if template is not None and template.is_file():
+        shutil.copyfile(template, aside)
+    else:
+        if path.is_file():
+            _copy(path, aside)
+        upgrade(ASIDE)
+        if template is not None:
+            write_atomic(template, aside.read_bytes())
     os.replace(aside, path)
     write_atomic(marker, version + "\n")
 

@@ -47,12 +47,18 @@ class _Place:
 
 @contextmanager
 def embedded_server(
-    folder: Path, *, host: str = "127.0.0.1", zipapp: Path, console: Console | None = None
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    zipapp: Path,
+    console: Console | None = None,
+    empty: Path | None = None,
 ) -> Iterator[str]:
     """Run an MLflow server on `folder` for a `with` block; gives its address.
 
     `host` is this machine's address as the jobs see it; the server listens there alone. `zipapp` is the guest, whose
-    leash ends the server within seconds when this process dies. The database is `mlflow.db`, the log `server.log`.
+    leash ends the server within seconds when this process dies. The database is `mlflow.db`, the log `server.log`;
+    `empty` is a folder, shared by projects, for empty databases (see `database.prepare`).
     Raises `EmbeddedServerMissingError`, `EmbeddedServerBusyError` when another run uses the folder, and
     `EmbeddedServerError` with the log's last lines.
     """
@@ -69,7 +75,7 @@ def embedded_server(
         log.rotate()
         shutil.rmtree(folder / TEMPORARY, ignore_errors=True)
         place = _Place(folder=folder, zipapp=zipapp, lock=lock, log=log)
-        database.prepare(folder, version=version, upgrade=lambda name: _upgrade(place, name, version))
+        database.prepare(folder, version=version, upgrade=lambda name: _upgrade(place, name, version), empty=empty)
         with _running(place, host) as uri, _no_proxy(host):
             if console is not None:
                 console.say(f"MLflow {version} on SQLite at {uri}")

@@ -41,6 +41,33 @@ def test_a_new_database_is_made_once(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.version"]
 
 
+def test_the_next_project_begins_with_a_copy_of_the_empty_database(tmp_path):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    for folder in (first, second, third):
+        folder.mkdir()
+    empty = tmp_path / "cache" / "mlflow"
+    prepare(first, version="3.17.2", upgrade=Upgrade(first), empty=empty)
+    with closing(sqlite3.connect(first / "mlflow.db")) as database:
+        database.execute("CREATE TABLE used (x)")
+        database.commit()
+    unused = Upgrade(second)
+    prepare(second, version="3.17.2", upgrade=unused, empty=empty)
+    assert unused.calls == 0
+    assert tables(second / "mlflow.db") == ["step_0"]
+    assert written_by(second) == "3.17.2"
+    other = Upgrade(third)
+    prepare(third, version="3.18.0", upgrade=other, empty=empty)
+    assert other.calls == 1
+
+
+def test_only_an_empty_database_is_kept_for_others(tmp_path):
+    project, empty = tmp_path / "project", tmp_path / "cache"
+    project.mkdir()
+    prepare(project, version="3.17.2", upgrade=Upgrade(project))
+    prepare(project, version="3.18.0", upgrade=Upgrade(project), empty=empty)
+    assert not empty.exists()
+
+
 def test_another_version_upgrades_a_copy(tmp_path):
     prepare(tmp_path, version="3.17.2", upgrade=Upgrade(tmp_path))
     prepare(tmp_path, version="3.18.0", upgrade=Upgrade(tmp_path))
