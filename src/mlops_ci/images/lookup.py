@@ -88,9 +88,10 @@ def engine_image(ref: str) -> ImageFacts | None:
 
 def _keeps_its_name(ref: str, labels: Mapping[str, str]) -> bool:
     """A tag made from a content key must be on an image with that key: anybody may move a tag."""
-    key = labels.get(content_key.LABEL)
     tag = parse(ref).tag or ""
-    return key is None or not tag.startswith("c-") or naming.tag(key) == tag
+    if not naming.is_key_tag(tag) or naming.is_mirror(ref):
+        return True
+    return naming.tag(labels.get(content_key.LABEL, "")) == tag
 
 
 class EnvironmentLookup:

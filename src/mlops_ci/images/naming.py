@@ -8,6 +8,7 @@ from pathlib import Path
 from mlops_ci.errors import UsageError
 
 LOCAL_PREFIX = "mlops-ci"
+MIRROR_PREFIX = f"{LOCAL_PREFIX}/mirror/"
 TAG_DIGITS = 20
 FOLDER_DIGITS = 16
 LONGEST_SLUG = 64
@@ -30,6 +31,11 @@ def tag(key: str) -> str:
     return f"c-{key[:TAG_DIGITS]}"
 
 
+def is_key_tag(text: str) -> bool:
+    """Whether a tag is one that `tag` makes."""
+    return re.fullmatch(rf"c-[0-9a-f]{{{TAG_DIGITS}}}", text) is not None
+
+
 def image_ref(project: str | None, layer: str, key: str, *, registry: str | None) -> str:
     """The reference of a layer's image; without a `project` it is every project's. Raises `RegistryNameError`."""
     parts = [slug(part) for part in (project, layer) if part is not None]
@@ -39,7 +45,12 @@ def image_ref(project: str | None, layer: str, key: str, *, registry: str | None
 
 def mirror_ref(name: str, digest: str) -> str:
     """Our own immutable name in the engine for an external base image that has no registry behind it."""
-    return f"{LOCAL_PREFIX}/mirror/{slug(name)}:{tag(digest.removeprefix('sha256:'))}"
+    return f"{MIRROR_PREFIX}{slug(name)}:{tag(digest.removeprefix('sha256:'))}"
+
+
+def is_mirror(ref: str) -> bool:
+    """Whether a reference is one that `mirror_ref` makes: of an image that is not ours, and has no label of ours."""
+    return ref.startswith(MIRROR_PREFIX)
 
 
 def environment_ref(cache: Path, layer: str, key: str) -> str:

@@ -111,6 +111,16 @@ def test_a_tag_that_was_moved_is_not_reused(project: ImageProject, docker: Docke
     assert again.ref == built.ref
 
 
+def test_a_tag_on_an_image_that_is_not_ours_is_not_reused(
+    project: ImageProject, docker: Docker, base_image: str
+) -> None:
+    built = project.build(layer="base")
+    docker("tag", base_image, built.ref)
+    again = project.build(layer="base")
+    assert again.images["base"].built
+    assert docker("run", "--rm", again.ref, "python", "--version").startswith("Python 3")
+
+
 def test_a_parent_that_changes_in_between_is_noticed(
     project: ImageProject, docker: Docker, base_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
