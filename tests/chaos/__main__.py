@@ -7,8 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chaos.harness import disturbed, moments, undisturbed
-from support.project import make_project
+from chaos.harness import chaos_project, disturbed, moments, undisturbed
 
 
 def main() -> int:
@@ -19,7 +18,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=["host", "docker"], default="host")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlops-ci-chaos-") as folder:
-        project = make_project(Path(folder) / "project")
+        project = chaos_project(Path(folder) / "project")
         undisturbed(project, arguments.engine)  # fills the caches, so that the next one is timed like the others
         expected, seconds = undisturbed(project, arguments.engine)
         print(f"undisturbed: {seconds:.1f} s, {expected}\n")

@@ -19,9 +19,11 @@ from typing import Any
 from mlops_ci.console import Console, NullSink
 from mlops_ci.guest import bundle
 from mlops_ci.run.run import open_run, run_ids
+from mlops_ci.run.workspace import Workspace
 from mlops_ci.stores.open import open_store
 from mlops_ci.tracking.server import embedded_server
 from support.leftovers import Process, containers, of_containers, of_project
+from support.project import CONFIG, make_project
 from support.state import final_state
 
 GONE_WITHIN = 10.0
@@ -75,17 +77,28 @@ def start(project: Path, engine: str) -> subprocess.Popen[bytes]:
         )
 
 
-def reset(project: Path) -> None:
+def chaos_project(folder: Path) -> Path:
+    """The small project, with a layer of its own to build."""
+    config = CONFIG.replace("[image]", '[image]\nrequirements = "requirements.txt"')
+    return make_project(folder, config=config, files={"requirements.txt": "iniconfig\n"})
+
+
+def reset(project: Path, engine: str) -> None:
     """Forget all runs, models and objects; keep the caches, but for the layer that every run must build."""
     for name in ("runs", "mlflow", "store", "locks"):
         shutil.rmtree(project / ".mlops" / name, ignore_errors=True)
-    for folder in (project / ".mlops" / "cache" / "environments").glob("requirements-*"):
-        shutil.rmtree(folder)
+    for made in (Workspace(root=project).cache / "environments").glob("requirements-*"):
+        shutil.rmtree(made) if made.is_dir() else made.unlink()
+    if engine == "docker":
+        layer = ["docker", "images", "--quiet", "mlops-ci/mean/requirements"]
+        images = subprocess.run(layer, capture_output=True, text=True, check=True).stdout.split()
+        if images:
+            subprocess.run(["docker", "rmi", "--force", *images], capture_output=True, check=True)
 
 
 def undisturbed(project: Path, engine: str) -> tuple[dict[str, Any], float]:
     """The final state of a run that nobody disturbed, and the seconds it took."""
-    reset(project)
+    reset(project, engine)
     began = time.monotonic()
     code = start(project, engine).wait()
     seconds = time.monotonic() - began
@@ -96,7 +109,7 @@ def undisturbed(project: Path, engine: str) -> tuple[dict[str, Any], float]:
 
 def disturbed(project: Path, engine: str, moment: Moment) -> Case:
     """Kill at the moment, watch what remains, run the same command again until it succeeds."""
-    reset(project)
+    reset(project, engine)
     child = start(project, engine)
     _sleep_until(child, moment.seconds)
     killed = _kill(project, child, moment.target)

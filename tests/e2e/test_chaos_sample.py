@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.harness import disturbed, moments, undisturbed
-from support.project import make_project
+from chaos.harness import chaos_project, disturbed, moments, undisturbed
 
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory, shared_cache):
-    project = make_project(tmp_path_factory.mktemp("chaos") / "project")
+    project = chaos_project(tmp_path_factory.mktemp("chaos") / "project")
     undisturbed(project, "host")
     return project, *undisturbed(project, "host")
 
