@@ -1,0 +1,140 @@
+"""A consumer's repository at a GitLab that is not there, and its pipeline, run by gitlab-ci-local in isolated jobs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cli import clean_environment
+from .project import CONFIG, commit, make_project
+from .testbed import node_tools
+from .testbed.state import State
+
+ROOT = Path(__file__).parents[2]
+HOST = "gitlab.example.invalid"
+BUNDLE_PROJECT = "org/mlops-ci"
+CONSUMER_PROJECT = "team/model"
+STATE = ".gitlab-ci-local"
+LIMIT = 540
+FLAGS = (
+    "--force-shell-executor",
+    # Without it all jobs share one tree, and a broken hand-over passes.
+    "--shell-isolation",
+    "--no-artifacts-to-source",
+    "--no-color",
+    # Set for a container even where the job runs in a shell; in a job's own tree "." is the project.
+    "--variable=CI_PROJECT_DIR=.",
+    "--ignore-predefined-vars=CI_PROJECT_DIR",
+)
+FINISHED = re.compile(r"^(\S+)\s+finished in .*?(?: (?:FAIL|WARN) (\d+)\s*)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How a pipeline ended. `jobs` are the exit codes of the jobs that ran."""
+
+    exit_code: int
+    output: str
+    jobs: Mapping[str, int]
+    state: Path
+
+    def artifacts(self, job: str) -> Path:
+        """What the job handed on."""
+        return self.state / "artifacts" / job
+
+    def log(self, job: str) -> str:
+        """What the job printed."""
+        return (self.state / "output" / f"{job}.log").read_text()
+
+
+def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None) -> Path:
+    """A repository with this working tree, uncommitted changes and more `files` too, as one commit with a tag."""
+    listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    for name in sorted(set(listed) - {""}):
+        source = ROOT / name
+        if source.is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / name)
+    for name, text in (files or {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    commit(folder, "release")
+    _git(folder, "tag", "v1")
+    # GitLab, too, hands out any commit by its hash.
+    _git(folder, "config", "uploadpack.allowAnySHA1InWant", "true")
+    return folder
+
+
+def make_consumer(folder: Path, pipeline: str, *, config: str = CONFIG, files: dict[str, str] | None = None) -> Path:
+    """The small consumer project with this `.gitlab-ci.yml`, cloned from a GitLab."""
+    make_project(folder, config=config, files={".gitlab-ci.yml": pipeline, **(files or {})})
+    _git(folder, "remote", "add", "origin", f"https://{HOST}/{CONSUMER_PROJECT}.git")
+    # gitlab-ci-local's own folders, the second of which GitLab has not: they are no part of the repository.
+    with (folder / ".git" / "info" / "exclude").open("a") as file:
+        file.write(f"{STATE}/\n.gitlab-ci-reports/\n")
+    return folder
+
+
+def run_pipeline(
+    consumer: Path,
+    bundle: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    timeout: float = LIMIT,
+) -> Pipeline:
+    """Run the consumer's pipeline; the bundle answers under its public address."""
+    flags = [*FLAGS, *(f"--variable={name}={value}" for name, value in (variables or {}).items())]
+    done = _call([*flags, *arguments], consumer, bundle, timeout)
+    output = done.stdout + done.stderr
+    jobs = {name: int(code or 0) for name, code in FINISHED.findall(output)}
+    jobs.pop("pipeline", None)
+    return Pipeline(exit_code=done.returncode, output=output, jobs=jobs, state=consumer / STATE)
+
+
+def expand(consumer: Path, bundle: Path, *arguments: str) -> str:
+    """The pipeline with everything included and every input filled in, as YAML; it is checked on the way."""
+    done = _call(["--preview", *arguments], consumer, bundle, 60)
+    if done.returncode:
+        raise AssertionError(done.stdout + done.stderr)
+    return done.stdout
+
+
+def _call(arguments: Sequence[str], consumer: Path, bundle: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+    command = node_tools.find("gitlab-ci-local")
+    assert command is not None
+    environment = {
+        **clean_environment(),
+        **node_tools.path(State.default()),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{bundle}.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"https://{HOST}/{BUNDLE_PROJECT}.git",
+        "HOME": str(_home(consumer)),
+    }
+    # The rendered files must name the provider themselves.
+    environment.pop("MLOPS_CI_PROVIDER")
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=consumer,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def _home(consumer: Path) -> Path:
+    """A home of its own: gitlab-ci-local reads variables from the caller's."""
+    home = consumer.with_name(f"{consumer.name}.home")
+    home.mkdir(exist_ok=True)
+    return home
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout
