@@ -158,6 +158,55 @@ def clean_command(parts: tuple[str, ...], keep: int | None, **values: Any) -> in
     return _call("clean:clean", _options(values), parts, keep)
 
 
+@main_group.group("handover", short_help="Hand a run on from one CI job to the next.")
+def handover_group() -> None:
+    """Hand a run on from one CI job to the next: each packs what it made, the next collects it."""
+
+
+JOB = click.option("--job", metavar="NAME", required=True, help="The job: plan, build, scan, prepare, train ...")
+RUN = click.option("--run", metavar="ID", envvar="MLOPS_CI_RUN", help="The run (default: the newest).")
+
+
+@handover_group.command("pack", short_help="Put what a job hands on into a folder.")
+@click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
+@JOB
+@CONFIG
+@MODE
+@SET
+@RUN
+def pack_command(target: Path, job: str, **values: Any) -> int:
+    """Put into FOLDER what a job hands on: its records and the files that later jobs read."""
+    return _call("handover:pack", _options(values), job, target)
+
+
+@handover_group.command("collect", short_help="Put a run together again from what jobs handed on.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--for", "jobs", metavar="JOB", multiple=True, help="Check that all is there that this job needs.")
+@CONFIG
+@MODE
+@SET
+@RUN
+def collect_command(folder: Path, jobs: tuple[str, ...], **values: Any) -> int:
+    """Put a run together again: the newest attempt of each job below FOLDER, every file checked."""
+    return _call("handover:collect", _options(values), folder, jobs)
+
+
+@handover_group.command("cancelled", short_help="After a cancel: end what is left, and note it.")
+@JOB
+@_stage_options
+def cancelled_command(job: str, **values: Any) -> int:
+    """After a cancelled job: end what it left running, and let its record say `cancelled`."""
+    return _call("handover:cancelled", _options(values), job)
+
+
+@main_group.command("result", short_help="The last job of a pipeline: report, and count up the jobs.")
+@click.option("--file", metavar="NAME", help="The called file whose jobs count: train, build, scan ...")
+@_stage_options
+def result_command(file: str | None, **values: Any) -> int:
+    """Report on the run, count up the jobs (MLOPS_CI_NEEDS), and hand every fact on as outputs."""
+    return _call("result:result", _options(values), file)
+
+
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")
 @JSON
 def doctor_command(**values: Any) -> int:

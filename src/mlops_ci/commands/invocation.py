@@ -19,7 +19,11 @@ from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.resolution import Resolution, resolve
+from mlops_ci.stages.same import check_same, remember_settings
 from mlops_ci.stages.session import Session
+
+# Further `--set` values, one per line: how a CI system passes them on.
+SETS = "MLOPS_CI_SET"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,8 @@ class Options:
 
 def load_settings(options: Options) -> Settings:
     """The effective settings of these options."""
-    sets = (*options.sets, *([f"image.variant={options.variant}"] if options.variant else []))
+    given = [line for line in os.environ.get(SETS, "").splitlines() if line.strip()]
+    sets = (*given, *options.sets, *([f"image.variant={options.variant}"] if options.variant else []))
     return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets)
 
 
@@ -83,11 +88,14 @@ def _run(
     engine: str,
 ) -> Run:
     if options.run is not None:
-        return open_run(workspace.runs, options.run)
+        run = open_run(workspace.runs, options.run)
+        if not provider.local:
+            check_same(run, settings, resolution, engine)
+        return run
     known = unfinished(workspace.runs, resolution.fingerprint)
     if known is not None:
         return known
-    return create(
+    run = create(
         workspace.runs,
         new_info(
             moment=now(),
@@ -101,6 +109,8 @@ def _run(
             links=dict(provider.links()),
         ),
     )
+    remember_settings(run, settings)
+    return run
 
 
 @contextmanager

@@ -126,6 +126,10 @@ class GitLabProvider:
                 return _same_project(kind, self.environ.get(source), self.environ.get(target))
         return event != "unknown", f"pipeline source {event}"
 
+    def secrets_at_hand(self) -> bool:
+        """A merge request from a fork runs in the fork's own project, with its variables."""
+        return False
+
     def attempt(self) -> str | None:
         """GitLab gives each try of a job an id of its own."""
         return self.environ.get("CI_JOB_ID")
