@@ -94,10 +94,11 @@ def _stage_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @main_group.command("run", short_help="Run the whole pipeline, or the named stages and what they need.")
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")
+@click.option("--as-planned", is_flag=True, help="Only note those stages that plan has left out.")
 @_stage_options
-def run_command(stages: tuple[str, ...], **values: Any) -> int:
+def run_command(stages: tuple[str, ...], as_planned: bool, **values: Any) -> int:
     """Run the whole pipeline, or the named stages and what they need."""
-    return _call("run:run", _options(values), stages)
+    return _call("run:run", _options(values), stages, as_planned=as_planned)
 
 
 def _sentence(stage: pipeline.Stage) -> str:
@@ -205,6 +206,45 @@ def cancelled_command(job: str, **values: Any) -> int:
 def result_command(file: str | None, **values: Any) -> int:
     """Report on the run, count up the jobs (MLOPS_CI_NEEDS), and hand every fact on as outputs."""
     return _call("result:result", _options(values), file)
+
+
+@main_group.command("reports", short_help="Write a run in the formats that CI systems show.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
+@CONFIG
+@MODE
+@SET
+@RUN
+def reports_command(folder: Path, **values: Any) -> int:
+    """Write the run into FOLDER as JUnit, OpenMetrics, annotations, SBOM and page: what CI systems show."""
+    return _call("reports:reports", _options(values), folder)
+
+
+@main_group.group("render", short_help="Write the files that users of a CI system call.")
+def render_group() -> None:
+    """Write the files that users of a CI system call, from the one graph: with your names, runners and servers."""
+
+
+PROFILE = click.option(
+    "--profile", metavar="NAME", default="default", show_default=True, help="For which site: names, runners, servers."
+)
+OUTPUT = click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".",
+    show_default=True,
+    help="The root of the repository.",
+)
+CHECK = click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file is stale.")
+
+
+@render_group.command("gitlab", short_help="Files to include in GitLab CI, and CI/CD components.")
+@PROFILE
+@OUTPUT
+@CHECK
+def render_gitlab_command(profile: str, output: Path, check: bool) -> int:
+    """Write `ci/gitlab/*.yml` to include in GitLab CI, and the same as components in `templates/`."""
+    return _call("render:gitlab", profile, output, check=check)
 
 
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")

@@ -109,9 +109,12 @@ def _call(arguments: Sequence[str], consumer: Path, bundle: Path, timeout: float
     environment = {
         **clean_environment(),
         **node_tools.path(State.default()),
-        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": f"url.file://{bundle}.insteadOf",
         "GIT_CONFIG_VALUE_0": f"https://{HOST}/{BUNDLE_PROJECT}.git",
+        # A component's commit is asked for with the port.
+        "GIT_CONFIG_KEY_1": f"url.file://{bundle}.insteadOf",
+        "GIT_CONFIG_VALUE_1": f"https://{HOST}:443/{BUNDLE_PROJECT}.git",
         "HOME": str(_home(consumer)),
     }
     # The rendered files must name the provider themselves.

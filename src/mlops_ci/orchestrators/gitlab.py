@@ -6,7 +6,7 @@ from mlops_ci.orchestrators.called import CalledFile, called_files
 from mlops_ci.orchestrators.gitlab_inputs import GitLabInput, gitlab_inputs
 from mlops_ci.orchestrators.gitlab_jobs import jobs
 from mlops_ci.orchestrators.gitlab_profile import GitLabProfile
-from mlops_ci.orchestrators.yaml_text import Explained, comment, yaml
+from mlops_ci.orchestrators.yaml_text import comment, yaml
 
 FILES = "ci/gitlab"
 COMPONENTS = "templates"
@@ -60,11 +60,4 @@ def _spec(inputs: tuple[GitLabInput, ...], *, component: bool) -> str:
 
 
 def _jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> str:
-    summaries = {one.name: one.summary for one in file.jobs}
-    parts = [yaml({name: _explained(name, job, summaries)}) for name, job in jobs(file, inputs).items()]
-    return "\n".join(parts)
-
-
-def _explained(name: str, job: object, summaries: dict[str, str]) -> object:
-    summary = summaries.get(name.rpartition("]]")[2])
-    return Explained(f"{summary[0].upper()}{summary[1:]}.".replace("?.", "?"), job) if summary else job
+    return "\n".join(yaml({name: job}) for name, job in jobs(file, inputs).items())

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mlops_ci.orchestrators.called import RUN, CalledFile, Default, Input
 from mlops_ci.orchestrators.gitlab_profile import GitLabProfile
+from mlops_ci.orchestrators.yaml_text import Flow
 
 AUTO = "auto"
 RUN_FROM = "run-from"
@@ -30,9 +31,9 @@ class GitLabInput:
         """The mapping below the input's name."""
         found: dict[str, Any] = {"description": self.about, "type": self.kind}
         if self.options:
-            found["options"] = list(self.options)
+            found["options"] = Flow(list(self.options))
         if self.default is not None:
-            found["default"] = list(self.default) if isinstance(self.default, tuple) else self.default
+            found["default"] = Flow(list(self.default)) if isinstance(self.default, tuple) else self.default
         return found
 
 
@@ -49,7 +50,13 @@ def prefix(file: CalledFile) -> str:
 def gitlab_inputs(file: CalledFile, profile: GitLabProfile, *, component: bool, ref: str) -> tuple[GitLabInput, ...]:
     """All inputs, required ones first. `ref` is the release that the file belongs to; a component knows its commit."""
     common = tuple(_common(one, profile) for one in file.inputs if one.name != RUN.name)
-    own = (*_run_from(file), *_jobs(file, profile), *_bundle(profile, None if component else ref), *_cloud())
+    own = (
+        *_run_from(file),
+        *_jobs(file, profile),
+        *_bundle(profile, None if component else ref),
+        *_guarded(file),
+        *_cloud(),
+    )
     return tuple(sorted((*common, *own), key=lambda one: one.default is not None))
 
 
@@ -110,14 +117,15 @@ def _bundle(profile: GitLabProfile, ref: str | None) -> tuple[GitLabInput, ...]:
     )
 
 
+def _guarded(file: CalledFile) -> tuple[GitLabInput, ...]:
+    if not any(job.guarded for job in file.jobs):
+        return ()
+    about = "environment of the jobs that move the champion: protect it to say who may"
+    return (GitLabInput(name="environment", kind="string", default="mlops-champion", about=about),)
+
+
 def _cloud() -> tuple[GitLabInput, ...]:
     return (
-        GitLabInput(
-            name="environment",
-            kind="string",
-            default="mlops-champion",
-            about="environment of the jobs that move the champion: protect it to say who may",
-        ),
         GitLabInput(
             name="aws-role",
             kind="string",

@@ -27,12 +27,12 @@ def rules(file: CalledFile, *, changing: bool = False) -> list[Rule]:
         return [*found, {"if": SCHEDULE}]
     found.append(Explained("Schedules are for nightly.yml.", {"if": SCHEDULE, "when": NEVER}))
     if changing:
-        why = "What is not merged is neither published nor promoted."
-        found.append(Explained(why, {"if": MERGE_REQUEST, "when": NEVER}))
+        found.append({"if": MERGE_REQUEST, "when": NEVER})
     found += _sources()
     if not changing:
-        found.append(_mode(f"{_is_auto()} && {MERGE_REQUEST}", "pr"))
-    return [*found, _mode(_is_auto(), "main"), Explained("The mode is the one of the input.", {"when": "on_success"})]
+        found += _merge_requests()
+    # Always true, so that the `when` of the job itself counts.
+    return [*found, _set(_is_auto(), MLOPS_CI_MODE="main"), {"if": "$CI_PIPELINE_SOURCE"}]
 
 
 def fork_rules() -> list[Rule]:
@@ -59,5 +59,11 @@ def _is_false(name: str) -> str:
     return f'"{use(name)}" == "false"'
 
 
-def _mode(condition: str, mode: str) -> Rule:
-    return {"if": condition, "variables": Flow({"MLOPS_CI_MODE": mode})}
+def _merge_requests() -> list[Rule]:
+    why = "What is not merged is trained and judged, and neither published nor promoted."
+    first = _set(f"{_is_auto()} && {MERGE_REQUEST}", MLOPS_CI_MODE="pr", MLOPS_CI_DRY_RUN="true")
+    return [Explained(why, first), _set(MERGE_REQUEST, MLOPS_CI_DRY_RUN="true")]
+
+
+def _set(condition: str, **variables: str) -> dict[str, Any]:
+    return {"if": condition, "variables": Flow(variables)}

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab_inputs import GitLabInput, use
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import Explained
 
+# All that a job keeps or leaves lies in `.mlops`, which is never part of the code.
 BUNDLE = ".mlops/bundle"
-# Everything that a job leaves for GitLab and for other jobs lies in `.mlops`, which is never part of the code.
 FOLDER = ".mlops/gitlab"
 HANDOVER = ".mlops/handover"
-OUTPUTS = f"{FOLDER}/outputs.env"
 SETUP = f"{BUNDLE}/ci/gitlab/setup.py"
 ENVIRONMENT = f"{FOLDER}/environment.sh"
+OUTPUTS = f"{FOLDER}/outputs.env"
 # The single quotes keep the token out of the arguments: only the shell that git starts for the helper reads it.
 LOGIN = "'!f() { echo username=gitlab-ci-token; echo \"password=$CI_JOB_TOKEN\"; }; f'"
+FETCH = f"""\
+git -C {BUNDLE} -c credential."$CI_SERVER_URL".helper={LOGIN} \\
+  fetch --quiet --depth 1 "$MLOPS_CI_BUNDLE_URL" "$MLOPS_CI_BUNDLE_REF\""""
 FORK = (
-    "This merge request comes from a fork. Its code is not run here, where runners and variables of this project are "
-    "in reach: look at it, push its branch to this project, and open a merge request from there."
+    "This merge request comes from a fork: nothing of it was run.",
+    "Look at the changes, push the branch to this project, and open the merge request from there.",
 )
 
 Line = str | Explained
@@ -35,9 +37,8 @@ def before_script(inputs: tuple[GitLabInput, ...]) -> list[Line]:
             "the job's own token where the repository asks for a login.",
             f"git init --quiet {BUNDLE}",
         ),
-        f'git -C {BUNDLE} -c credential."$CI_SERVER_URL".helper={LOGIN}'
-        ' fetch --quiet --depth 1 "$MLOPS_CI_BUNDLE_URL" "$MLOPS_CI_BUNDLE_REF"',
-        f"git -C {BUNDLE} -c advice.detachedHead=false checkout --quiet FETCH_HEAD",
+        FETCH,
+        f"git -C {BUNDLE} checkout --quiet --detach FETCH_HEAD",
         f"mkdir -p {FOLDER}",
         f"python3 {SETUP} >{ENVIRONMENT}",
         f". {ENVIRONMENT}",
@@ -46,35 +47,59 @@ def before_script(inputs: tuple[GitLabInput, ...]) -> list[Line]:
 
 
 def _booleans(inputs: tuple[GitLabInput, ...]) -> list[Line]:
-    """GitLab takes no boolean as the value of a variable; in a script one can only be `true` or `false`."""
-    lines: list[Line] = [
-        f'export {one.variable}="{use(one.name)}"' for one in inputs if one.kind == "boolean" and one.variable
-    ]
+    """Booleans that the tool reads, unless a rule has set them already."""
+    found = [one for one in inputs if one.kind == "boolean" and one.variable]
+    lines: list[Line] = [f'export {one.variable}="${{{one.variable}:-{use(one.name)}}}"' for one in found]
     if lines:
-        why = "A variable cannot hold a boolean at GitLab; as text it can be nothing but true or false."
+        why = (
+            "GitLab takes no boolean as the value of a variable; as text it is true or false, and a rule's value wins."
+        )
         lines[0] = Explained(why, lines[0])
     return lines
 
 
 def script(file: CalledFile, job: Job) -> list[Line]:
     """The stages of the job, on what the jobs before have handed on."""
-    begins = job.name == "plan" and not file.goes_on
-    command = shlex.join(job.command)
-    if begins:
-        return [command]
-    return [f"mlops-ci handover collect {HANDOVER}", f"{command} --run latest"]
+    if job.always:
+        return [
+            Explained("Nothing was handed on when not even plan came so far.", f"test ! -d {HANDOVER} || {_collect()}"),
+            f"mlops-ci result --file {file.name}",
+        ]
+    if job.name == "plan" and not file.goes_on:
+        return [shlex.join(job.command)]
+    return [_collect(job.name), shlex.join([*job.command, "--run", "latest", "--as-planned"])]
 
 
-def after_script(job: str, stages: tuple[str, ...]) -> list[Line]:
-    """The job's records and files for the jobs after it, also when it failed or was cancelled."""
-    return [f". {ENVIRONMENT}", shlex.join(["mlops-ci", "handover", "pack", HANDOVER, "--job", job, *stages])]
+def after_script(job: Job) -> list[Line]:
+    """The job's records and files for the jobs after it, also when it failed or was cancelled; at the end the reports.
+
+    What fails here does not change how the job ended.
+    """
+    if job.always:
+        return [f". {ENVIRONMENT}", _reports()]
+    return [
+        f". {ENVIRONMENT}",
+        f'test "$CI_JOB_STATUS" != canceled || mlops-ci handover cancelled --job {job.name}',
+        f"mlops-ci handover pack {HANDOVER} --job {job.name}",
+    ]
 
 
 def approve_script() -> list[Line]:
     """A person's yes: noted, promoted, reported."""
-    return [f"mlops-ci handover collect {HANDOVER}", "mlops-ci approve latest"]
+    return [_collect(), "mlops-ci approve latest", _reports()]
 
 
-def fork_script() -> list[Any]:
-    """Nothing of the fork is fetched or run. What could not be checked has not passed."""
-    return [f"echo {shlex.quote(FORK)}", "exit 4"]
+def fork_script() -> list[Line]:
+    """Nothing of the fork is fetched or run."""
+    return [
+        *(f"echo {shlex.quote(line)}" for line in FORK),
+        Explained("What could not be checked has not passed.", "exit 4"),
+    ]
+
+
+def _collect(job: str | None = None) -> str:
+    return f"mlops-ci handover collect {HANDOVER}{f' --for {job}' if job else ''}"
+
+
+def _reports() -> str:
+    return f"mlops-ci reports {FOLDER}"
