@@ -14,6 +14,7 @@ import click
 from mlops_ci import pipeline
 from mlops_ci.bugs import bug_report
 from mlops_ci.errors import InterruptedRunError, MlopsError
+from mlops_ci.version import version
 
 if TYPE_CHECKING:
     from mlops_ci.commands.invocation import Options
@@ -29,8 +30,14 @@ class Ordered(click.Group):
         return list(self.commands)
 
 
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(version())
+        ctx.exit()
+
+
 @click.group(cls=Ordered, context_settings=CONTEXT, epilog="Docs: README.md. Exit codes: `mlops-ci exit-codes`.")
-@click.version_option(version=None, message="%(version)s", package_name="mlops-ci")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
 def main_group() -> None:
     """One pipeline for teams that train PyTorch models on their own GPU runners.
 
@@ -164,46 +171,86 @@ def handover_group() -> None:
     """Hand a run on from one CI job to the next: each packs what it made, the next collects it."""
 
 
+@main_group.group("render", short_help="Write the graph down for a CI system.")
+def render_group() -> None:
+    """Write the graph down as the files of a CI system, with a site's own names, runners and mirrors."""
+
+
+OUTPUT = click.option(
+    "--output",
+    metavar="DIR",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The repository that gets them.",
+)
+CHECK = click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file is not as rendered.")
+
+
+@render_group.command("github", short_help="The reusable workflows and the setup action.")
+@click.option("--profile", metavar="NAME", default="default", show_default=True, help="default, enterprise, FILE.toml.")
+@OUTPUT
+@CHECK
+def render_github_command(profile: str, output: Path, check: bool) -> int:
+    """Write .github/workflows/{train,build,scan,verify,publish,nightly}.yml and .github/actions/setup/action.yml."""
+    return _call("render:github", profile, output, check=check)
+
+
+@render_group.command("gitlab", short_help="The files to include, and CI/CD components.")
+@click.option(
+    "--profile", metavar="NAME", default="default", show_default=True, help="default, self-managed, FILE.toml."
+)
+@OUTPUT
+@CHECK
+def render_gitlab_command(profile: str, output: Path, check: bool) -> int:
+    """Write ci/gitlab/{train,build,scan,verify,publish,nightly}.yml, and the same as components in templates/."""
+    return _call("render:gitlab", profile, output, check=check)
+
+
 JOB = click.option("--job", metavar="NAME", required=True, help="The job: plan, build, scan, prepare, train ...")
+FILE = click.option("--file", metavar="NAME", default="train", show_default=True, help="The called file of the job.")
 RUN = click.option("--run", metavar="ID", envvar="MLOPS_CI_RUN", help="The run (default: the newest).")
 
 
 @handover_group.command("pack", short_help="Put what a job hands on into a folder.")
 @click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
 @JOB
+@FILE
 @CONFIG
 @MODE
 @SET
 @RUN
-def pack_command(target: Path, job: str, **values: Any) -> int:
+def pack_command(target: Path, job: str, file: str, **values: Any) -> int:
     """Put into FOLDER what a job hands on: its records and the files that later jobs read."""
-    return _call("handover:pack", _options(values), job, target)
+    return _call("handover:pack", _options(values), job, target, file=file)
 
 
 @handover_group.command("collect", short_help="Put a run together again from what jobs handed on.")
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--for", "jobs", metavar="JOB", multiple=True, help="Check that all is there that this job needs.")
+@FILE
 @CONFIG
 @MODE
 @SET
 @RUN
-def collect_command(folder: Path, jobs: tuple[str, ...], **values: Any) -> int:
+def collect_command(folder: Path, jobs: tuple[str, ...], file: str, **values: Any) -> int:
     """Put a run together again: the newest attempt of each job below FOLDER, every file checked."""
-    return _call("handover:collect", _options(values), folder, jobs)
+    return _call("handover:collect", _options(values), folder, jobs, file=file)
 
 
 @handover_group.command("cancelled", short_help="After a cancel: end what is left, and note it.")
 @JOB
+@FILE
 @_stage_options
-def cancelled_command(job: str, **values: Any) -> int:
+def cancelled_command(job: str, file: str, **values: Any) -> int:
     """After a cancelled job: end what it left running, and let its record say `cancelled`."""
-    return _call("handover:cancelled", _options(values), job)
+    return _call("handover:cancelled", _options(values), job, file=file)
 
 
 @main_group.command("result", short_help="The last job of a pipeline: report, and count up the jobs.")
-@click.option("--file", metavar="NAME", help="The called file whose jobs count: train, build, scan ...")
+@FILE
 @_stage_options
-def result_command(file: str | None, **values: Any) -> int:
+def result_command(file: str, **values: Any) -> int:
     """Report on the run, count up the jobs (MLOPS_CI_NEEDS), and hand every fact on as outputs."""
     return _call("result:result", _options(values), file)
 
@@ -217,34 +264,6 @@ def result_command(file: str | None, **values: Any) -> int:
 def reports_command(folder: Path, **values: Any) -> int:
     """Write the run into FOLDER as JUnit, OpenMetrics, annotations, SBOM and page: what CI systems show."""
     return _call("reports:reports", _options(values), folder)
-
-
-@main_group.group("render", short_help="Write the files that users of a CI system call.")
-def render_group() -> None:
-    """Write the files that users of a CI system call, from the one graph: with your names, runners and servers."""
-
-
-PROFILE = click.option(
-    "--profile", metavar="NAME", default="default", show_default=True, help="For which site: names, runners, servers."
-)
-OUTPUT = click.option(
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=".",
-    show_default=True,
-    help="The root of the repository.",
-)
-CHECK = click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file is stale.")
-
-
-@render_group.command("gitlab", short_help="Files to include in GitLab CI, and CI/CD components.")
-@PROFILE
-@OUTPUT
-@CHECK
-def render_gitlab_command(profile: str, output: Path, check: bool) -> int:
-    """Write `ci/gitlab/*.yml` to include in GitLab CI, and the same as components in `templates/`."""
-    return _call("render:gitlab", profile, output, check=check)
 
 
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")

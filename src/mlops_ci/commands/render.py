@@ -1,4 +1,4 @@
-"""`mlops-ci render`: the files that a CI system's users call, written from the one graph."""
+"""`mlops-ci render`: the graph written down for a CI system."""
 
 from __future__ import annotations
 
@@ -9,38 +9,36 @@ import click
 
 from mlops_ci.errors import GateError
 from mlops_ci.files import write_atomic
-from mlops_ci.orchestrators.gitlab import render_gitlab
-from mlops_ci.orchestrators.gitlab_profile import gitlab_profile
-from mlops_ci.version import version
+from mlops_ci.orchestrators.github.profile import load_profile as github_profile
+from mlops_ci.orchestrators.github.render import render as render_github
+from mlops_ci.orchestrators.github.render import stale
+from mlops_ci.orchestrators.gitlab.profile import load_profile as gitlab_profile
+from mlops_ci.orchestrators.gitlab.render import render as render_gitlab
 
 
-class StaleRenderingError(GateError):
-    """Rendered files are not what the graph and the profile give."""
+class StaleFilesError(GateError):
+    """Rendered files are not what the graph and the profile say."""
+
+
+def github(profile: str, output: Path, *, check: bool) -> int:
+    """Write the workflows and the setup action below `output`; with `check` write nothing and name what differs."""
+    return _write("github", profile, render_github(github_profile(profile)), output, check=check)
 
 
 def gitlab(profile: str, output: Path, *, check: bool) -> int:
-    """Write the files for GitLab, or with `check` say which of them are stale."""
-    return _write(render_gitlab(gitlab_profile(profile), version=version()), output, check=check, system="gitlab")
+    """Write the files to include and the components below `output`; with `check` write nothing, name what differs."""
+    return _write("gitlab", profile, render_gitlab(gitlab_profile(profile)), output, check=check)
 
 
-def _write(files: Mapping[str, str], output: Path, *, check: bool, system: str) -> int:
-    """Files that hold the right text already are not touched. Raises `StaleRenderingError`."""
-    stale = {name: text for name, text in files.items() if _read(output / name) != text}
-    if check and stale:
-        raise StaleRenderingError(
-            f"stale: {', '.join(stale)}",
-            hint=f"run `mlops-ci render {system}` and commit it; changes belong into the graph or the profile",
+def _write(system: str, profile: str, files: Mapping[str, str], output: Path, *, check: bool) -> int:
+    old = stale(files, output)
+    if check and old:
+        raise StaleFilesError(
+            f"{len(old)} of {len(files)} files are not as rendered: {', '.join(old)}",
+            hint=f"`mlops-ci render {system} --profile {profile}` writes them; change the graph or the profile",
         )
-    for name, text in stale.items():
-        path = output / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, text)
-        click.echo(name)
+    for path in old:
+        write_atomic(output / path, files[path])
+        click.echo(f"wrote {path}", err=True)
+    click.echo(f"{len(files)} files are as the graph and the profile {profile} say", err=True)
     return 0
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
-        return None

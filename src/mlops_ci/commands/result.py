@@ -9,11 +9,12 @@ from dataclasses import replace
 import click
 
 from mlops_ci.commands import outputs
+from mlops_ci.commands.handover import the_job
 from mlops_ci.commands.invocation import Options, load_settings, open_session
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError
 from mlops_ci.orchestrators.called import called_file
-from mlops_ci.orchestrators.outcome import JobEnd, Outcome, all_jobs, facts, outcome, read_needs
+from mlops_ci.orchestrators.outcome import JobEnd, Outcome, facts, outcome, read_needs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
 from mlops_ci.run.run import Run, open_run, run_ids
@@ -25,10 +26,11 @@ from mlops_ci.stages.sequence import run_stages
 NEEDS = "MLOPS_CI_NEEDS"
 
 
-def result(options: Options, file: str | None) -> int:
+def result(options: Options, file: str) -> int:
     """Report on the run, say how the pipeline ended, set the outputs; returns the pipeline's exit code."""
     ends = read_needs(os.environ.get(NEEDS, ""))
-    jobs = all_jobs() if file is None else tuple(job for job in called_file(file).jobs if job.name != "result")
+    last = the_job("result", file)
+    jobs = tuple(job for job in called_file(file).jobs if job != last)
     run = _run(options)
     left_out: Mapping[str, str] = {}
     records: Mapping[str, Record] = {}

@@ -59,6 +59,11 @@ class Job:
     target: bool = True
 
     @property
+    def machine(self) -> str:
+        """The name under which plan hands on the labels of its machine: whether evaluate has a GPU is a setting."""
+        return "evaluate" if "evaluate" in self.stages else self.runner
+
+    @property
     def command(self) -> tuple[str, ...]:
         """What the job runs: these stages and nothing that they need, since earlier jobs have done that."""
         return ("mlops-ci", "run", *self.stages, "--only")

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mlops_ci.errors import UsageError
-from mlops_ci.orchestrators.jobs import Job, jobs_of
-from mlops_ci.pipeline import NAMES
+from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.records.record import Record
 
 Ending = Literal["passed", "failed", "skipped"]
@@ -98,11 +97,6 @@ def _one(
 
 def _bad(record: Record) -> bool:
     return record.status == "failed"
-
-
-def all_jobs() -> tuple[Job, ...]:
-    """Every job that is counted, for a pipeline that does not say which it has."""
-    return tuple(job for job in jobs_of(NAMES) if job.name != "result")
 
 
 def facts(found: Outcome, run: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:

@@ -1,124 +1,78 @@
-"""YAML as a person would write it: block style, comments with reasons, quotes only where YAML needs them.
-
-The standard library has no YAML, and what writes these files also explains them: a writer of our own keeps both.
-"""
+"""YAML as a person would write it: comments, plain scalars where they are safe, folded lines where they are long."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Mapping
 
-WIDTH = 120
-# Plain scalars: what starts and ends like this, has no `: ` and no ` #` in it, and is none of the words below.
-PLAIN = re.compile(r"[A-Za-z0-9./$_~(](?:[ -~]*[!-9;-~])?")
-NOT_PLAIN = (": ", " #")
-NOT_TEXT = re.compile(r"(?i)true|false|yes|no|on|off|y|n|null|~|\.inf|\.nan|[-+.]?[0-9][0-9a-f_.,:xoetz +-]*|[.=]+")
-FLOW_MARKS = frozenset("[]{},")
-# Several lines of printable ASCII, none of which starts the block with a space, ends with one, or is empty.
-BLOCK = re.compile(r"[!-~]([ -~]*[!-~])?(\n[ -~]*[!-~])+\n?|[!-~]([ -~]*[!-~])?\n")
-NEWLINE = "\n"
-ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+WIDTH = 118
+# Texts that YAML 1.1 or 1.2 would read as something else than a text, or that would end or begin something.
+SPECIAL = re.compile(r"(?i)(?:true|false|yes|no|on|off|null|~|[-+]?[0-9][0-9._]*(?:e[-+]?[0-9]+)?)")
+
+Value = str | int | bool
 
 
-@dataclass(frozen=True)
-class Explained:
-    """A value with the reason for it, which is written as a comment above."""
-
-    why: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Flow:
-    """A short list or mapping that stands on its key's own line."""
-
-    value: Any
+def scalar(value: Value) -> str:
+    """A value on one line. A text is plain where YAML reads it as that very text, else in single or double quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if _is_plain(value):
+        return value
+    return json.dumps(value, ensure_ascii=False) if "\n" in value or "'" in value else f"'{value}'"
 
 
-def yaml(value: Mapping[str, Any]) -> str:
-    """The text of a document: mappings, sequences, strings, numbers, booleans, `Explained` and `Flow` values."""
-    return "".join(f"{line}\n" for line in _mapping(value, ""))
+def _is_plain(value: str) -> bool:
+    if not value or value != value.strip() or SPECIAL.fullmatch(value) or value[0] in "-?:,[]{}#&*!|>'\"%@`":
+        return False
+    return ": " not in value and " #" not in value and "\n" not in value and not value.endswith(":")
 
 
-def comment(text: str, indent: str = "") -> list[str]:
-    """The text as comment lines, broken at the width; a line break in it stays."""
+def pairs(values: Mapping[str, Value]) -> list[str]:
+    """`key: value` lines; a text of several lines as a block, a long expression folded."""
     lines: list[str] = []
-    for paragraph in text.splitlines():
-        line = f"{indent}#"
-        for word in paragraph.split(" "):
-            if len(line) + 1 + len(word) > WIDTH and line.strip() != "#":
-                lines.append(line)
-                line = f"{indent}#"
-            line = f"{line} {word}"
-        lines.append(line.rstrip())
+    for key, value in values.items():
+        lines += pair(key, value)
     return lines
 
 
-def scalar(value: str | float | bool, *, flow: bool = False) -> str:
-    """One value on its own: plain where that is safe (in brackets of `flow`, too), else in quotes."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    plain = PLAIN.fullmatch(value) and not NOT_TEXT.fullmatch(value) and not any(one in value for one in NOT_PLAIN)
-    if plain and not (flow and FLOW_MARKS & set(value)):
-        return value
-    if '"' in value and "'" not in value and value.isprintable():
-        return f"'{value}'"
-    return _quoted(value)
+def pair(key: str, value: Value) -> list[str]:
+    """One `key: value`."""
+    if isinstance(value, str) and "\n" in value:
+        return [f"{key}: |", *indented(value.rstrip("\n").split("\n"))]
+    line = f"{key}: {scalar(value)}"
+    if isinstance(value, str) and len(line) > WIDTH - 14:
+        folded = textwrap.wrap(value, WIDTH - 24, break_long_words=False, break_on_hyphens=False)
+        return [f"{key}: >-", *indented(folded)]
+    return [line]
 
 
-def _quoted(value: str) -> str:
-    """Double quotes; what cannot be seen is written as its number."""
-    return "".join(
-        ['"', *(ESCAPES.get(one) or (one if one.isprintable() else f"\\U{ord(one):08x}") for one in value), '"']
-    )
+def section(key: str, lines: Iterable[str]) -> list[str]:
+    """`key:` with indented lines below it."""
+    return [f"{key}:", *indented(lines)]
 
 
-def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
-    for key, one in value.items():
-        inner = one
-        if isinstance(one, Explained):
-            yield from comment(one.why, indent)
-            inner = one.value
-        yield from _entry(f"{indent}{scalar(key)}:", inner, indent)
+def item(lines: Iterable[str]) -> list[str]:
+    """An item of a list: the first line behind the dash. Comments before it stay above."""
+    first, *rest = list(lines)
+    if first.startswith("#"):
+        return [first, *item(rest)]
+    return [f"- {first}", *indented(rest)]
 
 
-def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
-    """The lines of a key, or of a dash, with its value."""
-    if isinstance(value, Flow):
-        yield f"{head} {_flow(value.value)}"
-    elif isinstance(value, Mapping):
-        yield head if value else f"{head} {{}}"
-        yield from _mapping(value, f"{indent}  ")
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        yield head if value else f"{head} []"
-        yield from _sequence(value, f"{indent}  ")
-    elif isinstance(value, str) and BLOCK.fullmatch(value):
-        yield f"{head} {'|' if value.endswith(NEWLINE) else '|-'}"
-        yield from (f"{indent}  {line}" for line in value.removesuffix("\n").split("\n"))
-    else:
-        yield f"{head} {scalar(value)}"
+def comment(text: str, width: int = WIDTH - 10) -> list[str]:
+    """Lines of a comment; paragraphs stay apart."""
+    lines: list[str] = []
+    for paragraph in text.strip().split("\n\n"):
+        if lines:
+            lines.append("#")
+        lines += [f"# {line}" for line in textwrap.wrap(" ".join(paragraph.split()), width, break_on_hyphens=False)]
+    return lines
 
 
-def _sequence(value: Sequence[Any], indent: str) -> Iterator[str]:
-    for one in value:
-        inner = one
-        if isinstance(one, Explained):
-            yield from comment(one.why, indent)
-            inner = one.value
-        if isinstance(inner, Mapping) and inner:
-            for index, line in enumerate(_mapping(inner, f"{indent}  ")):
-                yield f"{indent}- {line.strip()}" if index == 0 else line
-        else:
-            yield from _entry(f"{indent}-", inner, indent)
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(key, flow=True)}: {_flow(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(_flow(one) for one in value) + "]"
-    return scalar(value, flow=True)
+def indented(lines: Iterable[str]) -> list[str]:
+    """Two spaces more; empty lines stay empty."""
+    return [f"  {line}" if line else "" for line in lines]

@@ -39,6 +39,8 @@ def collect(folder: Path, workspace: Path, run_id: str | None = None) -> tuple[R
         for ref in one.handover.files:
             _put(one.folder / FILES / ref.path, workspace / ref.path)
     run = open_run(workspace / "runs", found[0].handover.run)
+    for name in ("records", "logs"):
+        run.path(name).mkdir(exist_ok=True)
     check_records(run)
     return run, tuple(one.handover for one in found)
 

@@ -60,7 +60,7 @@ def pack(
     folder = target / f"{job}-{attempt}"
     shutil.rmtree(folder, ignore_errors=True)
     refs = []
-    for path in (*selected(run, stages), *(one for each in extra for one in regular_files(each))):
+    for path in (*selected(run, stages), *(one for each in extra for one in _below(each))):
         name = path.relative_to(base).as_posix()
         copied = folder / FILES / name
         copied.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +86,10 @@ def selected(run: Run, stages: Sequence[str]) -> Iterator[Path]:
                 yield path
     if "promote" in stages and run.path("approval.json").is_file():
         yield run.path("approval.json")
+
+
+def _below(path: Path) -> Iterable[Path]:
+    return (path,) if path.is_file() else regular_files(path)
 
 
 def _of_records(run: Run, stage: str) -> Iterator[Path]:

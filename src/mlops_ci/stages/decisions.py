@@ -72,10 +72,11 @@ def _work() -> tuple[str, ...]:
     return pipeline.NAMES[1:-1]
 
 
-def runners(settings: RunnerSettings) -> dict[str, tuple[str, ...]]:
-    """The labels of each class of machine. Raises `RunnerLabelError`."""
-    return {
+def runners(settings: RunnerSettings, evaluate_on: str = "cpu") -> dict[str, tuple[str, ...]]:
+    """The labels of each class of machine, and of the one that evaluates. Raises `RunnerLabelError`."""
+    found = {
         "plan": labels(settings.plan, where="[runners] plan"),
         "cpu": labels(settings.cpu, where="[runners] cpu"),
         "gpu": labels(settings.gpu, where="[runners] gpu"),
     }
+    return {**found, "evaluate": found["gpu" if evaluate_on == "gpu" else "cpu"]}

@@ -39,7 +39,7 @@ def run(session: Session) -> Result:
         session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
     if resolution.data_digest is not None:
         session.console.say(f"data: {resolution.data_digest}")
-    machines = runners(session.settings.tables.runners)
+    machines = runners(session.settings.tables.runners, session.settings.tables.evaluate.on)
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
     if session.variant == "cpu":

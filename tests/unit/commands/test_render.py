@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.commands.render import StaleRenderingError, gitlab
+from mlops_ci.commands.render import StaleFilesError, gitlab
 from mlops_ci.errors import GateError
 
 ROOT = Path(__file__).parents[3]
@@ -36,7 +36,7 @@ def test_a_change_of_any_line_is_found(committed, name):
     for index in chosen:
         changed = [*lines[:index], *lines[index + 1 :]]
         (committed / name).write_text("".join(changed))
-        with pytest.raises(StaleRenderingError, match=name):
+        with pytest.raises(StaleFilesError, match=name):
             gitlab("default", committed, check=True)
 
 
@@ -55,23 +55,23 @@ def test_what_a_tamperer_would_change_is_found(committed, before, after):
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after, 1))
-    with pytest.raises(StaleRenderingError) as caught:
+    with pytest.raises(StaleFilesError) as caught:
         gitlab("default", committed, check=True)
     assert isinstance(caught.value, GateError)
-    assert caught.value.cause == "stale: ci/gitlab/train.yml"
+    assert caught.value.cause == "1 of 12 files are not as rendered: ci/gitlab/train.yml"
 
 
 def test_a_missing_file_is_stale_and_rendering_repairs_only_what_is(committed, capsys):
     (committed / "templates/scan.yml").unlink()
     before = (committed / "ci/gitlab/train.yml").stat().st_mtime_ns
-    with pytest.raises(StaleRenderingError, match=r"templates/scan\.yml"):
+    with pytest.raises(StaleFilesError, match=r"templates/scan\.yml"):
         gitlab("default", committed, check=True)
     assert gitlab("default", committed, check=False) == 0
-    assert capsys.readouterr().out == "templates/scan.yml\n"
+    assert "wrote templates/scan.yml\n12 files are as" in capsys.readouterr().err
     assert gitlab("default", committed, check=True) == 0
     assert (committed / "ci/gitlab/train.yml").stat().st_mtime_ns == before
 
 
 def test_another_profile_gives_other_files(committed):
-    with pytest.raises(StaleRenderingError, match=r"ci/gitlab/train\.yml"):
+    with pytest.raises(StaleFilesError, match=r"ci/gitlab/train\.yml"):
         gitlab("self-managed", committed, check=True)

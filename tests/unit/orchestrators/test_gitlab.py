@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,12 +12,13 @@ from ruamel.yaml import YAML
 
 from mlops_ci import pipeline
 from mlops_ci.orchestrators.called import HEAD, called_file, called_files
-from mlops_ci.orchestrators.gitlab import include_example, render_gitlab
-from mlops_ci.orchestrators.gitlab_profile import UnknownProfileError, gitlab_profile, gitlab_profiles
-from mlops_ci.orchestrators.gitlab_rules import FORK
+from mlops_ci.orchestrators.gitlab.profile import GitLabProfileError, load_profile, profile_names
+from mlops_ci.orchestrators.gitlab.render import include_example, render
+from mlops_ci.orchestrators.gitlab.rules import FORK
 
-VERSION = "1.2.3"
-RENDERED = {name: render_gitlab(gitlab_profile(name), version=VERSION) for name in gitlab_profiles()}
+TAG = "v1.2.3"
+PROFILES = {name: replace(load_profile(name), release=TAG) for name in profile_names()}
+RENDERED = {name: render(profile) for name, profile in PROFILES.items()}
 FILES = [(profile, path) for profile, files in RENDERED.items() for path in files]
 GLOBAL = {"default", "stages", "workflow", "variables", "image", "before_script", "after_script", "cache", "include"}
 HIDDEN = ".$[[ inputs.job-prefix ]]"
@@ -174,7 +176,7 @@ def test_a_component_is_its_own_commit_and_a_file_names_its_release():
     assert spec["component"] == ["sha"]
     assert "bundle-ref" not in spec["inputs"]
     assert jobs[f"{HIDDEN}job"]["variables"]["MLOPS_CI_BUNDLE_REF"] == "$[[ component.sha ]]"
-    assert documents("default", "ci/gitlab/train.yml")[0]["inputs"]["bundle-ref"]["default"] == f"v{VERSION}"
+    assert documents("default", "ci/gitlab/train.yml")[0]["inputs"]["bundle-ref"]["default"] == TAG
 
 
 def test_publish_goes_on_with_the_run_of_another_file():
@@ -188,10 +190,10 @@ def test_publish_goes_on_with_the_run_of_another_file():
 
 
 def test_the_include_at_the_head_of_a_file_is_the_example_of_the_docs():
-    example = include_example(called_file("train"), gitlab_profile(), VERSION)
+    example = include_example(called_file("train"), PROFILES["default"])
     text = RENDERED["default"]["ci/gitlab/train.yml"]
     assert example in text.replace("\n#   ", "\n").replace("\n#", "\n")
-    assert YAML(typ="safe", pure=True).load(example)["include"][0]["ref"] == f"v{VERSION}"
+    assert YAML(typ="safe", pure=True).load(example)["include"][0]["ref"] == TAG
 
 
 def test_no_line_but_a_condition_is_too_long():
@@ -201,6 +203,37 @@ def test_no_line_but_a_condition_is_too_long():
             assert all(" - if: " in line for line in long), (path, long)
 
 
+def test_a_file_of_a_site_says_what_differs(tmp_path):
+    site = tmp_path / "site.toml"
+    site.write_text('extends = "self-managed"\nrepository = "tools/ml/mlops-ci"\ngpu-tags = ["a100", "large"]\n')
+    profile = load_profile(str(site))
+    assert profile.bundle == "$CI_SERVER_URL/tools/ml/mlops-ci.git"
+    assert (profile.gpu_tags, profile.cpu_tags) == (("a100", "large"), ("docker",))
+    text = render(profile)["ci/gitlab/train.yml"]
+    assert "- project: tools/ml/mlops-ci" in text
+    assert "default: [a100, large]" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gpu-tag = ['x']", "did you mean `gpu-tags`"),
+        ("gpu-tags = 'x'", "gpu-tags is 'x', not a list"),
+        ("gpu-tags = []", "not a list of tags"),
+        ("components = 1", "components is 1, not a bool"),
+        ("repository = 'alone'", "repository is 'alone'"),
+        ("engine = 'magic'", "engine is 'magic'"),
+        ("extends = 'nobody'", "extends `nobody`"),
+        ("= 1", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_of_a_site_is_named(tmp_path, text, message):
+    site = tmp_path / "site.toml"
+    site.write_text(text)
+    with pytest.raises(GitLabProfileError, match=re.escape(message)):
+        load_profile(str(site))
+
+
 def test_an_unknown_profile_is_named_with_the_nearest_one():
-    with pytest.raises(UnknownProfileError, match="did you mean `self-managed`"):
-        gitlab_profile("selfmanaged")
+    with pytest.raises(GitLabProfileError, match="did you mean `self-managed`"):
+        load_profile("selfmanaged")

@@ -1,9 +1,8 @@
-"""`ci/gitlab/setup.py`: the environment of the tool in a job, made from a lock, used again, and the job's identity."""
+"""`ci/gitlab/setup.py`: the tool of a checkout on a job's PATH, its environment from a lock, and the job's identity."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import stat
@@ -15,29 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from support.project import commit
-
-SETUP = Path(__file__).parents[3] / "ci" / "gitlab" / "setup.py"
-PYPROJECT = """\
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "tool"
-version = "1"
-"""
-BACKEND = '''"""Builds a wheel with one command."""
-import zipfile
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    with zipfile.ZipFile(f"{folder}/tool-1-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tool.py", "import needed\\ndef main(): print(needed.WORD)")
-        wheel.writestr("tool-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: tool\\nVersion: 1\\n")
-        wheel.writestr("tool-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr("tool-1.dist-info/entry_points.txt", "[console_scripts]\\ntool = tool:main\\n")
-        wheel.writestr("tool-1.dist-info/RECORD", "")
-    return "tool-1-py3-none-any.whl"
-'''
+ROOT = Path(__file__).parents[3]
+SCRIPTS = ("ci/gitlab/setup.py", ".github/actions/setup/setup.py")
+TOOL = "import needed, sys; print(needed.WORD, *sys.argv[1:])"
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -57,14 +36,16 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(tmp_path_factory: pytest.TempPathFactory, index: Path) -> Path:
     """A small bundle with this setup.py."""
     folder = tmp_path_factory.mktemp("bundle")
-    (folder / "ci" / "gitlab").mkdir(parents=True)
-    shutil.copy(SETUP, folder / "ci" / "gitlab")
-    (folder / "requirements").mkdir()
+    for name in SCRIPTS:
+        (folder / name).parent.mkdir(parents=True)
+        shutil.copy(ROOT / name, folder / name)
     digest = hashlib.sha256(next(index.iterdir()).read_bytes()).hexdigest()
-    (folder / "requirements" / "tool.lock").write_text(f"needed==1 --hash=sha256:{digest}\n")
-    (folder / "pyproject.toml").write_text(PYPROJECT)
-    (folder / "backend.py").write_text(BACKEND)
-    commit(folder, "release")
+    for name, text in {
+        "requirements/tool.lock": f"needed==1 --hash=sha256:{digest}\n",
+        "src/mlops_ci/__main__.py": TOOL,
+    }.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(text)
     return folder
 
 
@@ -78,11 +59,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def call(tmp_path: Path, bundle: Path, index: Path, cache: Path) -> Call:
     def run(job: str = "job", environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         folder = tmp_path / job
-        folder.mkdir(exist_ok=True)
+        (folder / ".mlops").mkdir(parents=True, exist_ok=True)
         # Not the developer's PATH: a job's image has no uv.
         path = os.pathsep.join([str(Path(sys.executable).resolve().parent), "/usr/bin", "/bin"])
         return subprocess.run(
-            [sys.executable, str(bundle / "ci" / "gitlab" / "setup.py")],
+            [sys.executable, str(bundle / SCRIPTS[0])],
             cwd=folder,
             env={
                 "PATH": path,
@@ -107,34 +88,31 @@ def sourced(printed: str, command: str) -> str:
     return subprocess.run(["sh", "-ec", f"{printed}\n{command}"], capture_output=True, text=True, check=True).stdout
 
 
-def test_the_tool_is_on_path_and_made_once(call: Call, bundle: Path) -> None:
-    first, second = call("one"), call("two")
+def test_the_tool_of_the_checkout_is_on_path_and_its_environment_is_made_once(call: Call, cache: Path) -> None:
+    first = call("one")
+    made = list(cache.rglob("complete"))
+    second = call("two")
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    assert "made the environment" in first.stderr
-    assert (second.stdout, second.stderr) == (first.stdout, "")
-    assert sourced(first.stdout, "tool") == "it works\n"
+    assert sourced(first.stdout, "mlops-ci a 'b c'") == "it works a b c\n"
+    assert sourced(second.stdout, "mlops-ci") == "it works\n"
+    assert len(made) == 1
+    assert list(cache.rglob("complete")) == made
 
 
-def test_another_release_has_an_environment_of_its_own(call: Call, bundle: Path) -> None:
-    before = call().stdout
-    (bundle / "more").touch()
-    commit(bundle, "another release")
-    after = call()
-    assert "made the environment" in after.stderr
-    assert after.stdout != before
+def test_jobs_of_one_machine_have_a_command_each(call: Call, tmp_path: Path) -> None:
+    first, second = call("one").stdout, call("two").stdout
+    assert str(tmp_path / "one" / ".mlops") in first
+    assert str(tmp_path / "two" / ".mlops") in second
 
 
-def test_a_package_that_is_not_the_locked_one_is_refused_and_nothing_half_made_counts(
-    call: Call, index: Path, tmp_path: Path
-) -> None:
+def test_a_package_that_is_not_the_locked_one_is_refused(call: Call, index: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(index, other)
     with next(other.iterdir()).open("ab") as wheel:
         wheel.write(b"tampered with")
     failed = call(environment={"PIP_FIND_LINKS": str(other), "MLOPS_CI_CACHE": str(tmp_path / "cache")})
-    assert (failed.returncode, failed.stdout) == (10, "")
+    assert (failed.returncode, failed.stdout) == (3, "")
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in failed.stderr
-    assert "next: " in failed.stderr
     assert not list((tmp_path / "cache").rglob("complete"))
 
 
@@ -157,14 +135,3 @@ def test_without_a_role_or_without_a_token_the_projects_variables_count(
     call: Call, environment: Mapping[str, str]
 ) -> None:
     assert "AWS_" not in call(environment=environment).stdout
-
-
-def test_an_old_python_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.spec_from_file_location("gitlab_setup", SETUP)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "OLDEST", (99, 0))
-    assert module.main() == 3
-    assert "Python 99.0 or newer is needed" in capsys.readouterr().err

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlops_ci.orchestrators.called import RUN, CalledFile, Default, Input
-from mlops_ci.orchestrators.gitlab_profile import GitLabProfile
-from mlops_ci.orchestrators.yaml_text import Flow
+from mlops_ci.orchestrators.gitlab.document import Flow
+from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
 
 AUTO = "auto"
 RUN_FROM = "run-from"
@@ -47,16 +47,11 @@ def prefix(file: CalledFile) -> str:
     return "mlops-" if file.name == "train" else f"mlops-{file.name}-"
 
 
-def gitlab_inputs(file: CalledFile, profile: GitLabProfile, *, component: bool, ref: str) -> tuple[GitLabInput, ...]:
-    """All inputs, required ones first. `ref` is the release that the file belongs to; a component knows its commit."""
+def inputs_of(file: CalledFile, profile: GitLabProfile, *, component: bool) -> tuple[GitLabInput, ...]:
+    """All inputs, required ones first. A file names the release that it belongs to; a component knows its commit."""
     common = tuple(_common(one, profile) for one in file.inputs if one.name != RUN.name)
-    own = (
-        *_run_from(file),
-        *_jobs(file, profile),
-        *_bundle(profile, None if component else ref),
-        *_guarded(file),
-        *_cloud(),
-    )
+    ref = None if component else profile.tag
+    own = (*_run_from(file), *_jobs(file, profile), *_bundle(profile, ref), *_guarded(file), *_cloud())
     return tuple(sorted((*common, *own), key=lambda one: one.default is not None))
 
 
@@ -65,12 +60,13 @@ def _common(one: Input, profile: GitLabProfile) -> GitLabInput:
     if one.name.startswith(RUNNERS):
         kind = one.name.removeprefix(RUNNERS)
         what = {"plan": "plans and reports", "cpu": "needs no GPU", "gpu": "verifies and trains"}[kind]
-        tags = profile.runner(kind)
+        tags = profile.tags(kind)
         return GitLabInput(name=one.name, kind="array", default=tags, about=f"tags of the runner for what {what}")
     if one.name == "mode" and one.default == "main":
         return GitLabInput(name="mode", kind="string", default=AUTO, about=MODE, variable=one.variable)
+    default = profile.engine if one.name == "engine" else one.default
     return GitLabInput(
-        name=one.name, kind=one.kind, default=one.default, about=one.about, options=one.options, variable=one.variable
+        name=one.name, kind=one.kind, default=default, about=one.about, options=one.options, variable=one.variable
     )
 
 
@@ -95,7 +91,7 @@ def _jobs(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:
             default=profile.image,
             about="image of all jobs: Python 3.11 or newer with venv, git, and the docker client for that engine",
         ),
-        GitLabInput(name="expire-in", kind="string", default="30 days", about="how long artifacts are kept"),
+        GitLabInput(name="expire-in", kind="string", default=profile.retention, about="how long artifacts are kept"),
         *(() if file.name == "nightly" else tags),
     )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_ci import pipeline
-from mlops_ci.orchestrators import gitlab_scripts as scripts
 from mlops_ci.orchestrators.called import CalledFile
-from mlops_ci.orchestrators.gitlab_inputs import BUNDLE_REF, GitLabInput, use
-from mlops_ci.orchestrators.gitlab_order import needs_of, retry
-from mlops_ci.orchestrators.gitlab_rules import fork_rules, rules
+from mlops_ci.orchestrators.gitlab import scripts
+from mlops_ci.orchestrators.gitlab.document import Explained, Flow
+from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, GitLabInput, use
+from mlops_ci.orchestrators.gitlab.order import needs_of, retry
+from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
 from mlops_ci.orchestrators.jobs import Job
-from mlops_ci.orchestrators.yaml_text import Explained, Flow
 
 Mapped = dict[str, Any]
 
@@ -103,7 +103,7 @@ def _job(file: CalledFile, job: Job) -> Mapped:
         found["id_tokens"] = {TOKEN: Flow({"aud": use("aws-audience")})}
     found |= {"cache": _resumable(job)} if job.runner == "gpu" else {}
     found["script"] = scripts.script(file, job)
-    found["after_script"] = scripts.after_script(job)
+    found["after_script"] = scripts.after_script(file, job)
     found["artifacts"] = _artifacts(job)
     return found
 
@@ -159,7 +159,7 @@ def _approve(file: CalledFile, job: Job) -> Mapped:
         "needs": [*(_need(one, name) for one, name in needs_of(file, job)), named(job.name)],
         **_guard(),
         "variables": {"LOGNAME": Explained("Who starts the job is who approves.", "$GITLAB_USER_LOGIN")},
-        "script": scripts.approve_script(),
+        "script": scripts.approve_script(file),
         "artifacts": {"paths": [f"{scripts.FOLDER}/"]},
     }
 

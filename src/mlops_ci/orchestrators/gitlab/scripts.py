@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from mlops_ci.orchestrators.called import CalledFile
-from mlops_ci.orchestrators.gitlab_inputs import GitLabInput, use
+from mlops_ci.orchestrators.gitlab.document import Explained
+from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, use
 from mlops_ci.orchestrators.jobs import Job
-from mlops_ci.orchestrators.yaml_text import Explained
 
 # All that a job keeps or leaves lies in `.mlops`, which is never part of the code.
 BUNDLE = ".mlops/bundle"
@@ -62,15 +62,17 @@ def script(file: CalledFile, job: Job) -> list[Line]:
     """The stages of the job, on what the jobs before have handed on."""
     if job.always:
         return [
-            Explained("Nothing was handed on when not even plan came so far.", f"test ! -d {HANDOVER} || {_collect()}"),
+            Explained(
+                "Nothing was handed on when not even plan came so far.", f"test ! -d {HANDOVER} || {_collect(file)}"
+            ),
             f"mlops-ci result --file {file.name}",
         ]
     if job.name == "plan" and not file.goes_on:
         return [shlex.join(job.command)]
-    return [_collect(job.name), shlex.join([*job.command, "--run", "latest", "--as-planned"])]
+    return [_collect(file, job.name), shlex.join([*job.command, "--run", "latest", "--as-planned"])]
 
 
-def after_script(job: Job) -> list[Line]:
+def after_script(file: CalledFile, job: Job) -> list[Line]:
     """The job's records and files for the jobs after it, also when it failed or was cancelled; at the end the reports.
 
     What fails here does not change how the job ended.
@@ -79,14 +81,14 @@ def after_script(job: Job) -> list[Line]:
         return [f". {ENVIRONMENT}", _reports()]
     return [
         f". {ENVIRONMENT}",
-        f'test "$CI_JOB_STATUS" != canceled || mlops-ci handover cancelled --job {job.name}',
-        f"mlops-ci handover pack {HANDOVER} --job {job.name}",
+        f'test "$CI_JOB_STATUS" != canceled || mlops-ci handover cancelled --file {file.name} --job {job.name}',
+        f"mlops-ci handover pack {HANDOVER} --file {file.name} --job {job.name}",
     ]
 
 
-def approve_script() -> list[Line]:
+def approve_script(file: CalledFile) -> list[Line]:
     """A person's yes: noted, promoted, reported."""
-    return [_collect(), "mlops-ci approve latest", _reports()]
+    return [_collect(file), "mlops-ci approve latest", _reports()]
 
 
 def fork_script() -> list[Line]:
@@ -97,8 +99,8 @@ def fork_script() -> list[Line]:
     ]
 
 
-def _collect(job: str | None = None) -> str:
-    return f"mlops-ci handover collect {HANDOVER}{f' --for {job}' if job else ''}"
+def _collect(file: CalledFile, job: str | None = None) -> str:
+    return f"mlops-ci handover collect {HANDOVER} --file {file.name}{f' --for {job}' if job else ''}"
 
 
 def _reports() -> str:

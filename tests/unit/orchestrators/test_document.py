@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from mlops_ci.orchestrators.yaml_text import WIDTH, Explained, Flow, comment, scalar, yaml
+from mlops_ci.orchestrators.gitlab.document import WIDTH, Explained, Flow, comment, scalar, yaml
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n\"'#:[]{}$ -"), max_size=20)
 VALUES = st.recursive(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mlops_ci.orchestrators.called import CalledFile
-from mlops_ci.orchestrators.gitlab_inputs import RUN_FROM, use
+from mlops_ci.orchestrators.gitlab.document import Explained, Flow
+from mlops_ci.orchestrators.gitlab.inputs import RUN_FROM, use
 from mlops_ci.orchestrators.jobs import Job, jobs_of
-from mlops_ci.orchestrators.yaml_text import Explained, Flow
 from mlops_ci.pipeline import NAMES
 
 # GitLab allows no more.

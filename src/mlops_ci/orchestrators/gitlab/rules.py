@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_ci.orchestrators.called import CalledFile
-from mlops_ci.orchestrators.gitlab_inputs import AUTO, use
-from mlops_ci.orchestrators.yaml_text import Explained, Flow
+from mlops_ci.orchestrators.gitlab.document import Explained, Flow
+from mlops_ci.orchestrators.gitlab.inputs import AUTO, use
 
 MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 SCHEDULE = '$CI_PIPELINE_SOURCE == "schedule"'
