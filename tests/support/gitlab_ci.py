@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from mlops_ci.version import version
 
 from .cli import clean_environment
 from .project import CONFIG, commit, make_project
@@ -20,16 +24,17 @@ BUNDLE_PROJECT = "org/mlops-ci"
 CONSUMER_PROJECT = "team/model"
 STATE = ".gitlab-ci-local"
 LIMIT = 540
+QUESTION = 60
+CSV = "name;stage;when;"
 FLAGS = (
     "--force-shell-executor",
     # Without it all jobs share one tree, and a broken hand-over passes.
     "--shell-isolation",
     "--no-artifacts-to-source",
     "--no-color",
-    # Set for a container even where the job runs in a shell; in a job's own tree "." is the project.
-    "--variable=CI_PROJECT_DIR=.",
-    "--ignore-predefined-vars=CI_PROJECT_DIR",
 )
+# It is set for a container even where the job runs in a shell; in a job's own tree "." is the project.
+PROJECT = {"CI_PROJECT_DIR": "."}
 FINISHED = re.compile(r"^(\S+)\s+finished in .*?(?: (?:FAIL|WARN) (\d+)\s*)?$", re.MULTILINE)
 
 
@@ -50,9 +55,19 @@ class Pipeline:
         """What the job printed."""
         return (self.state / "output" / f"{job}.log").read_text()
 
+    def records(self) -> dict[str, dict[str, Any]]:
+        """All records, as the last job had them after it put the run together."""
+        found = (self.state / "builds").glob("*-result/.mlops/runs/*/records/*.json")
+        return {path.stem: json.loads(path.read_text()) for path in found}
+
+    def outputs(self, job: str) -> dict[str, str]:
+        """What the job handed on as a dotenv report."""
+        (path,) = (self.artifacts(job) / ".gitlab-ci-reports" / "dotenv").rglob("*.env")
+        return dict(line.split("=", 1) for line in path.read_text().splitlines())
+
 
 def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None) -> Path:
-    """A repository with this working tree, uncommitted changes and more `files` too, as one commit with a tag."""
+    """A repository with this working tree, uncommitted changes and more `files` too, as one release."""
     listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in sorted(set(listed) - {""}):
         source = ROOT / name
@@ -63,7 +78,8 @@ def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None) -> Path
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     commit(folder, "release")
-    _git(folder, "tag", "v1")
+    for tag in ("v1", f"v{version()}"):
+        _git(folder, "tag", tag)
     # GitLab, too, hands out any commit by its hash.
     _git(folder, "config", "uploadpack.allowAnySHA1InWant", "true")
     return folder
@@ -84,11 +100,14 @@ def run_pipeline(
     bundle: Path,
     *arguments: str,
     variables: Mapping[str, str] | None = None,
+    machine: Mapping[str, str] | None = None,
     timeout: float = LIMIT,
 ) -> Pipeline:
-    """Run the consumer's pipeline; the bundle answers under its public address."""
-    flags = [*FLAGS, *(f"--variable={name}={value}" for name, value in (variables or {}).items())]
-    done = _call([*flags, *arguments], consumer, bundle, timeout)
+    """Run the consumer's pipeline; the bundle answers under its public address.
+
+    `variables` are the pipeline's, `machine` is what the runner's own environment adds.
+    """
+    done = _call([*FLAGS, *_variables(variables), *arguments], consumer, bundle, timeout, machine)
     output = done.stdout + done.stderr
     jobs = {name: int(code or 0) for name, code in FINISHED.findall(output)}
     jobs.pop("pipeline", None)
@@ -97,13 +116,37 @@ def run_pipeline(
 
 def expand(consumer: Path, bundle: Path, *arguments: str) -> str:
     """The pipeline with everything included and every input filled in, as YAML; it is checked on the way."""
-    done = _call(["--preview", *arguments], consumer, bundle, 60)
+    done = _call(["--preview", *arguments], consumer, bundle, QUESTION)
     if done.returncode:
         raise AssertionError(done.stdout + done.stderr)
     return done.stdout
 
 
-def _call(arguments: Sequence[str], consumer: Path, bundle: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+def planned(consumer: Path, bundle: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """The jobs of the pipeline that these predefined variables cause, and when each runs."""
+    done = _call([*FLAGS, "--list-csv", *_variables(variables)], consumer, bundle, QUESTION)
+    if done.returncode:
+        raise AssertionError(done.stdout + done.stderr)
+    table = done.stdout[done.stdout.index(CSV) :].splitlines()[1:]
+    return {name: when for name, _, when, *_ in (line.split(";") for line in table)}
+
+
+def _variables(values: Mapping[str, str] | None) -> list[str]:
+    """Predefined ones among them may be set: that is what the tests are for."""
+    given = {**PROJECT, **(values or {})}
+    return [
+        *(f"--variable={name}={value}" for name, value in given.items()),
+        f"--ignore-predefined-vars={','.join(given)}",
+    ]
+
+
+def _call(
+    arguments: Sequence[str],
+    consumer: Path,
+    bundle: Path,
+    timeout: float,
+    machine: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
     command = node_tools.find("gitlab-ci-local")
     assert command is not None
     environment = {
@@ -115,12 +158,13 @@ def _call(arguments: Sequence[str], consumer: Path, bundle: Path, timeout: float
         # A component's commit is asked for with the port.
         "GIT_CONFIG_KEY_1": f"url.file://{bundle}.insteadOf",
         "GIT_CONFIG_VALUE_1": f"https://{HOST}:443/{BUNDLE_PROJECT}.git",
-        "HOME": str(_home(consumer)),
+        **(machine or {}),
     }
     # The rendered files must name the provider themselves.
     environment.pop("MLOPS_CI_PROVIDER")
     return subprocess.run(
-        [*command, *arguments],
+        # Not the caller's home, where gitlab-ci-local would read variables.
+        [*command, f"--home={consumer}.home", *arguments],
         cwd=consumer,
         env=environment,
         capture_output=True,
@@ -129,13 +173,6 @@ def _call(arguments: Sequence[str], consumer: Path, bundle: Path, timeout: float
         stdin=subprocess.DEVNULL,
         check=False,
     )
-
-
-def _home(consumer: Path) -> Path:
-    """A home of its own: gitlab-ci-local reads variables from the caller's."""
-    home = consumer.with_name(f"{consumer.name}.home")
-    home.mkdir(exist_ok=True)
-    return home
 
 
 def _git(folder: Path, *arguments: str) -> str:
