@@ -14,4 +14,5 @@ pytest_plugins = [
     "support.fixtures_docker",
     "support.fixtures_servers",
     "support.fixtures_scanning",
+    "support.fixtures_runs",
 ]
