@@ -15,4 +15,5 @@ pytest_plugins = [
     "support.fixtures_servers",
     "support.fixtures_scanning",
     "support.fixtures_gitlab",
+    "support.fixtures_runs",
 ]

@@ -137,7 +137,10 @@ def make(base: str, folder: Path) -> None:
 
 def check_environment(python: str) -> None:
     """An environment that the machine brings along must hold exactly what the lock names."""
-    done = subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise Unusable(f"MLOPS_CI_ENVIRONMENT has no Python that starts: {error}") from error
     if done.returncode != 0:
         raise Unusable(f"MLOPS_CI_ENVIRONMENT has no Python that starts: {python}")
     version, found = json.loads(done.stdout)

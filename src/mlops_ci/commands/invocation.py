@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from mlops_ci.commands.surroundings import default_registry, drop_empty, log_in
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.config.load import load
 from mlops_ci.engines.select import choose
@@ -46,24 +47,31 @@ def load_settings(options: Options) -> Settings:
     """The effective settings of these options."""
     given = [line for line in os.environ.get(SETS, "").splitlines() if line.strip()]
     sets = (*given, *options.sets, *([f"image.variant={options.variant}"] if options.variant else []))
+    settings = load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets)
+    registry = default_registry(settings, options.engine, os.environ)
+    if registry is None:
+        return settings
+    sets = (*sets, f'image.registry="{registry}"')
     return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets)
 
 
 @contextmanager
 def open_session(options: Options) -> Iterator[Session]:
     """A session that holds the directory's lock; everything it started has ended when it closes."""
+    drop_empty(os.environ)
     settings = load_settings(options)
     provider = new_provider()
     console = new_console(verbose=options.verbose, provider=provider)
     workspace = Workspace(root=settings.root)
     workspace.prepare()
     with ExitStack() as stack:
+        log_in(settings, os.environ, console, stack)
         stack.callback(provider.sink.flush)
         stack.enter_context(workspace.lock())
         stack.enter_context(_termination())
         engine = choose(options.engine, local=provider.local, project=settings.root, console=console)
         engine.sweep()
-        resolution = resolve(settings, workspace, engine)
+        resolution = resolve(settings, workspace, engine, later=options.run is not None and not provider.local)
         run = _run(options, settings, workspace, provider, resolution, engine.name)
         console.say(f"run {run.id}")
         yield Session(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 WIDTH = 118
 # Texts that YAML 1.1 or 1.2 would read as something else than a text, or that would end or begin something.
-SPECIAL = re.compile(r"(?i)(?:true|false|yes|no|on|off|null|~|[-+]?[0-9][0-9._]*(?:e[-+]?[0-9]+)?)")
+SPECIAL = re.compile(r"(?i)(?:true|false|yes|no|on|off|y|n|null|~|=|<<|[-+]?\.(?:inf|nan)|[-+]?\.?[0-9].*)")
 
 Value = str | int | bool
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from mlops_ci import pipeline
 from mlops_ci.orchestrators.called import HEAD, called_file, called_files
-from mlops_ci.orchestrators.gitlab.profile import GitLabProfileError, load_profile, profile_names
+from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profile, profile_names
 from mlops_ci.orchestrators.gitlab.render import include_example, render
 from mlops_ci.orchestrators.gitlab.rules import FORK
 
@@ -230,10 +230,10 @@ def test_a_file_of_a_site_says_what_differs(tmp_path):
 def test_a_wrong_file_of_a_site_is_named(tmp_path, text, message):
     site = tmp_path / "site.toml"
     site.write_text(text)
-    with pytest.raises(GitLabProfileError, match=re.escape(message)):
+    with pytest.raises(GitlabProfileError, match=re.escape(message)):
         load_profile(str(site))
 
 
 def test_an_unknown_profile_is_named_with_the_nearest_one():
-    with pytest.raises(GitLabProfileError, match="did you mean `self-managed`"):
+    with pytest.raises(GitlabProfileError, match="did you mean `self-managed`"):
         load_profile("selfmanaged")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,19 +17,6 @@ Run = Callable[..., Pipeline]
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache of all whole runs: MLOPS_CI_TEST_CACHE where it is set, so that it outlives the session.
-
-    The processes of one session (pytest-xdist) share it, as the runs on one machine do.
-    """
-    base = tmp_path_factory.getbasetemp()
-    session = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = Path(os.environ.get("MLOPS_CI_TEST_CACHE") or session / "shared-cache")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def database(trivy_db_folder: Path) -> Iterator[OciServer]:
     """The scanner's database, for all runs."""
     with trivy_database_server(trivy_db_folder / "db") as server:
@@ -38,7 +24,7 @@ def database(trivy_db_folder: Path) -> Iterator[OciServer]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, gitlab_bundle: Path, cache: Path, database: OciServer) -> Run:
+def run(tmp_path: Path, gitlab_bundle: Path, shared_cache: Path, database: OciServer) -> Run:
     """Runs the example of the docs in the small project, with the engine `host`; the tool's environment is there."""
 
     def start(
@@ -46,7 +32,7 @@ def run(tmp_path: Path, gitlab_bundle: Path, cache: Path, database: OciServer) -
     ) -> Pipeline:
         consumer = make_consumer(tmp_path / "model", EXAMPLE, config=config, files=files)
         machine = {
-            "MLOPS_CI_CACHE": str(cache),
+            "MLOPS_CI_CACHE": str(shared_cache),
             "MLOPS_CI_ENVIRONMENT": sys.prefix,
             "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
         }

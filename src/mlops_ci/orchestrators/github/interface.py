@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.orchestrators.called import CalledFile, Input
-from mlops_ci.orchestrators.github.expressions import expression
+from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.yaml_text import Value, pair, section
 from mlops_ci.pipeline import Secret
@@ -82,7 +82,12 @@ def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
 
 def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     """Input to variable, for all jobs: nothing of what a caller writes becomes part of a script."""
-    return {one.variable: expression(f"inputs.{one.name}") for one in inputs_of(file, profile) if one.variable}
+    found = {one.variable: expression(f"inputs.{one.name}") for one in inputs_of(file, profile) if one.variable}
+    if profile.registry:
+        # A fork's code gets no token to push with: each of its machines builds for itself.
+        own = f"!{FORK} && format('{profile.registry}/{{0}}', github.repository) || ''"
+        found["MLOPS_CI_DEFAULT_REGISTRY"] = expression(own)
+    return found
 
 
 def _with_default(one: Input, default: Value) -> Input:

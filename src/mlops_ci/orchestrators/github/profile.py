@@ -15,6 +15,7 @@ from mlops_ci.resources import read_toml
 
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 REF = re.compile(r"[A-Za-z0-9_./-]+")
+REGISTRY = re.compile(r"(?:[a-z0-9.-]+(?::\d+)?)?")
 OWNER = re.compile(r"[A-Za-z0-9_.-]*")
 
 
@@ -50,6 +51,7 @@ class Profile:
     artifacts: Literal[3, 4]
     knows_itself: bool
     engine: str
+    registry: str
     retention: int
 
     def action(self, name: str) -> Action:
@@ -113,6 +115,7 @@ def _check(name: str, profile: Profile) -> None:
         ("repository", profile.repository, REPOSITORY),
         ("ref", profile.ref, REF),
         ("mirror", profile.mirror, OWNER),
+        ("registry", profile.registry, REGISTRY),
     ):
         if not form.fullmatch(value):
             raise ProfileError(f"{name}: {key} is {value!r}", hint=f"it must look like {form.pattern}")

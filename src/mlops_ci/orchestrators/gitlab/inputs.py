@@ -51,7 +51,14 @@ def inputs_of(file: CalledFile, profile: GitLabProfile, *, component: bool) -> t
     """All inputs, required ones first. A file names the release that it belongs to; a component knows its commit."""
     common = tuple(_common(one, profile) for one in file.inputs if one.name != RUN.name)
     ref = None if component else profile.tag
-    own = (*_run_from(file), *_jobs(file, profile), *_bundle(profile, ref), *_guarded(file), *_cloud())
+    own = (
+        *_run_from(file),
+        *_evaluate(file, profile),
+        *_jobs(file, profile),
+        *_bundle(profile, ref),
+        *_guarded(file),
+        *_cloud(),
+    )
     return tuple(sorted((*common, *own), key=lambda one: one.default is not None))
 
 
@@ -75,6 +82,13 @@ def _run_from(file: CalledFile) -> tuple[GitLabInput, ...]:
         return ()
     about = "what the names of the jobs begin with that made the run: their job-prefix"
     return (GitLabInput(name=RUN_FROM, kind="string", default=None, about=about),)
+
+
+def _evaluate(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:
+    if not any(job.machine == "evaluate" for job in file.jobs):
+        return ()
+    about = 'tags of the runner for what evaluates: one with a GPU where [evaluate] on = "gpu"'
+    return (GitLabInput(name="runner-evaluate", kind="array", default=profile.cpu_tags, about=about),)
 
 
 def _jobs(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:

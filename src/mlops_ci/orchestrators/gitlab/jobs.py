@@ -16,6 +16,11 @@ from mlops_ci.orchestrators.jobs import Job
 Mapped = dict[str, Any]
 
 TOKEN = "MLOPS_CI_AWS_TOKEN"  # noqa: S105  # the name of a variable
+# The login that GitLab gives each job for its project's own registry.
+REGISTRY = {
+    "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
+    "MLOPS_CI_REGISTRY_PASSWORD": "$CI_REGISTRY_PASSWORD",
+}
 # One lock of the project for all files that can move the champion.
 PROMOTION = "mlops-ci-promotion"
 # Stages that change what others see: never interrupted, and not for what is not merged.
@@ -80,7 +85,10 @@ def _shared_changing(file: CalledFile) -> Mapped:
 
 def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
     """What the tool reads from its environment, so that no value of a user becomes part of a script."""
-    found: Mapped = {"MLOPS_CI_PROVIDER": "gitlab"}
+    found: Mapped = {
+        "MLOPS_CI_PROVIDER": "gitlab",
+        "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE"),
+    }
     found |= {one.variable: use(one.name) for one in inputs if one.variable and one.kind in {"string", "number"}}
     if BUNDLE_REF not in found:
         found[BUNDLE_REF] = Explained("The very commit of this component.", "$[[ component.sha ]]")
@@ -90,7 +98,7 @@ def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
 def _job(file: CalledFile, job: Job) -> Mapped:
     found: Mapped = {
         "extends": hidden(HIDDEN_CHANGING if changing(job) else HIDDEN),
-        "tags": use(f"runner-{job.runner}"),
+        "tags": use(f"runner-{job.machine}"),
         "timeout": f"{job.minutes if job.minutes is not None else use('timeout')} minutes",
     }
     found |= {"when": "always"} if job.always else {}
@@ -99,6 +107,8 @@ def _job(file: CalledFile, job: Job) -> Mapped:
     codes = () if job.always else job.retry
     found |= {} if codes == (10,) else {"retry": retry(codes)}
     found |= _guard() if job.guarded else {}
+    if "registry" in job.secrets:
+        found["variables"] = REGISTRY
     if "store" in job.secrets:
         found["id_tokens"] = {TOKEN: Flow({"aud": use("aws-audience")})}
     found |= {"cache": _resumable(job)} if job.runner == "gpu" else {}

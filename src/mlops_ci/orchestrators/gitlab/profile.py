@@ -19,7 +19,7 @@ PROJECT = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+")
 ENGINES = ("docker", "host", "inside")
 
 
-class GitLabProfileError(UsageError):
+class GitlabProfileError(UsageError):
     """A profile of rendering for GitLab cannot be used."""
 
 
@@ -59,7 +59,7 @@ def profile_names() -> tuple[str, ...]:
 
 
 def load_profile(name: str = DEFAULT) -> GitLabProfile:
-    """The built-in profile of that name, or the one in a TOML file. Raises `GitLabProfileError`."""
+    """The built-in profile of that name, or the one in a TOML file. Raises `GitlabProfileError`."""
     known: dict[str, dict[str, Any]] = read_toml(TABLE)["profiles"]
     own = known[name] if name in known else _read(name, known)
     return _profile(name, _extended(own, known, name), known[DEFAULT])
@@ -68,14 +68,14 @@ def load_profile(name: str = DEFAULT) -> GitLabProfile:
 def _read(name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     path = Path(name)
     if path.suffix != ".toml":
-        raise GitLabProfileError(
+        raise GitlabProfileError(
             f"there is no profile `{name}`{did_you_mean(name, known)}",
             hint=f"profiles: {', '.join(known)}, or a file FILE.toml with the keys that differ",
         )
     try:
         return {"extends": DEFAULT, **tomllib.loads(path.read_text(encoding="utf-8"))}
     except (OSError, ValueError) as error:
-        raise GitLabProfileError(f"{path}: cannot be read: {error}", hint="write it as TOML, a key per line") from error
+        raise GitlabProfileError(f"{path}: cannot be read: {error}", hint="write it as TOML, a key per line") from error
 
 
 def _extended(own: dict[str, Any], known: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _extended(own: dict[str, Any], known: dict[str, dict[str, Any]], name: str) 
     if above is None:
         return own
     if above not in known:
-        raise GitLabProfileError(f"{name}: extends `{above}`, which there is not", hint=f"profiles: {', '.join(known)}")
+        raise GitlabProfileError(f"{name}: extends `{above}`, which there is not", hint=f"profiles: {', '.join(known)}")
     rest = {key: value for key, value in own.items() if key != "extends"}
     return {**_extended(known[above], known, above), **rest}
 
@@ -91,18 +91,18 @@ def _extended(own: dict[str, Any], known: dict[str, dict[str, Any]], name: str) 
 def _profile(name: str, values: dict[str, Any], pattern: dict[str, Any]) -> GitLabProfile:
     for key, value in values.items():
         if key not in pattern:
-            raise GitLabProfileError(
+            raise GitlabProfileError(
                 f"{name}: there is no key `{key}`{did_you_mean(key, pattern)}", hint=f"keys: {', '.join(pattern)}"
             )
         if type(value) is not type(pattern[key]):
             wanted = type(pattern[key]).__name__
-            raise GitLabProfileError(f"{name}: {key} is {value!r}, not a {wanted}", hint=f"see resources/{TABLE}")
+            raise GitlabProfileError(f"{name}: {key} is {value!r}, not a {wanted}", hint=f"see resources/{TABLE}")
         if isinstance(value, list) and not (value and all(isinstance(one, str) and one for one in value)):
-            raise GitLabProfileError(f"{name}: {key} is {value!r}, not a list of tags", hint="name one tag or more")
+            raise GitlabProfileError(f"{name}: {key} is {value!r}, not a list of tags", hint="name one tag or more")
     if not PROJECT.fullmatch(values["repository"]):
-        raise GitLabProfileError(f"{name}: repository is {values['repository']!r}", hint="write it as group/project")
+        raise GitlabProfileError(f"{name}: repository is {values['repository']!r}", hint="write it as group/project")
     if values["engine"] not in ENGINES:
-        raise GitLabProfileError(f"{name}: engine is {values['engine']!r}", hint=f"one of {', '.join(ENGINES)}")
+        raise GitlabProfileError(f"{name}: engine is {values['engine']!r}", hint=f"one of {', '.join(ENGINES)}")
     fields: dict[str, Any] = {
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }
