@@ -23,6 +23,8 @@ from mlops_ci.config.declared import Field, bare, choices, is_free_table, item_o
 from mlops_ci.config.toml_text import written
 from mlops_ci.guest import exits
 from mlops_ci.guest.classify import RULES
+from mlops_ci.orchestrators.gitlab.page import page as gitlab_page
+from mlops_ci.orchestrators.gitlab.profile import load_profile as gitlab_profile
 from mlops_ci.settings.marks import Range
 from mlops_ci.settings.units import Duration, Size
 from mlops_ci.stages.train import RETRIED
@@ -30,6 +32,8 @@ from mlops_ci.stages.train import RETRIED
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = ROOT / "src" / "mlops_ci" / "resources" / "mlops.schema.json"
+GITLAB = ROOT / "docs" / "ci" / "gitlab.md"
+GITLAB_EXAMPLE = ROOT / "examples" / "gitlab" / ".gitlab-ci.yml"
 NOTE = "<!-- written by bin/generate_docs.py -->\n\n"
 WIDTH = 100
 
@@ -246,6 +250,11 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
+def gitlab() -> str:
+    """What to paste for GitLab CI, and the tables of its files."""
+    return gitlab_page(gitlab_profile(), GITLAB_EXAMPLE.read_text(encoding="utf-8"))
+
+
 PAGES = {
     "cli.md": cli,
     "configuration.md": configuration,
@@ -259,7 +268,7 @@ PAGES = {
 def files() -> dict[Path, str]:
     """Every generated file and the text that it must have."""
     pages = {REFERENCE / name: NOTE + render().rstrip() + "\n" for name, render in PAGES.items()}
-    return {**pages, SCHEMA: schema.text()}
+    return {**pages, SCHEMA: schema.text(), GITLAB: NOTE + gitlab().rstrip() + "\n"}
 
 
 def main() -> int:

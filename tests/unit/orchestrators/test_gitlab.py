@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profi
 from mlops_ci.orchestrators.gitlab.render import include_example, render
 from mlops_ci.orchestrators.gitlab.rules import FORK
 
+ROOT = Path(__file__).parents[3]
 TAG = "v1.2.3"
 PROFILES = {name: replace(load_profile(name), release=TAG) for name in profile_names()}
 RENDERED = {name: render(profile) for name, profile in PROFILES.items()}
@@ -194,6 +196,13 @@ def test_the_include_at_the_head_of_a_file_is_the_example_of_the_docs():
     text = RENDERED["default"]["ci/gitlab/train.yml"]
     assert example in text.replace("\n#   ", "\n").replace("\n#", "\n")
     assert YAML(typ="safe", pure=True).load(example)["include"][0]["ref"] == TAG
+
+
+def test_the_example_includes_this_release():
+    found = YAML(typ="safe", pure=True).load((ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text())
+    profile = load_profile()
+    assert [one["file"] for one in found["include"]] == ["ci/gitlab/train.yml", "ci/gitlab/nightly.yml"]
+    assert {(one["project"], one["ref"]) for one in found["include"]} == {(profile.repository, profile.tag)}
 
 
 def test_no_line_but_a_condition_is_too_long():
