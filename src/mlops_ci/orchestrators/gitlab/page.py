@@ -69,7 +69,7 @@ is used when it holds exactly the locked versions.
 | --- | --- | --- |
 | shell, docker | `host` | nothing more |
 | shell | `docker` | the docker client with buildx, and an engine |
-| docker | `docker` | an image with both clients; `DOCKER_HOST` of an engine that sees the job's folder at the same path |
+| docker | `docker` | an image with both clients; `DOCKER_HOST` of an engine that sees the job's folder |
 | kubernetes | `inside` | an `image` that is the training image; its digest in `MLOPS_IMAGE_DIGEST` |
 
 ## Credentials
@@ -84,7 +84,8 @@ the environment `mlops-champion`.
 | MLflow | `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` |
 
 With `aws-role` the jobs {store}
-get an identity token of GitLab for the audience `aws-audience` (`{token}`), and boto3 exchanges it for the role. The role's trust policy names the server, the audience and the branch:
+get an identity token of GitLab for the audience `aws-audience` (`{token}`), and boto3 exchanges it for
+the role. The role's trust policy names the server, the audience and the branch:
 
 ```json
 {{
@@ -180,9 +181,7 @@ def page(profile: GitLabProfile, example: str) -> str:
         TAIL.format(
             store=", ".join(f"`{job.name}`" for job in train.jobs if "store" in job.secrets),
             token=TOKEN,
-            outputs=", ".join(
-                f"`{one.name.upper().replace('-', '_')}`" for one in train.outputs if one.job == "result"
-            ),
+            outputs=", ".join(f"`{name}`" for name in results),
             profiles=PROFILES,
         ),
     ]
