@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.orchestrators.gitlab.profile import load_profile
+from mlops_ci.orchestrators.gitlab.render import render
 from mlops_ci.version import version
 
 from .cli import clean_environment
@@ -25,6 +27,13 @@ CONSUMER_PROJECT = "team/model"
 STATE = ".gitlab-ci-local"
 LIMIT = 540
 QUESTION = 60
+RSYNC = """#!/bin/sh
+for one do
+    shift
+    case $one in --delete|--delete-excluded) ;; *) set -- "$@" "$one" ;; esac
+done
+exec {rsync} "$@"
+"""
 CSV = "name;stage;when;"
 FLAGS = (
     "--force-shell-executor",
@@ -66,15 +75,19 @@ class Pipeline:
         return dict(line.split("=", 1) for line in path.read_text().splitlines())
 
 
-def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None) -> Path:
-    """A repository with this working tree, uncommitted changes and more `files` too, as one release."""
+def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None, profile: str = "") -> Path:
+    """A repository with this working tree, uncommitted changes and more `files` too, as one release.
+
+    With a `profile` its files are rendered for that one.
+    """
     listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in sorted(set(listed) - {""}):
         source = ROOT / name
         if source.is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, folder / name)
-    for name, text in (files or {}).items():
+    rendered = render(load_profile(profile)) if profile else {}
+    for name, text in {**rendered, **(files or {})}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     commit(folder, "release")
@@ -149,9 +162,10 @@ def _call(
 ) -> subprocess.CompletedProcess[str]:
     command = node_tools.find("gitlab-ci-local")
     assert command is not None
+    path = node_tools.path(State.default())["PATH"]
     environment = {
         **clean_environment(),
-        **node_tools.path(State.default()),
+        "PATH": f"{_rsync_that_keeps(consumer)}:{path}",
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": f"url.file://{bundle}.insteadOf",
         "GIT_CONFIG_VALUE_0": f"https://{HOST}/{BUNDLE_PROJECT}.git",
@@ -173,6 +187,16 @@ def _call(
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def _rsync_that_keeps(consumer: Path) -> Path:
+    """A folder for PATH: gitlab-ci-local empties the tree of a job before its after_script, and GitLab does not."""
+    folder = consumer.with_name(f"{consumer.name}.bin")
+    folder.mkdir(exist_ok=True)
+    rsync = folder / "rsync"
+    rsync.write_text(RSYNC.format(rsync=shutil.which("rsync")))
+    rsync.chmod(0o755)
+    return folder
 
 
 def _git(folder: Path, *arguments: str) -> str:

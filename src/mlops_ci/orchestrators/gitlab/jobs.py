@@ -113,7 +113,7 @@ def _job(file: CalledFile, job: Job) -> Mapped:
         found["id_tokens"] = {TOKEN: Flow({"aud": use("aws-audience")})}
     found |= {"cache": _resumable(job)} if job.runner == "gpu" else {}
     found["script"] = scripts.script(file, job)
-    found["after_script"] = scripts.after_script(file, job)
+    found |= {} if job.always else {"after_script": scripts.after_script(file, job)}
     found["artifacts"] = _artifacts(job)
     return found
 

@@ -62,27 +62,28 @@ def script(file: CalledFile, job: Job) -> list[Line]:
     """The stages of the job, on what the jobs before have handed on."""
     if job.always:
         return [
+            Explained("Also when it fails, as it does when another job has failed.", f"trap '{_reports()}' EXIT"),
             Explained(
                 "Nothing was handed on when not even plan came so far.", f"test ! -d {HANDOVER} || {_collect(file)}"
             ),
             f"mlops-ci result --file {file.name}",
         ]
+    keep = Explained(
+        "Also when a stage fails: its record, and what a later try can go on from.", f"trap '{_pack(file, job)}' EXIT"
+    )
     if job.name == "plan" and not file.goes_on:
-        return [shlex.join(job.command)]
-    return [_collect(file, job.name), shlex.join([*job.command, "--run", "latest", "--as-planned"])]
+        return [keep, shlex.join(job.command)]
+    command = shlex.join([*job.command, "--run", "latest", "--as-planned"])
+    return [_collect(file, job.name), keep, command]
 
 
 def after_script(file: CalledFile, job: Job) -> list[Line]:
-    """The job's records and files for the jobs after it, also when it failed or was cancelled; at the end the reports.
-
-    What fails here does not change how the job ended.
-    """
-    if job.always:
-        return [f". {ENVIRONMENT}", _reports()]
+    """After a cancel, which ends the script at once."""
     return [
+        Explained("Only a cancelled job has something left to do.", 'test "$CI_JOB_STATUS" = canceled || exit 0'),
         f". {ENVIRONMENT}",
-        f'test "$CI_JOB_STATUS" != canceled || mlops-ci handover cancelled --file {file.name} --job {job.name}',
-        f"mlops-ci handover pack {HANDOVER} --file {file.name} --job {job.name}",
+        f"mlops-ci handover cancelled --file {file.name} --job {job.name}",
+        _pack(file, job),
     ]
 
 
@@ -101,6 +102,10 @@ def fork_script() -> list[Line]:
 
 def _collect(file: CalledFile, job: str | None = None) -> str:
     return f"mlops-ci handover collect {HANDOVER} --file {file.name}{f' --for {job}' if job else ''}"
+
+
+def _pack(file: CalledFile, job: Job) -> str:
+    return f"mlops-ci handover pack {HANDOVER} --file {file.name} --job {job.name}"
 
 
 def _reports() -> str:
