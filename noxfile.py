@@ -29,6 +29,7 @@ ROOT = Path(__file__).parent
 REQUIREMENTS = ROOT / "requirements"
 DEV = "dev.lock"
 TOOL = "tool.lock"
+EXAMPLES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples" / "github").glob("*.yml"))]
 
 
 def environment(session: nox.Session, name: str, locks: tuple[str, ...]) -> Path:
@@ -112,7 +113,20 @@ def lint(session: nox.Session) -> None:
     tool("ruff", "check", ".")
     tool("mypy", "--strict", "src/mlops_ci")
     tool("lint-imports")
-    tool("zizmor", "--offline", "--no-progress", ".github")
+    tool(
+        "zizmor",
+        "--offline",
+        "--no-progress",
+        "--persona",
+        "pedantic",
+        "--config",
+        ".github/zizmor.yml",
+        ".github",
+        *EXAMPLES,
+    )
+    tool("actionlint", *EXAMPLES)
+    tool("actionlint")
+    tool("mlops-ci", "render", "github", "--check")
     session.run(str(python), "bin/check_sizes.py", external=True)
 
 

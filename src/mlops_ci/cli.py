@@ -301,8 +301,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _tell(error: MlopsError) -> int:
-    from mlops_ci.commands.voice import new_console
+    from mlops_ci.commands.voice import hand_on_exit_code, new_console
 
+    hand_on_exit_code(error.exit_code)
     console = new_console(verbose=False)
     problems = getattr(error, "problems", ())
     for problem in problems:

@@ -17,6 +17,7 @@ from mlops_ci.run.collect import collect
 from support.project import commit
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "github" / "train.yml"
 ACTIONS = Path(__file__).with_name("actions")
 BUNDLE, RELEASE = "org/mlops-ci", "v1"
 CONSUMER = "consumer/project"
@@ -175,4 +176,11 @@ def _surroundings(folder: Path) -> dict[str, str]:
     """A machine that is nobody's CI, with act's own folders below `folder`."""
     ours = ("MLOPS_", "GITHUB_", "GITLAB_", "CI_", "AWS_", "MLFLOW_", "RUNNER_", "DOCKER_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) and name != "CI"}
-    return {**kept, "HOME": str(folder / "home"), "XDG_CACHE_HOME": str(folder / "cache")}
+    # The command must come from the bundle that the workflow installs, not from the environment of the tests.
+    path = [one for one in os.environ["PATH"].split(os.pathsep) if not Path(one, "mlops-ci").exists()]
+    return {
+        **kept,
+        "PATH": os.pathsep.join(path),
+        "HOME": str(folder / "home"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }

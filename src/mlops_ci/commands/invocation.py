@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from mlops_ci.commands.surroundings import default_registry, drop_empty, log_in
+from mlops_ci.commands.surroundings import assume_role, default_registry, drop_empty, log_in
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.config.load import load
 from mlops_ci.engines.select import choose
@@ -66,6 +66,7 @@ def open_session(options: Options) -> Iterator[Session]:
     workspace.prepare()
     with ExitStack() as stack:
         log_in(settings, os.environ, console, stack)
+        assume_role(settings, provider.name, os.environ, stack)
         stack.callback(provider.sink.flush)
         stack.enter_context(workspace.lock())
         stack.enter_context(_termination())

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, MutableMapping
 from contextlib import ExitStack
+from pathlib import Path
 
 from mlops_ci.console import Console
+from mlops_ci.files import write_atomic
 from mlops_ci.images.naming import check_registry
+from mlops_ci.providers.github_identity import TOKEN, URL, identity_token
 from mlops_ci.registry.login import logged_in
 from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.addresses import ca_bundle
 
 USER, PASSWORD = "MLOPS_CI_REGISTRY_USERNAME", "MLOPS_CI_REGISTRY_PASSWORD"  # names of variables
+ROLE, TOKEN_FILE, SESSION = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"
+AUDIENCE = "sts.amazonaws.com"
 DEFAULT_REGISTRY = "MLOPS_CI_DEFAULT_REGISTRY"
 CREDENTIALS = (
     USER,
@@ -18,6 +25,7 @@ CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+    ROLE,
     "MLFLOW_TRACKING_USERNAME",
     "MLFLOW_TRACKING_PASSWORD",
     "MLFLOW_TRACKING_TOKEN",
@@ -49,3 +57,20 @@ def log_in(settings: Settings, environ: MutableMapping[str, str], console: Conso
     if registry and user and password:
         console.secret(password)
         stack.enter_context(logged_in(check_registry(registry).partition("/")[0], user, password, environ))
+
+
+def assume_role(settings: Settings, provider: str, environ: MutableMapping[str, str], stack: ExitStack) -> None:
+    """Let boto3 assume the role that the CI system names, by the job's own identity, until the stack closes.
+
+    What the job could ask for further identities with leaves the environment: the user's code has no use for it.
+    """
+    if provider == "github" and environ.get(ROLE) and not environ.get(TOKEN_FILE):
+        token = identity_token(environ, AUDIENCE, bundle=ca_bundle(settings))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-ci-identity-"))
+        path = Path(folder, "token")
+        write_atomic(path, token, mode=0o600)
+        environ[TOKEN_FILE] = str(path)
+        environ.setdefault(SESSION, "mlops-ci")
+        stack.callback(environ.pop, TOKEN_FILE, None)
+    for name in (URL, TOKEN):
+        environ.pop(name, None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,14 @@ def parsed(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
-def workflows(profile: str = "default") -> dict[str, Any]:
+@cache
+def _workflows(profile: str) -> dict[str, Any]:
     files = render(load_profile(profile))
     return {Path(path).stem: parsed(text) for path, text in files.items() if "/workflows/" in path}
+
+
+def workflows(profile: str = "default") -> dict[str, Any]:
+    return copy.deepcopy(_workflows(profile))
 
 
 def jobs(profile: str = "default") -> list[tuple[str, str, dict[str, Any]]]:

@@ -49,6 +49,14 @@ ENVIRONMENT = Input(
 )
 
 
+ROLE = Input(
+    name="aws-role",
+    kind="string",
+    default="",
+    about="role (ARN) that the job publish assumes by its own identity, instead of any key",
+)
+
+
 def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
     """The file's inputs at GitHub, with the site's defaults."""
     defaults: dict[str, Value] = {
@@ -58,9 +66,10 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
         "retention-days": profile.retention,
     }
     promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
+    publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
     return tuple(
         one if one.name not in defaults else _with_default(one, defaults[one.name])
-        for one in (*file.inputs, *promotes, *OWN)
+        for one in (*file.inputs, *publishes, *promotes, *OWN)
     )
 
 

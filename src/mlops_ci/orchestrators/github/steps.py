@@ -211,6 +211,8 @@ def _secrets(job: Job) -> dict[str, Value]:
     guard = not_of_a_fork if job.name == "plan" else trusted if job.untrusted else expression
     defaults = {"registry-username": "github.actor", "registry-password": "github.token"}
     found: dict[str, Value] = {}
+    if "id-token" in job.permissions:
+        found["AWS_ROLE_ARN"] = expression("inputs.aws-role")
     for group in job.secrets:
         for name, variable, _ in SECRETS[group]:
             value = f"secrets.{name}"
