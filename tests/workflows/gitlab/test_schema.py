@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 from mlops_ci.commands.render import gitlab
 from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.gitlab.profile import profile_names
+from support.fixtures_testbed import TESTBED
 from support.gitlab_ci import expand, make_bundle, make_consumer
+from support.testbed import tools
 
 FILES = [file.name for file in called_files()]
 REQUIRED = {"publish": "    inputs: {run-from: mlops-}\n"}
@@ -49,6 +51,21 @@ def test_the_pipeline_is_valid(tmp_path: Path, gitlab_ci_local: None, profile: s
     expanded.write_text(expanded.read_text().replace("max: 2", "max: 7", 1))
     with pytest.raises(AssertionError, match="retry"):
         check(expanded)
+
+
+def test_the_scripts_are_clean(tmp_path: Path, gitlab_bundle: Path) -> None:
+    tool = tools.find("gitlab-ci-verify")
+    if tool is None:
+        pytest.skip(f"there is no `gitlab-ci-verify` here: {TESTBED}")
+    # The single quotes keep the job's token out of the arguments: they are meant.
+    command = [str(tool), "--no-lint-api", "--exclude", "SC-2016"]
+    consumer = make_consumer(tmp_path / "model", includes("file"))
+    text = expand(consumer, gitlab_bundle)
+    for tampered in (text, text.replace("- mkdir -p .mlops/gitlab", "- mkdir -p $UNQUOTED", 1)):
+        (consumer / ".gitlab-ci.yml").write_text(tampered)
+        done = subprocess.run(command, cwd=consumer, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode == 0) == (tampered == text), done.stdout + done.stderr
+    assert "SC-2086" in done.stdout
 
 
 @pytest.mark.parametrize("profile", profile_names())
