@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,14 @@ def run_pipeline(
     jobs = {name: int(code or 0) for name, code in FINISHED.findall(output)}
     jobs.pop("pipeline", None)
     return Pipeline(exit_code=done.returncode, output=output, jobs=jobs, state=consumer / STATE)
+
+
+def run_always(
+    first: Pipeline, job: str, consumer: Path, bundle: Path, *arguments: str, machine: Mapping[str, str] | None = None
+) -> Pipeline:
+    """Run the job that GitLab runs `always`: gitlab-ci-local does not where a job that it needs was never started."""
+    second = run_pipeline(consumer, bundle, *arguments, job, machine=machine)
+    return replace(first, output=first.output + second.output, jobs={**first.jobs, **second.jobs})
 
 
 def expand(consumer: Path, bundle: Path, *arguments: str) -> str:

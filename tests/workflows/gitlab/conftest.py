@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from support.gitlab_ci import ROOT, Pipeline, make_consumer, run_pipeline
+from support.gitlab_ci import ROOT, Pipeline, make_consumer, run_always, run_pipeline
 from support.oci_server import OciServer, trivy_database_server
 from support.project import CONFIG
 
 EXAMPLE = (ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text()
+RESULT = "mlops-result"
 Run = Callable[..., Pipeline]
 
 
@@ -36,6 +37,10 @@ def run(tmp_path: Path, gitlab_bundle: Path, shared_cache: Path, database: OciSe
             "MLOPS_CI_ENVIRONMENT": sys.prefix,
             "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
         }
-        return run_pipeline(consumer, gitlab_bundle, "--input", "engine=host", *arguments, machine=machine, **options)
+        host = ("--input", "engine=host")
+        done = run_pipeline(consumer, gitlab_bundle, *host, *arguments, machine=machine, **options)
+        if "mlops-build" in done.jobs and RESULT not in done.jobs:
+            return run_always(done, RESULT, consumer, gitlab_bundle, *host, machine=machine)
+        return done
 
     return start

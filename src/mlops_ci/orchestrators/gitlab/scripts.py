@@ -14,7 +14,7 @@ BUNDLE = ".mlops/bundle"
 FOLDER = ".mlops/gitlab"
 HANDOVER = ".mlops/handover"
 SETUP = f"{BUNDLE}/ci/gitlab/setup.py"
-ENVIRONMENT = f"{FOLDER}/environment.sh"
+ENVIRONMENT = ".mlops/environment.sh"
 OUTPUTS = f"{FOLDER}/outputs.env"
 # The single quotes keep the token out of the arguments: only the shell that git starts for the helper reads it.
 LOGIN = "'!f() { echo username=gitlab-ci-token; echo \"password=$CI_JOB_TOKEN\"; }; f'"
