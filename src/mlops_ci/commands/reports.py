@@ -11,6 +11,7 @@ import click
 
 from mlops_ci.commands.invocation import Options, load_settings
 from mlops_ci.files import write_atomic
+from mlops_ci.reporting.cyclonedx import readable
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.html import html
 from mlops_ci.reporting.junit import junit
@@ -59,7 +60,12 @@ def _sboms(run: Run, data: ReportData) -> dict[str, str]:
     found = {}
     for ref in data.outputs.build.sbom if data.outputs.build is not None else ():
         try:
-            found[f"gl-sbom-{Path(ref.path).stem.removesuffix('.cdx')}.cdx.json"] = run.open(ref).read_text()
+            text = readable(run.open(ref).read_text())
         except HandoverError as error:
             click.echo(f"left out: {error.cause}", err=True)
+            continue
+        if text is None:
+            click.echo(f"left out: {ref.path} is in no version of CycloneDX that GitLab reads", err=True)
+            continue
+        found[f"gl-sbom-{Path(ref.path).stem.removesuffix('.cdx')}.cdx.json"] = text
     return found

@@ -23,10 +23,12 @@ def test_all_formats_are_written(project, monkeypatch):
     folder = make_run(project / ".mlops")
     sbom = folder / "sbom" / "train.cdx.json"
     sbom.parent.mkdir()
-    sbom.write_text("{}")
+    sbom.write_text('{"bomFormat": "CycloneDX", "specVersion": "1.7"}')
     path = folder / "records" / "build.json"
     record = json.loads(path.read_text())
-    record["outputs"]["sbom"] = [{"path": "sbom/train.cdx.json", "bytes": 2, "sha256": sha256_of(sbom)}]
+    record["outputs"]["sbom"] = [
+        {"path": "sbom/train.cdx.json", "bytes": sbom.stat().st_size, "sha256": sha256_of(sbom)}
+    ]
     path.write_text(json.dumps(record))
     monkeypatch.setenv("CI_JOB_URL", "https://gitlab.example/job/1")
     assert reports(Options(), project / "out") == 0
@@ -37,6 +39,7 @@ def test_all_formats_are_written(project, monkeypatch):
         "annotations.json",
         "gl-sbom-train.cdx.json",
     }
+    assert json.loads((project / "out" / "gl-sbom-train.cdx.json").read_text())["specVersion"] == "1.6"
     (links,) = json.loads((project / "out" / "annotations.json").read_text()).values()
     assert links[0]["external_link"]["url"].startswith("https://gitlab.example/job/1/artifacts/file/")
 
