@@ -82,7 +82,7 @@ def secrets_of(file: CalledFile) -> tuple[tuple[str, str, str], ...]:
 def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
     """The lines below `workflow_call:`."""
     return [
-        *section("inputs", [line for one in inputs_of(file, profile) for line in _input(one)]),
+        *section("inputs", [line for one in inputs_of(file, profile) for line in input_lines(one)]),
         "# Declared one by one, none is required: `secrets: inherit` would hand over what this file has no use for.",
         *section("secrets", [line for name, _, about in secrets_of(file) for line in _secret(name, about)]),
         *section("outputs", [line for one in file.outputs for line in _output(one.name, one.about, one.job)]),
@@ -105,7 +105,8 @@ def _with_default(one: Input, default: Value) -> Input:
     )
 
 
-def _input(one: Input) -> list[str]:
+def input_lines(one: Input) -> list[str]:
+    """The declaration of an input."""
     lines = [*pair("description", one.about), f"type: {one.kind}"]
     lines += ["required: true"] if one.default is None else pair("default", one.default)
     return section(one.name, lines)
