@@ -62,7 +62,8 @@ cancelled job leaves a record that says `cancelled`. Without `[tracking] uri` an
 travel with the run and end with it: there is no champion that a later run could know, so plan says so and promote is
 skipped.
 
-With the engine `docker`, images go to `ghcr.io/OWNER/REPOSITORY` unless `[image] registry` names another place.
+With the engine `docker`, images go to `ghcr.io/OWNER/REPOSITORY` unless `[image] registry` names another place, or the
+input `registry` is empty: then every machine builds its own from the same key.
 
 ## A site of its own
 

@@ -19,7 +19,7 @@ INPUTS: tuple[Input, ...] = (
         default="",
         about="label of the runner that looks at the result, or a JSON list of labels",
     ),
-    *(one for one in OWN if one.name != "retention-days"),
+    *(one for one in OWN if one.name not in ("retention-days", "registry")),
 )
 
 
