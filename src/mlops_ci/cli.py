@@ -266,6 +266,14 @@ def reports_command(folder: Path, **values: Any) -> int:
     return _call("reports:reports", _options(values), folder)
 
 
+@main_group.command("retry", short_help="Run failed jobs again when machine or network was at fault (GitHub).")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--attempts", type=click.IntRange(1, 50), default=3, show_default=True, help="How many tries in all.")
+def retry_command(folder: Path, attempts: int) -> int:
+    """Look at what a finished pipeline handed on in FOLDER, and ask GitHub for another try where one is worth it."""
+    return _call("retry:retry", folder, attempts)
+
+
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")
 @JSON
 def doctor_command(**values: Any) -> int:

@@ -19,7 +19,7 @@ from mlops_ci.run.cancelled import note_cancelled
 from mlops_ci.run.collect import check_needs
 from mlops_ci.run.collect import collect as collect_run
 from mlops_ci.run.handover import pack as pack_run
-from mlops_ci.run.run import open_run, run_ids
+from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.tracking import database
@@ -45,7 +45,7 @@ def pack(options: Options, job: str, target: Path, *, file: str = "train") -> in
         run,
         job=job,
         attempt=int(attempt) if attempt.isdigit() else 1,
-        stages=wanted.stages,
+        stages=(*_left_out(run), *wanted.stages) if wanted.always else wanted.stages,
         target=target,
         extra=_embedded(settings, workspace, wanted),
     )
@@ -96,6 +96,12 @@ def the_job(name: str, file: str) -> Job:
     if name not in jobs:
         raise UnknownJobError(f"{file} has no job `{name}`{did_you_mean(name, jobs)}", hint=f"jobs: {', '.join(jobs)}")
     return jobs[name]
+
+
+def _left_out(run: Run) -> tuple[str, ...]:
+    """The stages that no job ran: the last job has written their records."""
+    plan = run.record("plan")
+    return tuple(plan.outputs.get("left_out", {})) if plan is not None else ()
 
 
 def _embedded(settings: Settings, workspace: Workspace, job: Job) -> list[Path]:

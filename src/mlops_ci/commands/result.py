@@ -13,10 +13,12 @@ from mlops_ci.commands.handover import the_job
 from mlops_ci.commands.invocation import Options, load_settings, open_session
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError
+from mlops_ci.files import write_atomic
 from mlops_ci.orchestrators.called import called_file
 from mlops_ci.orchestrators.outcome import JobEnd, Outcome, facts, outcome, read_needs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
+from mlops_ci.run.handover import RESULT
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.stages.runner import run_left_out
@@ -76,12 +78,16 @@ def _hand_on(
 ) -> None:
     provider = new_provider()
     console = new_console(verbose=False, provider=provider)
-    about = {"run": run.id, "commit": run.info.lineage.commit} if run is not None else {"run": None, "commit": None}
+    commit = run.info.lineage.commit if run is not None else None
+    about = {"run": run.id if run is not None else None, "commit": commit, "ci_attempt": provider.attempt()}
     values = outputs.of_run(run, found.exit_code) if run is not None else {"run-id": ""}
+    told = outputs.result_json(to_json(facts(found, about, records)), console.redactor)
+    if run is not None:
+        write_atomic(run.path(RESULT), told + "\n")
     values |= {
         "result": found.result,
         "exit-code": str(found.exit_code),
-        "result-json": outputs.result_json(to_json(facts(found, about, records)), console.redactor),
+        "result-json": told,
     }
     for name, value in values.items():
         provider.set_output(name, value)

@@ -32,12 +32,16 @@ class JobEnd:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`exit_code` is that of the first job, in pipeline order, that failed; `jobs` is one word for each job."""
+    """`exit_code` is that of the first job, in pipeline order, that failed; `jobs` is one word for each job.
+
+    `worth_a_retry`: another try may end better (the graph's table of exit codes says so).
+    """
 
     result: Ending
     exit_code: int
     reason: str
     jobs: Mapping[str, str]
+    worth_a_retry: bool = False
 
 
 def read_needs(text: str) -> dict[str, JobEnd]:
@@ -66,7 +70,9 @@ def outcome(
     words = {name: one[0] for name, one in found.items()}
     if bad is not None:
         name, (word, code, why) = bad
-        return Outcome(result="failed", exit_code=code, reason=f"{name} {word}: {why}", jobs=words)
+        again = code in {job.name: job.retry for job in jobs}[name]
+        reason = f"{name} {word}: {why}"
+        return Outcome(result="failed", exit_code=code, reason=reason, jobs=words, worth_a_retry=again)
     worked = [name for name, word in words.items() if word == "passed" and name != "plan"]
     reasons = dict.fromkeys(one[2] for one in found.values() if one[0] == "left out")
     if not worked and reasons:
@@ -87,12 +93,16 @@ def _one(
     if end is not None and end.result == "failure":
         code = end.outputs.get("exit-code", "")
         return "failed", int(code) if code.isdigit() and code != "0" else LOST, "it has left no record: see its log"
+    if all(stage in left_out and (stage not in records or _skipped(records[stage])) for stage in job.stages):
+        return "left out", 0, left_out[job.stages[-1]]
     if all(stage in records and not _bad(records[stage]) for stage in job.stages):
         waits = any(records[stage].status == "waiting" for stage in job.stages)
         return ("waits" if waits else "passed"), 0, ""
-    if all(stage in left_out for stage in job.stages):
-        return "left out", 0, left_out[job.stages[-1]]
     return "did not run", UNCHECKED, "nothing says why: its condition, or a job that it needs"
+
+
+def _skipped(record: Record) -> bool:
+    return record.status == "skipped"
 
 
 def _bad(record: Record) -> bool:
@@ -109,6 +119,7 @@ def facts(found: Outcome, run: Mapping[str, Any], records: Mapping[str, Record])
         "result": found.result,
         "exit_code": found.exit_code,
         "reason": found.reason,
+        "worth_a_retry": found.worth_a_retry,
         **run,
         "jobs": dict(found.jobs),
         "stages": {

@@ -32,6 +32,8 @@ JOBS: dict[str, tuple[str, ...]] = {
 LEFT_OUT = ("work", "tmp")
 # The folder of a stage, where it is not the stage's name.
 FOLDERS = {"build": "sbom"}
+# How the whole pipeline ended: the last job writes it.
+RESULT = "result.json"
 CHECKPOINTS = "train/checkpoints/"
 
 
@@ -84,6 +86,8 @@ def selected(run: Run, stages: Sequence[str]) -> Iterator[Path]:
             name = path.relative_to(run.folder).as_posix()
             if _wanted(stage, name) and (kept is None or not name.startswith(CHECKPOINTS) or name in kept):
                 yield path
+    if "report" in stages and run.path(RESULT).is_file():
+        yield run.path(RESULT)
     if "promote" in stages and run.path("approval.json").is_file():
         yield run.path("approval.json")
 

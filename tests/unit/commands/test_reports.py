@@ -26,9 +26,8 @@ def test_all_formats_are_written(project, monkeypatch):
     sbom.write_text('{"bomFormat": "CycloneDX", "specVersion": "1.7"}')
     path = folder / "records" / "build.json"
     record = json.loads(path.read_text())
-    record["outputs"]["sbom"] = [
-        {"path": "sbom/train.cdx.json", "bytes": sbom.stat().st_size, "sha256": sha256_of(sbom)}
-    ]
+    ref = {"path": "sbom/train.cdx.json", "bytes": sbom.stat().st_size, "sha256": sha256_of(sbom)}
+    record["outputs"]["sbom"] = [ref]
     path.write_text(json.dumps(record))
     monkeypatch.setenv("CI_JOB_URL", "https://gitlab.example/job/1")
     assert reports(Options(), project / "out") == 0

@@ -64,6 +64,11 @@ def test_a_job_that_plan_left_out_is_none(run):
     assert found.jobs["publish"] == "left out"
 
 
+def test_what_was_left_out_stays_so_after_its_record_is_written(run):
+    found = outcome(JOBS, ends(promote="skipped"), records(run, promote={"status": "skipped"}), {"promote": "dry run"})
+    assert (found.result, found.jobs["promote"], found.reason) == ("passed", "left out", "dry run")
+
+
 def test_when_everything_was_left_out_the_result_is_skipped(run):
     left_out = dict.fromkeys(WORK[1:], "nothing is new")
     found = outcome(

@@ -34,7 +34,8 @@ def parsed(text: str) -> Any:
 @cache
 def _workflows(profile: str) -> dict[str, Any]:
     files = render(load_profile(profile))
-    return {Path(path).stem: parsed(text) for path, text in files.items() if "/workflows/" in path}
+    called = {Path(path).stem: parsed(text) for path, text in files.items() if "/workflows/" in path}
+    return {name: one for name, one in called.items() if name != "retry"}
 
 
 def workflows(profile: str = "default") -> dict[str, Any]:
@@ -253,6 +254,21 @@ def test_an_older_artifact_service_is_asked_in_its_own_words():
                 assert "include-hidden-files" not in step["with"]
             if "download-artifact" in step.get("uses", ""):
                 assert set(step["with"]) == {"path"}
+
+
+def test_the_file_that_tries_again_reads_and_starts_and_nothing_else():
+    retry = parsed(render(load_profile("default"))[".github/workflows/retry.yml"])
+    (job,) = retry["jobs"].values()
+    assert retry["permissions"] == {}
+    assert job["permissions"] == {"actions": "write"}
+    assert "secrets" not in retry["on"]["workflow_call"]
+    assert not any("checkout" in step.get("uses", "") and "repository" not in step["with"] for step in job["steps"])
+    for step in job["steps"]:
+        assert not EXPRESSION.search(step.get("run", ""))
+
+
+def test_where_artifacts_of_another_run_cannot_be_had_nothing_tries_again():
+    assert ".github/workflows/retry.yml" not in render(load_profile("enterprise"))
 
 
 def test_a_site_has_its_own_names(tmp_path):

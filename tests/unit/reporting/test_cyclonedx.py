@@ -20,11 +20,11 @@ def test_what_gitlab_reads_stays_as_it_is(version):
 
 
 def test_the_next_version_is_written_as_the_newest_that_is_read():
-    found = json.loads(
-        readable(sbom(components=[{"type": "library", "name": "a", "licenses": [{"expression": "MIT"}]}]))
-    )
-    assert (found["specVersion"], found["$schema"][-20:]) == ("1.6", "bom-1.6.schema.json"[-20:])
-    assert found["components"][0]["name"] == "a"
+    component = {"type": "library", "name": "a", "licenses": [{"expression": "MIT"}]}
+    found = json.loads(readable(sbom(components=[component])))
+    assert found["specVersion"] == "1.6"
+    assert found["$schema"].endswith("/bom-1.6.schema.json")
+    assert found["components"] == [component]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ OWN: tuple[Input, ...] = (
         default="mlops-",
         about="begins the names of all artifacts; two calls that begin runs in one workflow need different ones",
     ),
+    Input(
+        name="registry",
+        kind="string",
+        default="",
+        about="host of the registry for images that [image] registry sends nowhere; empty: each machine builds its own",
+    ),
     Input(name="retention-days", kind="number", default=0, about="days that the artifacts are kept"),
     Input(
         name="bundle-repository",
@@ -63,6 +69,7 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
         "engine": profile.engine,
         "runner-cpu": profile.cpu_runner,
         "runner-gpu": profile.gpu_runner,
+        "registry": profile.registry,
         "retention-days": profile.retention,
     }
     promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
@@ -82,7 +89,7 @@ def secrets_of(file: CalledFile) -> tuple[tuple[str, str, str], ...]:
 def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
     """The lines below `workflow_call:`."""
     return [
-        *section("inputs", [line for one in inputs_of(file, profile) for line in _input(one)]),
+        *section("inputs", [line for one in inputs_of(file, profile) for line in input_lines(one)]),
         "# Declared one by one, none is required: `secrets: inherit` would hand over what this file has no use for.",
         *section("secrets", [line for name, _, about in secrets_of(file) for line in _secret(name, about)]),
         *section("outputs", [line for one in file.outputs for line in _output(one.name, one.about, one.job)]),
@@ -92,11 +99,9 @@ def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
 def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     """Input to variable, for all jobs: nothing of what a caller writes becomes part of a script."""
     found = {one.variable: expression(f"inputs.{one.name}") for one in inputs_of(file, profile) if one.variable}
-    if profile.registry:
-        # A fork's code gets no token to push with: each of its machines builds for itself.
-        own = f"!{FORK} && format('{profile.registry}/{{0}}', github.repository) || ''"
-        found["MLOPS_CI_DEFAULT_REGISTRY"] = expression(own)
-    return found
+    # A fork's code gets no token to push with: each of its machines builds for itself.
+    own = f"inputs.registry && !{FORK} && format('{{0}}/{{1}}', inputs.registry, github.repository) || ''"
+    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own)}
 
 
 def _with_default(one: Input, default: Value) -> Input:
@@ -105,7 +110,8 @@ def _with_default(one: Input, default: Value) -> Input:
     )
 
 
-def _input(one: Input) -> list[str]:
+def input_lines(one: Input) -> list[str]:
+    """The declaration of an input."""
     lines = [*pair("description", one.about), f"type: {one.kind}"]
     lines += ["required: true"] if one.default is None else pair("default", one.default)
     return section(one.name, lines)

@@ -55,11 +55,15 @@ attempt). A later job takes the newest attempt of each, checks every file agains
 planned for another commit, configuration or engine. What the next job does not have it makes again from the same
 content key: the image where there is no registry, the data by its digest.
 
-*Re-run failed jobs* goes on where it stopped: a training that left a checkpoint resumes from it. A cancelled job leaves
-a record that says `cancelled`. Without `[tracking] uri` and `[publish] store` the embedded stores travel with the run
-and end with it: there is no champion that a later run could know, so plan says so and promote is skipped.
+A small workflow beside it, `examples/github/retry.yml`, starts failed jobs again when the machine or the network was at
+fault (the column *worth another try after*), three times at most; a gate that said no and code that failed stay as they
+are. *Re-run failed jobs* by hand goes on where it stopped: a training that left a checkpoint resumes from it. A
+cancelled job leaves a record that says `cancelled`. Without `[tracking] uri` and `[publish] store` the embedded stores
+travel with the run and end with it: there is no champion that a later run could know, so plan says so and promote is
+skipped.
 
-With the engine `docker`, images go to `ghcr.io/OWNER/REPOSITORY` unless `[image] registry` names another place.
+With the engine `docker`, images go to `ghcr.io/OWNER/REPOSITORY` unless `[image] registry` names another place, or the
+input `registry` is empty: then every machine builds its own from the same key.
 
 ## A site of its own
 

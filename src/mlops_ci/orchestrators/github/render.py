@@ -8,12 +8,15 @@ from pathlib import Path
 from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.github import action
 from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.github.retry_workflow import retry_workflow
 from mlops_ci.orchestrators.github.workflow import workflow
 
 
 def render(profile: Profile) -> dict[str, str]:
     """Path in the repository to text."""
     files = {f".github/workflows/{file.name}.yml": workflow(file, profile) for file in called_files()}
+    if text := retry_workflow(profile):
+        files[".github/workflows/retry.yml"] = text
     return {**files, action.PATH: action.setup_action()}
 
 

@@ -24,7 +24,7 @@ def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The lines below `steps:`."""
     found = [
         *_checkout(profile),
-        *_bundle(profile),
+        *bundle_steps(profile),
         *_collect(job, file, profile),
         *(_result(file) if job.name == "result" else _stages(job)),
         *_cancelled(job, file),
@@ -33,7 +33,7 @@ def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     return [line for one in found for line in item(one)]
 
 
-def _step(
+def a_step(
     name: str,
     *,
     why: str = "",
@@ -44,6 +44,7 @@ def _step(
     env: dict[str, Value] | None = None,
     run: str = "",
 ) -> list[str]:
+    """The lines of one step, to be put behind a dash."""
     lines = [*(comment(why) if why else []), *pair("name", name)]
     for key, value in (("id", id_), ("if", condition)):
         lines += pair(key, value) if value else []
@@ -56,7 +57,7 @@ def _step(
 
 def _checkout(profile: Profile) -> list[list[str]]:
     return [
-        _step(
+        a_step(
             "Check out the repository",
             uses=profile.action("checkout").uses,
             with_={"persist-credentials": False},
@@ -64,23 +65,23 @@ def _checkout(profile: Profile) -> list[list[str]]:
     ]
 
 
-def _bundle(profile: Profile) -> list[list[str]]:
+def bundle_steps(profile: Profile) -> list[list[str]]:
     """The bundle at the very commit of the called file, by a way that every server and `act` can go."""
     repository, ref = bundle_repository(profile), bundle_ref(profile)
     missing = "is not known here: set this input of the called workflow"
     return [
-        _step(
+        a_step(
             "Know where this file comes from",
             why="Without this the next checkout would silently take the caller's own repository.",
             env={"BUNDLE_REPOSITORY": repository, "BUNDLE_REF": ref},
             run=f': "${{BUNDLE_REPOSITORY:?bundle-repository {missing}}}" "${{BUNDLE_REF:?bundle-ref {missing}}}"',
         ),
-        _step(
+        a_step(
             "Check out the bundle at the commit of this file",
             uses=profile.action("checkout").uses,
             with_={"repository": repository, "ref": ref, "path": BUNDLE, "persist-credentials": False},
         ),
-        _step(
+        a_step(
             "Install the bundle from its locked requirements",
             uses=f"./{BUNDLE}/.github/actions/setup # zizmor: ignore[self-repository] act and older servers lack `$/`",
             with_={"ref": ref},
@@ -100,13 +101,13 @@ def _collect(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     )
     wanted = "" if begins or job.name == "result" else f" --for {job.name}"
     return [
-        _step(
+        a_step(
             "Download what earlier jobs handed on",
             condition=condition,
             uses=profile.action("download").uses,
             with_={**pattern, "path": INCOMING},
         ),
-        _step(
+        a_step(
             "Put the run together again, every file checked",
             condition=condition,
             run=f"mlops-ci handover collect {INCOMING}{wanted} --file {file.name}",
@@ -116,7 +117,7 @@ def _collect(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
 
 def _stages(job: Job) -> list[list[str]]:
     return [
-        _step(
+        a_step(
             f"Run {', '.join(job.stages)}",
             id_="stages",
             env=_secrets(job),
@@ -127,7 +128,7 @@ def _stages(job: Job) -> list[list[str]]:
 
 def _result(file: CalledFile) -> list[list[str]]:
     return [
-        _step(
+        a_step(
             "Report, count up the jobs, hand every fact on",
             why="A job that did not run counts as failed unless plan left it out.",
             id_="stages",
@@ -142,7 +143,7 @@ def _cancelled(job: Job, file: CalledFile) -> list[list[str]]:
     if job.name == "result":
         return []
     return [
-        _step(
+        a_step(
             "Note the cancellation, end what is left",
             condition=expression("cancelled()"),
             run=f"mlops-ci handover cancelled --job {job.name} --file {file.name}",
@@ -161,12 +162,12 @@ def _hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     attempt = expression("github.run_attempt")
     prefix = expression("inputs.artifact-prefix")
     found = [
-        _step(
+        a_step(
             "Pack what later jobs read",
             condition=condition,
             run=f"mlops-ci handover pack {OUTGOING} --job {job.name} --file {file.name}",
         ),
-        _step(
+        a_step(
             "Hand it on",
             condition=condition,
             uses=profile.action("upload").uses,
@@ -182,7 +183,7 @@ def _hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
         return found
     return [
         *found,
-        _step(
+        a_step(
             "Keep the report for people",
             condition=condition,
             uses=profile.action("upload").uses,
