@@ -127,11 +127,24 @@ def run_pipeline(
     return Pipeline(exit_code=done.returncode, output=output, jobs=jobs, state=consumer / STATE)
 
 
-def run_always(
-    first: Pipeline, job: str, consumer: Path, bundle: Path, *arguments: str, machine: Mapping[str, str] | None = None
+def try_again(
+    first: Pipeline, job: str, folder: Path, bundle: Path, *arguments: str, machine: Mapping[str, str] | None = None
 ) -> Pipeline:
-    """Run the job that GitLab runs `always`: gitlab-ci-local does not where a job that it needs was never started."""
-    second = run_pipeline(consumer, bundle, *arguments, job, machine=machine)
+    """Another try of one job, in a copy of its pipeline in `folder`; jobs after it have not run yet."""
+    consumer = folder / first.state.parent.name
+    shutil.copytree(first.state.parent, consumer, symlinks=True)
+    names = list(first.jobs)
+    for name in names[names.index(job) :]:
+        shutil.rmtree(consumer / STATE / "artifacts" / name, ignore_errors=True)
+    shutil.rmtree(consumer / STATE / "builds")
+    return run_pipeline(consumer, bundle, *arguments, job, machine=machine)
+
+
+def and_always(
+    first: Pipeline, job: str, bundle: Path, *arguments: str, machine: Mapping[str, str] | None = None
+) -> Pipeline:
+    """Then the job that GitLab runs `always`: gitlab-ci-local does not where a job that it needs was never started."""
+    second = run_pipeline(first.state.parent, bundle, *arguments, job, machine=machine)
     return replace(first, output=first.output + second.output, jobs={**first.jobs, **second.jobs})
 
 

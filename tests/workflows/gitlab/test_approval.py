@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from mlflow import MlflowClient
 
-from support.gitlab_ci import Pipeline
 from support.project import CONFIG
 
-Run = Callable[..., Pipeline]
+from .conftest import Site
 
 
-def test_a_person_approves_and_the_champion_moves(run: Run, mlflow_server: str, tmp_path: Path) -> None:
+def test_a_person_approves_and_the_champion_moves(site: Site, mlflow_server: str, tmp_path: Path) -> None:
     name = f"approved-{tmp_path.name}".replace("_", "-")
     config = (
         CONFIG.replace("seconds = 3.0", "seconds = 0.1").replace('name = "mean"', f'name = "{name}"')
         + f'\n[publish]\napproval = true\nstore = "{tmp_path / "store"}"\n[tracking]\nuri = "{mlflow_server}"\n'
     )
-    done = run("--manual", "mlops-approve", config=config)
+    done = site.run(tmp_path, "--manual", "mlops-approve", config=config)
     assert done.exit_code == 0, done.output[-8000:]
     assert done.jobs["mlops-approve"] == 0
     # The last job has seen what promote itself left.

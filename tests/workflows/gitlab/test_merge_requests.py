@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from support.gitlab_ci import CONSUMER_PROJECT, Pipeline
 from support.project import CONFIG
 
-Run = Callable[..., Pipeline]
+from .conftest import Site
+
 MERGE_REQUEST = {
     "CI_PIPELINE_SOURCE": "merge_request_event",
     "CI_COMMIT_BRANCH": "",
@@ -26,9 +27,9 @@ def planned_run(done: Pipeline) -> tuple[dict, dict]:
     return json.loads((folder / "run.json").read_text()), json.loads((folder / "records" / "plan.json").read_text())
 
 
-def test_a_merge_request_is_a_dry_run_in_the_mode_pr(run: Run) -> None:
+def test_a_merge_request_is_a_dry_run_in_the_mode_pr(site: Site, tmp_path: Path) -> None:
     own = {**MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": CONSUMER_PROJECT}
-    done = run("mlops-plan", config=OVERLAY, variables=own)
+    done = site.run(tmp_path, "mlops-plan", config=OVERLAY, variables=own)
     info, plan = planned_run(done)
     assert info["mode"] == "pr"
     assert plan["outputs"]["trusted"] is True
@@ -40,15 +41,15 @@ def test_a_merge_request_is_a_dry_run_in_the_mode_pr(run: Run) -> None:
 
 
 @pytest.mark.parametrize("given", ["true", "false"])
-def test_the_default_branch_is_a_dry_run_where_that_is_asked_for(run: Run, given: str) -> None:
-    info, plan = planned_run(run("mlops-plan", "--input", f"dry-run={given}"))
+def test_the_default_branch_is_a_dry_run_where_that_is_asked_for(site: Site, tmp_path: Path, given: str) -> None:
+    info, plan = planned_run(site.run(tmp_path, "mlops-plan", "--input", f"dry-run={given}"))
     assert info["mode"] == "main"
     assert ("publish" in plan["outputs"]["left_out"]) == (given == "true")
 
 
-def test_nothing_of_a_fork_is_fetched_or_run(run: Run) -> None:
+def test_nothing_of_a_fork_is_fetched_or_run(site: Site, tmp_path: Path) -> None:
     fork = {**MERGE_REQUEST, "CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": "fork/model"}
-    done = run(variables=fork)
+    done = site.run(tmp_path, variables=fork)
     assert (done.exit_code, done.jobs) == (1, {"mlops-fork": 4})
     assert "comes from a fork: nothing of it was run" in done.log("mlops-fork")
     assert "git" not in done.log("mlops-fork")
