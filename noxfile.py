@@ -33,6 +33,7 @@ TOOL = "tool.lock"
 # names, whole runs before unit tests, so that the longest do not come last.
 AT_A_TIME = max(2, min(6, (os.cpu_count() or 2) // 2))
 LANES = (f"--numprocesses={AT_A_TIME}", "--dist=loadgroup", "--no-loadscope-reorder")
+EXAMPLES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples" / "github").glob("*.yml"))]
 
 
 def environment(session: nox.Session, name: str, locks: tuple[str, ...]) -> Path:
@@ -116,7 +117,21 @@ def lint(session: nox.Session) -> None:
     tool("ruff", "check", ".")
     tool("mypy", "--strict", "src/mlops_ci")
     tool("lint-imports")
-    tool("zizmor", "--offline", "--no-progress", ".github")
+    tool(
+        "zizmor",
+        "--offline",
+        "--no-progress",
+        "--persona",
+        "pedantic",
+        "--config",
+        ".github/zizmor.yml",
+        ".github",
+        *EXAMPLES,
+    )
+    # The called file uses no cache.
+    tool("actionlint", "-ignore", "no explicit cache access limit", *EXAMPLES)
+    tool("actionlint")
+    tool("mlops-ci", "render", "github", "--check")
     session.run(str(python), "bin/check_sizes.py", external=True)
 
 

@@ -23,6 +23,10 @@ from mlops_ci.config.declared import Field, bare, choices, is_free_table, item_o
 from mlops_ci.config.toml_text import written
 from mlops_ci.guest import exits
 from mlops_ci.guest.classify import RULES
+from mlops_ci.orchestrators.github.page import page as github_page
+from mlops_ci.orchestrators.github.profile import load_profile as github_profile
+from mlops_ci.orchestrators.gitlab.page import page as gitlab_page
+from mlops_ci.orchestrators.gitlab.profile import load_profile as gitlab_profile
 from mlops_ci.settings.marks import Range
 from mlops_ci.settings.units import Duration, Size
 from mlops_ci.stages.train import RETRIED
@@ -30,6 +34,10 @@ from mlops_ci.stages.train import RETRIED
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = ROOT / "src" / "mlops_ci" / "resources" / "mlops.schema.json"
+GITLAB = ROOT / "docs" / "ci" / "gitlab.md"
+GITLAB_EXAMPLE = ROOT / "examples" / "gitlab" / ".gitlab-ci.yml"
+GITHUB = ROOT / "docs" / "ci" / "github.md"
+GITHUB_EXAMPLE = ROOT / "examples" / "github" / "train.yml"
 NOTE = "<!-- written by bin/generate_docs.py -->\n\n"
 WIDTH = 100
 
@@ -130,9 +138,17 @@ def cli() -> str:
     context = _context(main_group, "mlops-ci", None)
     parts = ["# Command line\n", f"```text\n{main_group.get_help(context)}\n```\n"]
     for name in main_group.list_commands(context):
-        command = main_group.commands[name]
-        parts.append(f"## {name}\n\n```text\n{command.get_help(_context(command, name, context))}\n```\n")
+        parts += _helps(main_group.commands[name], name, name, context)
     return "\n".join(parts)
+
+
+def _helps(command: click.Command, name: str, full: str, above: click.Context) -> list[str]:
+    """The help of a command, and of those of its group."""
+    context = _context(command, name, above)
+    parts = [f"## {full}\n\n```text\n{command.get_help(context)}\n```\n"]
+    for inner in command.commands if isinstance(command, click.Group) else ():
+        parts += _helps(command.commands[inner], inner, f"{full} {inner}", context)
+    return parts
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
@@ -246,6 +262,16 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
+def github() -> str:
+    """What to paste for GitHub Actions, and the tables of its files."""
+    return github_page(github_profile("default"), GITHUB_EXAMPLE.read_text(encoding="utf-8"))
+
+
+def gitlab() -> str:
+    """What to paste for GitLab CI, and the tables of its files."""
+    return gitlab_page(gitlab_profile(), GITLAB_EXAMPLE.read_text(encoding="utf-8"))
+
+
 PAGES = {
     "cli.md": cli,
     "configuration.md": configuration,
@@ -259,7 +285,8 @@ PAGES = {
 def files() -> dict[Path, str]:
     """Every generated file and the text that it must have."""
     pages = {REFERENCE / name: NOTE + render().rstrip() + "\n" for name, render in PAGES.items()}
-    return {**pages, SCHEMA: schema.text()}
+    systems = {GITHUB: github(), GITLAB: gitlab()}
+    return {**pages, SCHEMA: schema.text(), **{path: NOTE + text.rstrip() + "\n" for path, text in systems.items()}}
 
 
 def main() -> int:

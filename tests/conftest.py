@@ -15,4 +15,6 @@ pytest_plugins = [
     "support.fixtures_docker",
     "support.fixtures_servers",
     "support.fixtures_scanning",
+    "support.fixtures_gitlab",
+    "support.fixtures_runs",
 ]

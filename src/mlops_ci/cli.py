@@ -14,6 +14,7 @@ import click
 from mlops_ci import pipeline
 from mlops_ci.bugs import bug_report
 from mlops_ci.errors import InterruptedRunError, MlopsError
+from mlops_ci.version import version
 
 if TYPE_CHECKING:
     from mlops_ci.commands.invocation import Options
@@ -29,8 +30,14 @@ class Ordered(click.Group):
         return list(self.commands)
 
 
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(version())
+        ctx.exit()
+
+
 @click.group(cls=Ordered, context_settings=CONTEXT, epilog="Docs: README.md. Exit codes: `mlops-ci exit-codes`.")
-@click.version_option(version=None, message="%(version)s", package_name="mlops-ci")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
 def main_group() -> None:
     """One pipeline for teams that train PyTorch models on their own GPU runners.
 
@@ -94,10 +101,11 @@ def _stage_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @main_group.command("run", short_help="Run the whole pipeline, or the named stages and what they need.")
 @click.argument("stages", nargs=-1, metavar="[STAGE]...")
+@click.option("--as-planned", is_flag=True, help="Only note those stages that plan has left out.")
 @_stage_options
-def run_command(stages: tuple[str, ...], **values: Any) -> int:
+def run_command(stages: tuple[str, ...], as_planned: bool, **values: Any) -> int:
     """Run the whole pipeline, or the named stages and what they need."""
-    return _call("run:run", _options(values), stages)
+    return _call("run:run", _options(values), stages, as_planned=as_planned)
 
 
 def _sentence(stage: pipeline.Stage) -> str:
@@ -158,6 +166,114 @@ def clean_command(parts: tuple[str, ...], keep: int | None, **values: Any) -> in
     return _call("clean:clean", _options(values), parts, keep)
 
 
+@main_group.group("handover", short_help="Hand a run on from one CI job to the next.")
+def handover_group() -> None:
+    """Hand a run on from one CI job to the next: each packs what it made, the next collects it."""
+
+
+@main_group.group("render", short_help="Write the graph down for a CI system.")
+def render_group() -> None:
+    """Write the graph down as the files of a CI system, with a site's own names, runners and mirrors."""
+
+
+OUTPUT = click.option(
+    "--output",
+    metavar="DIR",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The repository that gets them.",
+)
+CHECK = click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file is not as rendered.")
+
+
+@render_group.command("github", short_help="The reusable workflows and the setup action.")
+@click.option("--profile", metavar="NAME", default="default", show_default=True, help="default, enterprise, FILE.toml.")
+@OUTPUT
+@CHECK
+def render_github_command(profile: str, output: Path, check: bool) -> int:
+    """Write .github/workflows/{train,build,scan,verify,publish,nightly}.yml and .github/actions/setup/action.yml."""
+    return _call("render:github", profile, output, check=check)
+
+
+@render_group.command("gitlab", short_help="The files to include, and CI/CD components.")
+@click.option(
+    "--profile", metavar="NAME", default="default", show_default=True, help="default, self-managed, FILE.toml."
+)
+@OUTPUT
+@CHECK
+def render_gitlab_command(profile: str, output: Path, check: bool) -> int:
+    """Write ci/gitlab/{train,build,scan,verify,publish,nightly}.yml, and the same as components in templates/."""
+    return _call("render:gitlab", profile, output, check=check)
+
+
+JOB = click.option("--job", metavar="NAME", required=True, help="The job: plan, build, scan, prepare, train ...")
+FILE = click.option("--file", metavar="NAME", default="train", show_default=True, help="The called file of the job.")
+RUN = click.option("--run", metavar="ID", envvar="MLOPS_CI_RUN", help="The run (default: the newest).")
+
+
+@handover_group.command("pack", short_help="Put what a job hands on into a folder.")
+@click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
+@JOB
+@FILE
+@CONFIG
+@MODE
+@SET
+@RUN
+def pack_command(target: Path, job: str, file: str, **values: Any) -> int:
+    """Put into FOLDER what a job hands on: its records and the files that later jobs read."""
+    return _call("handover:pack", _options(values), job, target, file=file)
+
+
+@handover_group.command("collect", short_help="Put a run together again from what jobs handed on.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--for", "jobs", metavar="JOB", multiple=True, help="Check that all is there that this job needs.")
+@FILE
+@CONFIG
+@MODE
+@SET
+@RUN
+def collect_command(folder: Path, jobs: tuple[str, ...], file: str, **values: Any) -> int:
+    """Put a run together again: the newest attempt of each job below FOLDER, every file checked."""
+    return _call("handover:collect", _options(values), folder, jobs, file=file)
+
+
+@handover_group.command("cancelled", short_help="After a cancel: end what is left, and note it.")
+@JOB
+@FILE
+@_stage_options
+def cancelled_command(job: str, file: str, **values: Any) -> int:
+    """After a cancelled job: end what it left running, and let its record say `cancelled`."""
+    return _call("handover:cancelled", _options(values), job, file=file)
+
+
+@main_group.command("result", short_help="The last job of a pipeline: report, and count up the jobs.")
+@FILE
+@_stage_options
+def result_command(file: str, **values: Any) -> int:
+    """Report on the run, count up the jobs (MLOPS_CI_NEEDS), and hand every fact on as outputs."""
+    return _call("result:result", _options(values), file)
+
+
+@main_group.command("reports", short_help="Write a run in the formats that CI systems show.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
+@CONFIG
+@MODE
+@SET
+@RUN
+def reports_command(folder: Path, **values: Any) -> int:
+    """Write the run into FOLDER as JUnit, OpenMetrics, annotations, SBOM and page: what CI systems show."""
+    return _call("reports:reports", _options(values), folder)
+
+
+@main_group.command("retry", short_help="Run failed jobs again when machine or network was at fault (GitHub).")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--attempts", type=click.IntRange(1, 50), default=3, show_default=True, help="How many tries in all.")
+def retry_command(folder: Path, attempts: int) -> int:
+    """Look at what a finished pipeline handed on in FOLDER, and ask GitHub for another try where one is worth it."""
+    return _call("retry:retry", folder, attempts)
+
+
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")
 @JSON
 def doctor_command(**values: Any) -> int:
@@ -193,8 +309,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _tell(error: MlopsError) -> int:
-    from mlops_ci.commands.voice import new_console
+    from mlops_ci.commands.voice import hand_on_exit_code, new_console
 
+    hand_on_exit_code(error.exit_code)
     console = new_console(verbose=False)
     problems = getattr(error, "problems", ())
     for problem in problems:

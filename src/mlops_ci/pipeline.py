@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Runner = Literal["plan", "cpu", "gpu"]
+Secret = Literal["registry", "store", "tracking"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,10 @@ class Stage:
 
     `needs` are the stages whose records must be passed or skipped. `runner` is the class of machine. `retry` says which
     exit codes the orchestrator may retry: on the same runner (10), on another node (11), resuming (12). `permissions`
-    are the CI job's beyond reading the repository. `session` is the nox session that runs the stage.
+    are the CI job's beyond reading the repository. `secrets` are the credentials that it needs: to pull or push images,
+    to reach the object store, to reach the tracking server. `untrusted` says that it may also run for code of a fork:
+    on a hosted runner, without a secret. `guarded` stages wait for a person where the CI system can ask one, and are
+    not interrupted. `session` is the nox session that runs the stage.
     """
 
     name: str
@@ -24,6 +28,9 @@ class Stage:
     session: Literal["build", "verify", "train"]
     retry: tuple[int, ...] = (10,)
     permissions: tuple[str, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    untrusted: bool = False
+    guarded: bool = False
     always: bool = False
 
 
@@ -34,6 +41,9 @@ STAGES: tuple[Stage, ...] = (
         needs=(),
         runner="plan",
         session="build",
+        permissions=("packages: read",),
+        secrets=("registry", "store"),
+        untrusted=True,
     ),
     Stage(
         name="build",
@@ -42,6 +52,8 @@ STAGES: tuple[Stage, ...] = (
         runner="cpu",
         session="build",
         permissions=("packages: write",),
+        secrets=("registry",),
+        untrusted=True,
     ),
     Stage(
         name="check",
@@ -49,6 +61,9 @@ STAGES: tuple[Stage, ...] = (
         needs=("build",),
         runner="cpu",
         session="build",
+        permissions=("packages: read",),
+        secrets=("registry",),
+        untrusted=True,
     ),
     Stage(
         name="scan",
@@ -56,6 +71,7 @@ STAGES: tuple[Stage, ...] = (
         needs=("build",),
         runner="cpu",
         session="verify",
+        untrusted=True,
     ),
     Stage(
         name="prepare",
@@ -63,6 +79,8 @@ STAGES: tuple[Stage, ...] = (
         needs=("build", "check"),
         runner="cpu",
         session="verify",
+        permissions=("packages: read",),
+        secrets=("registry", "store"),
     ),
     Stage(
         name="verify",
@@ -71,6 +89,8 @@ STAGES: tuple[Stage, ...] = (
         runner="gpu",
         session="verify",
         retry=(10, 11),
+        permissions=("packages: read",),
+        secrets=("registry",),
     ),
     Stage(
         name="train",
@@ -79,6 +99,8 @@ STAGES: tuple[Stage, ...] = (
         runner="gpu",
         session="train",
         retry=(10, 11, 12),
+        permissions=("packages: read",),
+        secrets=("registry", "store", "tracking"),
     ),
     Stage(
         name="evaluate",
@@ -86,6 +108,8 @@ STAGES: tuple[Stage, ...] = (
         needs=("train",),
         runner="cpu",
         session="train",
+        permissions=("packages: read",),
+        secrets=("registry", "store", "tracking"),
     ),
     Stage(
         name="publish",
@@ -94,6 +118,7 @@ STAGES: tuple[Stage, ...] = (
         runner="cpu",
         session="train",
         permissions=("id-token: write",),
+        secrets=("store", "tracking"),
     ),
     Stage(
         name="promote",
@@ -101,14 +126,16 @@ STAGES: tuple[Stage, ...] = (
         needs=("publish",),
         runner="cpu",
         session="train",
-        permissions=("id-token: write",),
+        secrets=("tracking",),
+        guarded=True,
     ),
     Stage(
         name="report",
         summary="say on one page what happened",
         needs=("promote",),
-        runner="cpu",
+        runner="plan",
         session="train",
+        untrusted=True,
         always=True,
     ),
 )

@@ -13,18 +13,11 @@ from support.project import make_project
 
 
 @pytest.fixture(scope="session", autouse=True)
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cache of all whole runs: MLOPS_CI_TEST_CACHE where it is set, so that it outlives the session.
-
-    The processes of one session (pytest-xdist) share it, as the runs on one machine do.
-    """
-    base = tmp_path_factory.getbasetemp()
-    session = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = Path(os.environ.get("MLOPS_CI_TEST_CACHE") or session / "shared-cache")
-    folder.mkdir(parents=True, exist_ok=True)
+def use_shared_cache(shared_cache: Path) -> Iterator[None]:
+    """Every run of these tests finds the shared cache in its environment."""
     before = os.environ.get("MLOPS_CI_CACHE")
-    os.environ["MLOPS_CI_CACHE"] = str(folder)
-    yield folder
+    os.environ["MLOPS_CI_CACHE"] = str(shared_cache)
+    yield
     if before is None:
         del os.environ["MLOPS_CI_CACHE"]
     else:

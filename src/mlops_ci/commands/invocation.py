@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from mlops_ci.commands.surroundings import assume_role, default_registry, drop_empty, log_in
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.config.load import load
 from mlops_ci.engines.select import choose
@@ -19,7 +20,11 @@ from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.resolution import Resolution, resolve
+from mlops_ci.stages.same import check_same, remember_settings
 from mlops_ci.stages.session import Session
+
+# Further `--set` values, one per line: how a CI system passes them on.
+SETS = "MLOPS_CI_SET"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,25 +45,35 @@ class Options:
 
 def load_settings(options: Options) -> Settings:
     """The effective settings of these options."""
+    given = [line for line in os.environ.get(SETS, "").splitlines() if line.strip()]
+    sets = (*given, *options.sets)
     flags = {"--variant": f"image.variant={options.variant}"} if options.variant else {}
-    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=options.sets, flags=flags)
+    settings = load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
+    registry = default_registry(settings, options.engine, os.environ)
+    if registry is None:
+        return settings
+    sets = (*sets, f'image.registry="{registry}"')
+    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
 
 
 @contextmanager
 def open_session(options: Options) -> Iterator[Session]:
     """A session that holds the directory's lock; everything it started has ended when it closes."""
+    drop_empty(os.environ)
     settings = load_settings(options)
     provider = new_provider()
     console = new_console(verbose=options.verbose, provider=provider)
     workspace = Workspace(root=settings.root)
     workspace.prepare()
     with ExitStack() as stack:
+        log_in(settings, os.environ, console, stack)
+        assume_role(settings, provider.name, os.environ, stack)
         stack.callback(provider.sink.flush)
         stack.enter_context(workspace.lock())
         stack.enter_context(_termination())
         engine = choose(options.engine, local=provider.local, project=settings.root, console=console)
         engine.sweep()
-        resolution = resolve(settings, workspace, engine)
+        resolution = resolve(settings, workspace, engine, later=options.run is not None and not provider.local)
         run = _run(options, settings, workspace, provider, resolution, engine.name)
         console.say(f"run {run.id}")
         yield Session(
@@ -83,11 +98,14 @@ def _run(
     engine: str,
 ) -> Run:
     if options.run is not None:
-        return open_run(workspace.runs, options.run)
+        run = open_run(workspace.runs, options.run)
+        if not provider.local:
+            check_same(run, settings, resolution, engine)
+        return run
     known = unfinished(workspace.runs, resolution.fingerprint)
     if known is not None:
         return known
-    return create(
+    run = create(
         workspace.runs,
         new_info(
             moment=now(),
@@ -101,6 +119,8 @@ def _run(
             links=dict(provider.links()),
         ),
     )
+    remember_settings(run, settings)
+    return run
 
 
 @contextmanager

@@ -9,19 +9,23 @@ import click
 
 from mlops_ci import pipeline
 from mlops_ci.commands.invocation import Options, open_session
+from mlops_ci.commands.outputs import of_run
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.records.codec import to_json
+from mlops_ci.run.run import Run
 from mlops_ci.stages.sequence import run_stages
-from mlops_ci.stages.session import Session
 
 
 class UnknownStageError(UsageError):
     """No stage of that name."""
 
 
-def run(options: Options, names: Sequence[str]) -> int:
-    """Run the named stages (all by default) and return the exit code; `--json` prints the records."""
+def run(options: Options, names: Sequence[str], *, as_planned: bool = False) -> int:
+    """Run the named stages (all by default) and return the exit code; `--json` prints the records.
+
+    With `as_planned`, stages that plan left out are only noted: in a CI system whose jobs start before it decides.
+    """
     for name in names:
         if name not in pipeline.NAMES:
             raise UnknownStageError(
@@ -29,23 +33,16 @@ def run(options: Options, names: Sequence[str]) -> int:
                 hint=f"stages: {', '.join(pipeline.NAMES)}",
             )
     with open_session(options) as session:
-        code = run_stages(session, tuple(names) or pipeline.NAMES, only=options.only)
-        _hand_on(session, code)
+        left_out = _left_out(session.run) if as_planned else {}
+        code = run_stages(session, tuple(names) or pipeline.NAMES, only=options.only, left_out=left_out)
+        for name, value in of_run(session.run, code).items():
+            session.provider.set_output(name, value)
         if options.json:
             records = {name: to_json(record) for name, record in session.run.records().items()}
             click.echo(json.dumps({"run": session.run.id, "exit_code": code, "records": records}, indent=2))
     return code
 
 
-def _hand_on(session: Session, code: int) -> None:
-    """The outputs that later jobs of a CI system read."""
-    outputs = {"run-id": session.run.id, "exit-code": str(code), "result": "passed" if code == 0 else "failed"}
-    records = session.run.records()
-    if "publish" in records and records["publish"].outputs:
-        outputs["model-version"] = str(records["publish"].outputs["model"]["version"])
-    if "promote" in records and records["promote"].outputs:
-        outputs["promoted"] = str(records["promote"].outputs["to"] != records["promote"].outputs["from"]).lower()
-    if "report" in records:
-        outputs["report"] = str(session.run.path("report", "index.html"))
-    for name, value in outputs.items():
-        session.provider.set_output(name, value)
+def _left_out(run: Run) -> dict[str, str]:
+    plan = run.record("plan")
+    return dict(plan.outputs.get("left_out", {})) if plan is not None else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from mlops_ci.console import Console
 from mlops_ci.providers.base import Provider
@@ -30,3 +31,9 @@ def new_console(*, verbose: bool, provider: Provider | None = None) -> Console:
         except UnknownProviderError:
             provider = local_provider(os.environ, sys.stderr)
     return Console(sink=provider.sink, redactor=redactor, verbose=verbose)
+
+
+def hand_on_exit_code(code: int) -> None:
+    """Tell later jobs the exit code of a command that failed before it had a run: a CI system itself keeps none."""
+    with suppress(UnknownProviderError, OSError):
+        new_provider().set_output("exit-code", str(code))

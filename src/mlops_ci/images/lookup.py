@@ -13,6 +13,7 @@ from typing import Any
 
 from mlops_ci.errors import InternalError
 from mlops_ci.images import content_key, naming
+from mlops_ci.registry.client import RegistryDeniedError
 from mlops_ci.registry.reference import parse
 from mlops_ci.settings.settings import Settings
 
@@ -52,6 +53,11 @@ def configured_ca_bundle(settings: Settings) -> Path | None:
     return settings.root / name if name else None
 
 
+# Registries that answer "denied" for an image that was never pushed: nobody is to learn what is there. A push without
+# the right to it is refused, and said, all the same.
+HIDING = frozenset({"ghcr.io"})
+
+
 class DockerLookup:
     """Asks the registry for names that start with one, and the engine for all others."""
 
@@ -64,7 +70,12 @@ class DockerLookup:
         """One question."""
         if parse(ref).host is None:
             return engine_image(ref)
-        digest = self._registry.head(ref)
+        try:
+            digest = self._registry.head(ref)
+        except RegistryDeniedError:
+            if parse(ref).host not in HIDING:
+                raise
+            return None
         return None if digest is None else ImageFacts(digest=digest)
 
 

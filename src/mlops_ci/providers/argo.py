@@ -40,6 +40,10 @@ class ArgoProvider:
         """Who may submit workflows is the cluster's decision."""
         return True, "submitted to the cluster"
 
+    def secrets_at_hand(self) -> bool:
+        """Who may submit is the cluster's decision, and with it what a pod gets."""
+        return False
+
     def attempt(self) -> str | None:
         """Argo's retry, where the template hands it on."""
         return self.environ.get("MLOPS_CI_ATTEMPT")

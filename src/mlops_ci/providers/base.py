@@ -35,5 +35,8 @@ class Provider(Protocol):
     def trusted(self) -> tuple[bool, str]:
         """Whether the code is the repository's own (not a fork's), and why."""
 
+    def secrets_at_hand(self) -> bool:
+        """Whether the event that started this hands secrets even to code of a fork."""
+
     def attempt(self) -> str | None:
         """Which try of the same job this is."""

@@ -137,6 +137,10 @@ class GitHubProvider:
         """Code of a fork is not; when the event cannot be read, nothing is trusted."""
         return trusted(self.environ)
 
+    def secrets_at_hand(self) -> bool:
+        """GitHub keeps secrets from a fork's `pull_request`, and from nothing else that a fork can cause."""
+        return self.environ.get("GITHUB_EVENT_NAME") != "pull_request"
+
     def attempt(self) -> str | None:
         """GitHub's own count."""
         return self.environ.get("GITHUB_RUN_ATTEMPT")

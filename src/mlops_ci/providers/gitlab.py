@@ -23,8 +23,10 @@ from mlops_ci.providers.workflow_commands import harmless_at_gitlab, section_end
 SUMMARY_BYTES = 900_000
 # GitLab's default limit for a dotenv report, over which the job fails.
 DOTENV_BYTES = 5 * 1024
-DOTENV = "mlops-ci.env"
-SUMMARY = "mlops-ci-summary.md"
+# Beside the code a new file would be a change of it: what the job leaves lies in our own folder.
+FOLDER = ".mlops"
+DOTENV = f"{FOLDER}/gitlab/outputs.env"
+SUMMARY = f"{FOLDER}/gitlab/summary.md"
 OUTPUT_PREFIX = "MLOPS_RESULT_"
 
 
@@ -130,6 +132,10 @@ class GitLabProvider:
                 return _same_project(kind, self.environ.get(source), self.environ.get(target))
         return event != "unknown", f"pipeline source {event}"
 
+    def secrets_at_hand(self) -> bool:
+        """A merge request from a fork runs in the fork's own project, with its variables."""
+        return False
+
     def attempt(self) -> str | None:
         """GitLab gives each try of a job an id of its own."""
         return self.environ.get("CI_JOB_ID")
@@ -140,7 +146,12 @@ class GitLabProvider:
         return event == f"{name}_event" or bool(self.environ.get(f"CI_{name.upper()}_IID"))
 
     def _file(self, name: str) -> Path:
-        return Path(self.environ.get("CI_PROJECT_DIR") or ".") / name
+        path = Path(self.environ.get("CI_PROJECT_DIR") or ".") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ignore = path.parent.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        return path
 
 
 def gitlab_provider(environ: Mapping[str, str], stream: TextIO) -> GitLabProvider:

@@ -115,6 +115,10 @@ class LocalProvider:
         """Who runs it here has the code here."""
         return True, "a local run" if self.local else "a CI system that says nothing of forks"
 
+    def secrets_at_hand(self) -> bool:
+        """A person's own machine."""
+        return False
+
     def attempt(self) -> str | None:
         """There is none."""
         return None

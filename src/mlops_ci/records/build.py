@@ -22,8 +22,12 @@ class BuiltImage:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOutputs:
-    """`images` from the lowest layer to the one that runs (`top`); `sbom`: CycloneDX, one file per scanned tree."""
+    """`images` from the lowest layer to the one that runs (`top`); `sbom`: CycloneDX, one file per scanned tree.
+
+    `contents`: what is inside these trees beside packages, for a scan on a machine that does not have them.
+    """
 
     images: Mapping[str, BuiltImage]
     top: str
     sbom: tuple[FileRef, ...]
+    contents: tuple[FileRef, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -19,10 +19,16 @@ class PlannedImage:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOutputs:
-    """`nothing_new`: code, data, image, config and seed equal those of the newest finished run."""
+    """`nothing_new`: code, data, image, config and seed equal those of the newest finished run.
+
+    `runners`: labels by class of machine. `left_out`: stages that no job of the pipeline runs, with the reason.
+    """
 
     images: Mapping[str, PlannedImage]
     data_digest: str | None
     trusted: bool
     runner: str
     nothing_new: bool
+    trusted_because: str = ""
+    runners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)

@@ -116,6 +116,11 @@ class Run:
             kept.write_bytes(path.read_bytes())
         write_json(path, to_json(record))
 
+    @property
+    def running(self) -> Path:
+        """While a stage runs, this file says which; what is left here was killed."""
+        return self.path("running.json")
+
     def file(self, path: Path) -> FileRef:
         """A reference to a file of this run, for a record."""
         return FileRef(path=path.relative_to(self.folder).as_posix(), bytes=path.stat().st_size, sha256=sha256_of(path))

@@ -8,6 +8,7 @@ from mlops_ci.engines.docker_socket import DockerSocket, DockerUnreachableError
 from mlops_ci.errors import UncheckedError
 from mlops_ci.scanning.analysis import analyse, arguments
 from mlops_ci.scanning.findings import ScanTarget
+from mlops_ci.scanning.kept import kept_contents
 from mlops_ci.scanning.memory import listing_digest, remembered
 from mlops_ci.scanning.report import Report, parse
 from mlops_ci.scanning.sbom import Sbom
@@ -21,8 +22,16 @@ class StaleSbomError(UncheckedError):
     """The SBOM describes another tree than the one that is there now."""
 
 
-def read_contents(target: ScanTarget, sbom: Sbom, *, trivy: Trivy, secrets: bool, timeout: float) -> Report:
-    """The report on one target. Raises `ScannerBrokenError`; `StaleSbomError` when the SBOM is of another tree."""
+def read_contents(
+    target: ScanTarget, sbom: Sbom, *, trivy: Trivy, secrets: bool, timeout: float, kept: Path | None = None
+) -> Report:
+    """The report on one target, or what build has written down of it in the file `kept`.
+
+    Raises `ScannerBrokenError`; `StaleSbomError` when the SBOM is of another tree.
+    """
+    known = kept_contents(kept, target, trivy=trivy, secrets=secrets) if kept is not None else None
+    if known is not None:
+        return _checked(known, target, sbom)
     what = f"searching {target.kind} {target.name}"
 
     def find() -> Report:

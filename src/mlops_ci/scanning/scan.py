@@ -42,6 +42,7 @@ class _Scan:
     settings: ScanSettings
     trivy: Trivy
     base_layers: Collection[str]
+    kept: Sequence[Path | None]
 
 
 def scan(
@@ -57,12 +58,14 @@ def scan(
     root: Path,
     console: Console,
     base_layers: Collection[str] = (),
+    kept: Sequence[Path] = (),
 ) -> ScanOutputs:
     """Scan the targets (with their SBOMs, in the same order) and the repository `root`, and decide by the policy.
 
-    Findings go to `reports/findings.json` and `.md`; `base_layers` are the base image's DiffIDs. The verdict `findings`
-    is an outcome, not an error. Where no database can be had the verdict is `not-scanned` when `local`. Everything else
-    that could not be carried out raises an `UncheckedError` (exit code 4), and no report is left behind.
+    Findings go to `reports/findings.json` and `.md`; `base_layers` are the base image's DiffIDs; `kept` are files in
+    which build wrote down what is inside the targets, in their order. The verdict `findings` is an outcome, not an
+    error. Where no database can be had the verdict is `not-scanned` when `local`. Everything else that could not be
+    carried out raises an `UncheckedError` (exit code 4), and no report is left behind.
     """
     if not targets or len(targets) != len(sboms):
         raise NothingToScanError(
@@ -82,11 +85,14 @@ def scan(
         settings=settings,
         trivy=replace(trivy, cache=cache),
         base_layers=base_layers,
+        kept=kept or [None] * len(targets),
     )
     console.say(f"scanning {', '.join(target.name for target in targets)} with Trivy {trivy.version}")
     database, missing = _database(plan, mirrors, local=local, console=console)
     found = _vulnerabilities(plan) if database else None
-    contents = [_contents(plan, target, sbom) for target, sbom in zip(targets, plan.sboms, strict=True)]
+    contents = [
+        _contents(plan, target, sbom, kept) for target, sbom, kept in zip(targets, plan.sboms, plan.kept, strict=True)
+    ]
     repository = scan_repository(root, trivy=plan.trivy, secrets=settings.secrets, timeout=settings.timeout)
     decision = decide(_all_findings(found, [*contents, repository]), settings)
     judged = _parts(plan, decision, found, database, missing, repository)
@@ -127,8 +133,9 @@ def _vulnerabilities(plan: _Scan) -> Vulnerabilities:
     )
 
 
-def _contents(plan: _Scan, target: ScanTarget, sbom: Sbom) -> Report:
-    return read_contents(target, sbom, trivy=plan.trivy, secrets=plan.settings.secrets, timeout=plan.settings.timeout)
+def _contents(plan: _Scan, target: ScanTarget, sbom: Sbom, kept: Path | None) -> Report:
+    settings = plan.settings
+    return read_contents(target, sbom, trivy=plan.trivy, secrets=settings.secrets, timeout=settings.timeout, kept=kept)
 
 
 def _all_findings(found: Vulnerabilities | None, reports: Sequence[Report]) -> list[Finding]:

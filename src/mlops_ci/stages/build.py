@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.images.build import build_images
 from mlops_ci.records.build import BuildOutputs, BuiltImage
+from mlops_ci.scanning.contents import read_contents
 from mlops_ci.scanning.findings import ScanTarget
-from mlops_ci.scanning.sbom import file_name, write_sboms
+from mlops_ci.scanning.kept import SUFFIX, write_contents
+from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 
@@ -34,8 +36,14 @@ def run(session: Session) -> Result:
         how = "built" if image.built else "reused"
         session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
     sboms = _sboms(session, built, top)
+    contents = _contents(session, targets(session, built, top), sboms)
     return Result(
-        outputs=BuildOutputs(images=built, top=top, sbom=tuple(session.run.file(path) for path in sboms)),
+        outputs=BuildOutputs(
+            images=built,
+            top=top,
+            sbom=tuple(session.run.file(path) for path in sboms),
+            contents=tuple(session.run.file(path) for path in contents),
+        ),
         warnings=tuple(warnings),
     )
 
@@ -61,4 +69,15 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
             write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
         made.append(folder / file_name(target))
         shutil.copyfile(kept / file_name(target), made[-1])
+    return made
+
+
+def _contents(session: Session, trees: Sequence[ScanTarget], sboms: Sequence[Path]) -> list[Path]:
+    """What is inside, for a scan on a machine without these images. Trivy's cache knows it from the SBOM."""
+    scan = session.settings.tables.scan
+    made = []
+    for target, sbom in zip(trees, sboms, strict=True):
+        report = read_contents(target, read_sbom(sbom), trivy=session.trivy, secrets=scan.secrets, timeout=scan.timeout)
+        made.append(sbom.with_name(sbom.name.split(".")[0] + SUFFIX))
+        write_contents(made[-1], report, target, trivy=session.trivy, secrets=scan.secrets)
     return made

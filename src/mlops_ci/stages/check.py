@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.check import CheckOutputs, CommandResult
 from mlops_ci.records.codec import to_json
+from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
@@ -29,7 +29,6 @@ def run(session: Session) -> Result:
     check = session.settings.tables.check
     if not check.commands:
         return skipped("no [check] commands are configured")
-    built = session.run.outputs("build", BuildOutputs)
     folder = session.run.path("check")
     with session.console.quiet():
         outcome = run_job(
@@ -45,7 +44,7 @@ def run(session: Session) -> Result:
                     settings=session.settings.tables.train,
                 ),
             ),
-            built.images[built.top].ref,
+            image(session),
         )
     shutil.rmtree(folder / "work", ignore_errors=True)
     results = tuple(

@@ -5,17 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlops_ci.datasets.obtain import Dataset, obtain
-from mlops_ci.errors import UsageError
-from mlops_ci.records.build import BuildOutputs
-from mlops_ci.records.prepare import PrepareOutputs
 from mlops_ci.stages.addresses import store_opener
+from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.session import Session
 from mlops_ci.training.task import command_task
-
-
-class DataGoneError(UsageError):
-    """The prepared data of this run is not on this machine and cannot be made again."""
 
 
 def source(session: Session) -> Dataset | None:
@@ -33,27 +27,8 @@ def source(session: Session) -> Dataset | None:
     )
 
 
-def folder(session: Session) -> Path | None:
-    """The folder that training and evaluation see, or None; raises `DataGoneError`."""
-    record = session.run.record("prepare")
-    if record is None or not record.outputs:
-        return None
-    prepared = session.run.outputs("prepare", PrepareOutputs)
-    if prepared.data is None:
-        return None
-    if Path(prepared.data).is_dir():
-        return Path(prepared.data)
-    raw = source(session)
-    if raw is not None and raw.digest == prepared.data_digest:
-        return raw.path
-    raise DataGoneError(
-        f"{prepared.data} is not on this machine", hint="run `mlops-ci prepare --force --only --run latest` here"
-    )
-
-
 def _fetch(session: Session, command: str, output: Path) -> None:
     """Run the fetch command in the image's environment; it writes into `{output}` (also `{data}`)."""
-    built = session.run.outputs("build", BuildOutputs)
     settings = session.settings.tables
     run_job(
         session,
@@ -69,5 +44,5 @@ def _fetch(session: Session, command: str, output: Path) -> None:
             ),
             mounts={"output": (output, False)},
         ),
-        built.images[built.top].ref,
+        image(session),
     )

@@ -13,11 +13,11 @@ from typing import Any
 from mlops_ci.errors import GateError, UncheckedError
 from mlops_ci.gates.decide import decide
 from mlops_ci.gates.predictions import Row, read_predictions
-from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.evaluate import Champion, EvaluateOutputs
 from mlops_ci.records.train import TrainOutputs
-from mlops_ci.stages import champion, data
+from mlops_ci.stages import champion, prepared
+from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, fresh, run_job
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -128,12 +128,11 @@ def _score_champion(session: Session, command: str, reigning: ChampionVersion | 
 
 
 def _score(session: Session, command: str, who: str, model: Path) -> Score:
-    built = session.run.outputs("build", BuildOutputs)
     tables = session.settings.tables
     folder = session.run.path("evaluate", who)
     output = fresh(folder / "output")
     mounts: dict[str, tuple[Path, bool]] = {"model": (model, True), "output": (output, False)}
-    dataset = data.folder(session)
+    dataset = prepared.folder(session)
     if dataset is not None:
         mounts["data"] = (dataset, True)
     with session.console.quiet():
@@ -153,7 +152,7 @@ def _score(session: Session, command: str, who: str, model: Path) -> Score:
                 gpus=session.gpus if tables.evaluate.on == "gpu" else 0,
                 network=tables.train.network,
             ),
-            built.images[built.top].ref,
+            image(session),
         )
     shutil.rmtree(folder / "work", ignore_errors=True)
     found = output / PREDICTIONS

@@ -8,6 +8,7 @@ from typing import Any
 from mlops_ci.config.explain import effective
 from mlops_ci.records.plan import PlannedImage, PlanOutputs
 from mlops_ci.run.run import open_run, run_ids
+from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, left_out, runners, switched_on
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 
@@ -17,7 +18,12 @@ DIM, RESET = "\x1b[2m", "\x1b[0m"
 
 def inputs(session: Session) -> Mapping[str, Any]:
     """The plan depends on everything that was resolved, and on who asks."""
-    return {"resolution": session.resolution.fingerprint, "provider": session.provider.name}
+    return {
+        "resolution": session.resolution.fingerprint,
+        "provider": session.provider.name,
+        "trusted": session.provider.trusted(),
+        "switches": [switched_on(session, name) for name in (DRY_RUN, ALWAYS)],
+    }
 
 
 def run(session: Session) -> Result:
@@ -33,6 +39,7 @@ def run(session: Session) -> Result:
         session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
     if resolution.data_digest is not None:
         session.console.say(f"data: {resolution.data_digest}")
+    machines = runners(session.settings.tables.runners, session.settings.tables.evaluate.on)
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
     session.console.say(f"isolation: {session.engine.isolation}")
@@ -40,8 +47,11 @@ def run(session: Session) -> Result:
         session.console.say("CPU: everything below is measured on a CPU; nothing here says anything about a GPU")
     session.console.say(f"trusted: {'yes' if trusted else 'no'} ({why})")
     nothing_new = _seen_before(session)
+    without = left_out(session, trusted=trusted, why=why, nothing_new=nothing_new)
     if nothing_new:
         session.console.say("nothing is new since an earlier finished run: same code, data, image, settings and seed")
+    for name, reason in without.items():
+        session.console.say(f"{name} is left out: {reason}")
     return Result(
         outputs=PlanOutputs(
             images=images,
@@ -49,6 +59,9 @@ def run(session: Session) -> Result:
             trusted=trusted,
             runner=session.settings.tables.runners.gpu if session.gpus else session.settings.tables.runners.cpu,
             nothing_new=nothing_new,
+            trusted_because=why,
+            runners=machines,
+            left_out=without,
         )
     )
 

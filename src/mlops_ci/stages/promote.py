@@ -11,7 +11,8 @@ from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.promote import PromoteOutputs
 from mlops_ci.records.publish import PublishOutputs
 from mlops_ci.run.approval import approval
-from mlops_ci.stages.result import Result
+from mlops_ci.stages.decisions import no_promotion
+from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.registry import ModelRegistry
 
@@ -25,11 +26,14 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "publish": publish.fingerprint if publish is not None else None,
         "approval": session.settings.tables.publish.approval,
         "approved": approval(session.run) is not None,
+        "left_out": no_promotion(session),
     }
 
 
 def run(session: Session) -> Result:
     """Move the alias on `promote`; wait for a human on `review`; leave it on `keep`."""
+    if reason := no_promotion(session):
+        return skipped(reason)
     decided = session.run.outputs("evaluate", EvaluateOutputs)
     published = session.run.outputs("publish", PublishOutputs)
     champion = decided.champion.version if decided.champion else None

@@ -16,8 +16,9 @@ from mlops_ci.records.publish import ModelRef, PublishOutputs
 from mlops_ci.records.train import TrainOutputs
 from mlops_ci.stages import lineage
 from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
+from mlops_ci.stages.decisions import no_publishing
 from mlops_ci.stages.jobs import fresh
-from mlops_ci.stages.result import Result
+from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.stores.narration import shown
 from mlops_ci.tracking.client import Tracker
@@ -36,11 +37,14 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "evaluate": evaluate.fingerprint if evaluate is not None else None,
         "publish": to_json(session.settings.tables.publish),
         "tracking": session.settings.tables.tracking.uri,
+        "left_out": no_publishing(session),
     }
 
 
 def run(session: Session) -> Result:
     """Publish everything that the run made; running it again finds the same objects and the same version."""
+    if reason := no_publishing(session):
+        return skipped(reason)
     trained = session.run.outputs("train", TrainOutputs)
     decided = session.run.outputs("evaluate", EvaluateOutputs)
     if not trained.model:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from mlops_ci.datasets.plan import plan_digest
 from mlops_ci.engines.base import Engine
+from mlops_ci.errors import InfrastructureError
 from mlops_ci.files import digest_of
-from mlops_ci.images.lookup import image_lookup
+from mlops_ci.images.lookup import ImageFacts, Lookup, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.variants import resolve as resolve_variant
 from mlops_ci.records.codec import to_json
@@ -52,18 +53,23 @@ class Resolution:
         )
 
 
-def resolve(settings: Settings, workspace: Workspace, engine: Engine) -> Resolution:
-    """Ask everything that plan must know: one question per image at most, and nothing is built or fetched."""
+def resolve(settings: Settings, workspace: Workspace, engine: Engine, *, later: bool = False) -> Resolution:
+    """Ask everything that plan must know: one question per image at most, and nothing is built or fetched.
+
+    A `later` job of a pipeline has plan's answers already, and may not be allowed to ask (the scan has no secret): an
+    image that it cannot ask for counts as not there, and whoever needs it asks again.
+    """
     outputs = os.path.normpath(settings.tables.train.outputs).split(os.sep)[0]
     code = code_files(settings.root, skip=(outputs,))
     digest = code_digest(settings.root, code)
     wanted = settings.tables.train.gpus
     variant = resolve_variant(settings.tables.image.variant, 0 if wanted == "auto" else wanted)
+    lookup = image_lookup(settings, engine=engine.name, workspace=workspace.cache)
     images = plan_images(
         settings,
         engine=engine.name,
         variant=variant,
-        lookup=image_lookup(settings, engine=engine.name, workspace=workspace.cache),
+        lookup=_tolerant(lookup) if later else lookup,
         cache=workspace.cache,
     )
     config = digest_of(to_json(settings.effective))
@@ -82,3 +88,13 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine) -> Resolut
             {"code": digest, "config": config, "image": images[-1].content_key, "data": data, "engine": engine.name}
         ),
     )
+
+
+def _tolerant(lookup: Lookup) -> Lookup:
+    def ask(ref: str) -> ImageFacts | None:
+        try:
+            return lookup(ref)
+        except InfrastructureError:
+            return None
+
+    return ask

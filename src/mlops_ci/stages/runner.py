@@ -10,11 +10,11 @@ from typing import Any
 
 from mlops_ci.bugs import bug_report
 from mlops_ci.errors import InterruptedRunError, MlopsError, TerminatedRunError
-from mlops_ci.files import digest_of, write_atomic
+from mlops_ci.files import digest_of, write_atomic, write_json
 from mlops_ci.records.codec import RecordFormatError, to_json
 from mlops_ci.records.record import ErrorInfo, Record
 from mlops_ci.run.clock import now, stamp
-from mlops_ci.stages.result import Result
+from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.version import version
 
@@ -54,11 +54,18 @@ def run_stage(session: Session, name: str, code: StageCode) -> Record:
         variant=session.variant,
         host=platform.node(),
     )
+    write_json(session.run.running, to_json(record))
     outcome = _attempt(session, name, code, inputs)
     record = replace(record, **outcome, finished_at=stamp(now()), seconds=round(time.monotonic() - clock, 3))
     session.run.write(record)
+    session.run.running.unlink(missing_ok=True)
     _tell(session, record)
     return record
+
+
+def run_left_out(session: Session, name: str, why: str) -> Record:
+    """The record of a stage that no job of the pipeline was to run."""
+    return run_stage(session, name, StageCode(inputs=lambda _: {"left_out": why}, run=lambda _: skipped(why)))
 
 
 def _earlier(session: Session, name: str) -> Record | None:

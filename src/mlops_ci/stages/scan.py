@@ -57,6 +57,7 @@ def run(session: Session) -> Result:
             root=session.settings.root,
             console=session.console,
             base_layers=_base_layers(session),
+            kept=[session.run.open(ref) for ref in built.contents],
         )
     if outputs.verdict == "findings":
         failed = ", ".join(part.name for part in outputs.parts if part.status == "FAIL")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from mlops_ci import pipeline
 from mlops_ci.records.record import Record
 from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, train, verify
-from mlops_ci.stages.runner import StageCode, run_stage
+from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
 
 CODE: dict[str, StageCode] = {
@@ -27,14 +28,22 @@ CODE: dict[str, StageCode] = {
     )
 }
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
-def run_stages(session: Session, names: Sequence[str], *, only: bool = False) -> int:
-    """Run the named stages and (unless `only`) what they need; returns the first failure's exit code, else 0."""
+
+def run_stages(
+    session: Session, names: Sequence[str], *, only: bool = False, left_out: Mapping[str, str] = NOTHING
+) -> int:
+    """Run the named stages and (unless `only`) what they need; returns the first failure's exit code, else 0.
+
+    `left_out` are stages that are only noted as skipped, and why.
+    """
     wanted = tuple(names) if only else pipeline.with_needs(tuple(names))
-    if "train" in wanted and not _done(session, "train"):
+    if "train" in wanted and "train" not in left_out and not _done(session, "train"):
         session.warm_tracking()
     for name in wanted:
-        record = run_stage(session, name, CODE[name])
+        why = left_out.get(name)
+        record = run_stage(session, name, CODE[name]) if why is None else run_left_out(session, name, why)
         if record.status == "failed":
             _page_of_failure(session, record)
             return record.exit_code

@@ -13,10 +13,10 @@ from typing import Any
 from mlops_ci.errors import InfrastructureError, MlopsError, PreemptedError
 from mlops_ci.files import regular_files
 from mlops_ci.network import RetryPolicy
-from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.train import TrackingRef, TrainAttempt, TrainOutputs
-from mlops_ci.stages import champion, data
+from mlops_ci.stages import champion, prepared
+from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, fresh, run_job
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.result import Result
@@ -116,14 +116,13 @@ def _clean_metrics(session: Session) -> int | None:
 
 
 def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: float) -> Outcome:
-    built = session.run.outputs("build", BuildOutputs)
     settings = session.settings.tables.train
     folder = session.run.path("train")
     mounts: dict[str, tuple[Path, bool]] = {
         "checkpoints": (folder / "checkpoints", False),
         "model": (_empty(folder / "model"), False),
     }
-    dataset = data.folder(session)
+    dataset = prepared.folder(session)
     if dataset is not None:
         mounts["data"] = (dataset, True)
     if settings.start_from == "champion":
@@ -144,7 +143,7 @@ def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: f
             environment=job_environment(tracker, tracked) if settings.network else {},
             detail=LatestMetrics(folder / "job" / METRICS),
         ),
-        built.images[built.top].ref,
+        image(session),
     )
 
 

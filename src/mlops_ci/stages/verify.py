@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mlops_ci.errors import GateError
-from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import from_json, to_json
 from mlops_ci.records.verify import HealthCheck, Verdict, VerifyOutputs
+from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -39,7 +39,6 @@ def inputs(session: Session) -> Mapping[str, Any]:
 
 def run(session: Session) -> Result:
     """Run the guest's health checks in the image; an unhealthy node raises exit code 11, a wrong setting 3."""
-    built = session.run.outputs("build", BuildOutputs)
     tables = session.settings.tables
     folder = session.run.path("verify")
     try:
@@ -61,7 +60,7 @@ def run(session: Session) -> Result:
                         shm=tables.train.shm if session.engine.name == "docker" else None,
                     ),
                 ),
-                built.images[built.top].ref,
+                image(session),
             )
     except JobError as error:
         error.outputs = _outputs(error.outcome)  # type: ignore[attr-defined]  # the runner keeps them in the record

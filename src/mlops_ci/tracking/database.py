@@ -44,6 +44,14 @@ def prepare(folder: Path, *, version: str, upgrade: Callable[[str], None], empty
     write_atomic(marker, version + "\n")
 
 
+def settle(folder: Path) -> None:
+    """Bring everything into the one file `mlflow.db`, so that a copy of it is whole. No server may have it open."""
+    path = folder / DATABASE
+    if path.is_file():
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def written_by(folder: Path) -> str | None:
     """The version of MLflow whose schema the database has; None when it is not known."""
     return _read(folder / MARKER)

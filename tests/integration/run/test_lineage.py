@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from mlops_ci.run.lineage import NO_GIT, code_digest, code_files, copy_code, git_facts
+from mlops_ci.run.workspace import Workspace
 
 
 @pytest.fixture
@@ -89,3 +90,16 @@ def test_outside_git_the_files_are_listed_without_caches(tmp_path):
     (tmp_path / "outputs" / "m.pt").write_text("x")
     assert git_facts(tmp_path) == NO_GIT
     assert [one.path for one in code_files(tmp_path, skip=("outputs",))] == ["train.py"]
+
+
+def test_the_bundle_that_a_workflow_checks_out_is_neither_code_nor_a_change(repository, tmp_path):
+    """A clone in `.mlops/bundle`, made before anything of ours has run: no key and no lineage may know of it."""
+    from mlops_ci.orchestrators.github.steps import BUNDLE
+
+    root, _ = repository
+    before = code_digest(root, code_files(root))
+    subprocess.run(["git", "clone", "-q", str(root), str(root / BUNDLE)], check=True)
+    (root / BUNDLE / "more.py").write_text("more\n")
+    Workspace(root=root).prepare()
+    assert code_digest(root, code_files(root)) == before
+    assert not git_facts(root).dirty

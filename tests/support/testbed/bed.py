@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from . import apt, base_image, image_registry, processes, system_packages, tools, torch_environment
+from . import apt, base_image, image_registry, node_tools, processes, system_packages, tools, torch_environment
 from .docker_engine import DockerEngine, DockerEngineContainerdStore
 from .errors import BedError
 from .image_registry import ImageRegistry
@@ -57,6 +57,9 @@ def install(state: State, names: Iterable[str], report: Report) -> bool:
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for done in [pool.submit(_timed, report, what, step) for what, step in steps.items()]:
             done.result()
+    if wanted & NEED_TOOLS and not node_tools.is_installed(state):
+        did_something = True
+        _timed(report, "tools from npm", lambda: node_tools.install(state))
     return did_something or bool(steps)
 
 

@@ -19,6 +19,7 @@ PLUGIN_FOLDERS = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugin
 
 DOCKER = {"iptables": "iptables", "ip": "iproute2", "mmdebstrap": "mmdebstrap"}
 REGISTRY = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
+TOOLS = {"rsync": "rsync"}  # gitlab-ci-local copies the trees of its jobs with it
 
 
 def missing(components: frozenset[str]) -> tuple[str, ...]:
@@ -39,6 +40,8 @@ def _missing(components: frozenset[str]) -> Iterator[str]:
         commands["docker"] = "docker-cli"
     if "registry" in components:
         commands |= REGISTRY
+    if components & {"s3", "mlflow"}:
+        commands |= TOOLS
     for command, package in commands.items():
         if find(command) is None:
             yield package

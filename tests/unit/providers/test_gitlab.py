@@ -88,6 +88,14 @@ def test_outputs_are_a_dotenv_report(tmp_path):
     )
 
 
+def test_what_is_handed_on_is_no_part_of_the_code(tmp_path):
+    made = provider(CI_PROJECT_DIR=str(tmp_path))
+    made.set_output("a", "b")
+    made.summary("c")
+    assert [one.name for one in tmp_path.iterdir()] == [".mlops"]
+    assert (tmp_path / ".mlops" / ".gitignore").read_text() == "*\n"
+
+
 def test_a_report_that_gitlab_would_refuse_is_not_written(tmp_path):
     made = provider(CI_PROJECT_DIR=str(tmp_path))
     made.set_output("small", "x")

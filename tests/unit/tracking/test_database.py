@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.tracking.database import prepare, written_by
+from mlops_ci.tracking.database import DATABASE, prepare, settle, written_by
 from mlops_ci.tracking.errors import EmbeddedServerError
 
 
@@ -122,3 +122,27 @@ def test_a_database_that_another_program_has_open_is_not_replaced(tmp_path):
         with pytest.raises(EmbeddedServerError, match="another program has it open"):
             prepare(tmp_path, version="3.18.0", upgrade=Upgrade(tmp_path))
         assert database.execute("SELECT x FROM step_0").fetchall() == [(7,)]
+
+
+def test_a_settled_database_is_whole_without_its_log(tmp_path):
+    path = tmp_path / DATABASE
+    open_one = sqlite3.connect(path)
+    open_one.execute("PRAGMA journal_mode=WAL")
+    open_one.execute("CREATE TABLE runs (id TEXT)")
+    open_one.execute("INSERT INTO runs VALUES ('a')")
+    open_one.commit()
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for one in tmp_path.glob(f"{DATABASE}*"):
+        shutil.copy(one, killed / one.name)
+    open_one.close()
+    settle(killed)
+    alone = tmp_path / "alone.db"
+    shutil.copy(killed / DATABASE, alone)
+    with closing(sqlite3.connect(alone)) as connection:
+        assert connection.execute("SELECT id FROM runs").fetchall() == [("a",)]
+
+
+def test_there_may_be_nothing_to_settle(tmp_path):
+    settle(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,115 @@
+"""`mlops-ci handover`: one run over several jobs. Each packs what it made; the next collects it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.voice import new_console, new_provider
+from mlops_ci.engines.select import choose
+from mlops_ci.errors import UsageError
+from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.called import called_files
+from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.run.cancelled import note_cancelled
+from mlops_ci.run.collect import check_needs
+from mlops_ci.run.collect import collect as collect_run
+from mlops_ci.run.handover import pack as pack_run
+from mlops_ci.run.run import Run, open_run, run_ids
+from mlops_ci.run.workspace import Workspace
+from mlops_ci.settings.settings import Settings
+from mlops_ci.tracking import database
+
+ARTIFACTS = "artifacts"
+
+
+class UnknownJobError(UsageError):
+    """No job of that name."""
+
+
+def pack(options: Options, job: str, target: Path, *, file: str = "train") -> int:
+    """Put into `target` what the job hands on. A run that never began hands on nothing."""
+    settings = load_settings(options)
+    workspace = Workspace(root=settings.root)
+    wanted = the_job(job, file)
+    if not run_ids(workspace.runs):
+        click.echo("there is no run: nothing is handed on", err=True)
+        return 0
+    run = open_run(workspace.runs, options.run or "latest")
+    attempt = new_provider().attempt() or "1"
+    packed = pack_run(
+        run,
+        job=job,
+        attempt=int(attempt) if attempt.isdigit() else 1,
+        stages=(*_left_out(run), *wanted.stages) if wanted.always else wanted.stages,
+        target=target,
+        extra=_embedded(settings, workspace, wanted),
+    )
+    size = sum(ref.bytes for ref in packed.files)
+    click.echo(f"packed {job} of run {run.id}: {len(packed.files)} files, {size / 1e6:.1f} MB", err=True)
+    return 0
+
+
+def collect(options: Options, folder: Path, jobs: Sequence[str], *, file: str = "train") -> int:
+    """Put the run together again; with `jobs`, check that all is there that these need."""
+    workspace = Workspace(root=load_settings(options).root)
+    workspace.prepare()
+    with workspace.lock():
+        run, handovers = collect_run(folder, workspace.folder, options.run)
+        check_needs(run, [stage for job in jobs for stage in the_job(job, file).stages])
+    for one in handovers:
+        click.echo(f"collected {one.job} (attempt {one.attempt}): {len(one.files)} files", err=True)
+    click.echo(run.id)
+    return 0
+
+
+def cancelled(options: Options, job: str, *, file: str = "train") -> int:
+    """After a cancel: end what is left, and let the record of the stage that was running say so."""
+    provider = new_provider()
+    console = new_console(verbose=False, provider=provider)
+    settings = load_settings(options)
+    workspace = Workspace(root=settings.root)
+    if options.engine != "auto":
+        ended = choose(options.engine, local=provider.local, project=settings.root, console=console).sweep()
+        console.say(f"ended what was left running: {ended}")
+    if not run_ids(workspace.runs):
+        console.say("the run had not begun")
+        return 0
+    run = open_run(workspace.runs, options.run or "latest")
+    record = note_cancelled(run, the_job(job, file).stages)
+    console.say(f"run {run.id}: {record.stage if record else job} cancelled")
+    return 0
+
+
+def the_job(name: str, file: str) -> Job:
+    """The job of that name in a called file; raises `UnknownJobError`."""
+    files = {one.name: one for one in called_files()}
+    if file not in files:
+        raise UnknownJobError(
+            f"there is no called file `{file}`{did_you_mean(file, files)}", hint=f"files: {', '.join(files)}"
+        )
+    jobs = {job.name: job for job in files[file].jobs}
+    if name not in jobs:
+        raise UnknownJobError(f"{file} has no job `{name}`{did_you_mean(name, jobs)}", hint=f"jobs: {', '.join(jobs)}")
+    return jobs[name]
+
+
+def _left_out(run: Run) -> tuple[str, ...]:
+    """The stages that no job ran: the last job has written their records."""
+    plan = run.record("plan")
+    return tuple(plan.outputs.get("left_out", {})) if plan is not None else ()
+
+
+def _embedded(settings: Settings, workspace: Workspace, job: Job) -> list[Path]:
+    """The embedded stores go with the run where no server is configured: else they would end with the machine."""
+    own = []
+    if "tracking" in job.secrets and not settings.tables.tracking.uri:
+        database.settle(workspace.mlflow)
+        own += [workspace.mlflow / name for name in (database.DATABASE, database.MARKER, ARTIFACTS)]
+    if "store" in job.secrets and not settings.tables.publish.store:
+        own.append(workspace.store)
+    return [path for path in own if os.path.exists(path)]

@@ -1,0 +1,71 @@
+"""`mlops-ci reports FOLDER`: a run in the formats that CI systems show beside a pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.files import write_atomic
+from mlops_ci.reporting.cyclonedx import readable
+from mlops_ci.reporting.data import ReportData
+from mlops_ci.reporting.html import html
+from mlops_ci.reporting.junit import junit
+from mlops_ci.reporting.openmetrics import openmetrics
+from mlops_ci.run.run import HandoverError, Run, open_run, run_ids
+from mlops_ci.run.workspace import Workspace
+
+PAGE = "report.html"
+
+
+def reports(options: Options, folder: Path) -> int:
+    """Write JUnit, OpenMetrics, annotations, the page and the SBOMs of the run; without a run there are none."""
+    workspace = Workspace(root=load_settings(options).root)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not run_ids(workspace.runs):
+        click.echo("there is no run: nothing to show", err=True)
+        return 0
+    run = open_run(workspace.runs, options.run or "latest")
+    data = ReportData.read(run.folder)
+    files = {
+        PAGE: html(data),
+        "junit.xml": junit(data),
+        "metrics.txt": openmetrics(data),
+        "annotations.json": json.dumps(links_beside(data, os.environ, folder), indent=2) + "\n",
+        **_sboms(run, data),
+    }
+    for name, text in files.items():
+        write_atomic(folder / name, text)
+    click.echo(f"wrote {', '.join(files)} into {folder}", err=True)
+    return 0
+
+
+def links_beside(data: ReportData, environ: Mapping[str, str], folder: Path) -> dict[str, list[dict[str, object]]]:
+    """Links beside the job, as GitLab reads them: the page in its artifacts, and the run at MLflow."""
+    links = {}
+    if job := environ.get("CI_JOB_URL"):
+        links["report"] = f"{job}/artifacts/file/{(folder / PAGE).as_posix()}"
+    tracking = data.outputs.train.tracking if data.outputs.train is not None else None
+    if tracking is not None and tracking.uri.startswith("https://"):
+        links["MLflow"] = f"{tracking.uri}/#/experiments/{tracking.experiment_id}/runs/{tracking.run_id}"
+    return {"mlops-ci": [{"external_link": {"label": name, "url": url}} for name, url in links.items()]}
+
+
+def _sboms(run: Run, data: ReportData) -> dict[str, str]:
+    """The SBOMs of the build, under names that GitLab's `cyclonedx` report looks for; one that is gone is named."""
+    found = {}
+    for ref in data.outputs.build.sbom if data.outputs.build is not None else ():
+        try:
+            text = readable(run.open(ref).read_text())
+        except HandoverError as error:
+            click.echo(f"left out: {error.cause}", err=True)
+            continue
+        if text is None:
+            click.echo(f"left out: {ref.path} is in no version of CycloneDX that GitLab reads", err=True)
+            continue
+        found[f"gl-sbom-{Path(ref.path).stem.removesuffix('.cdx')}.cdx.json"] = text
+    return found

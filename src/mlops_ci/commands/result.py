@@ -1,0 +1,98 @@
+"""`mlops-ci result`: the last job of a pipeline: report, count up the jobs, hand every fact on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+import click
+
+from mlops_ci.commands import outputs
+from mlops_ci.commands.handover import the_job
+from mlops_ci.commands.invocation import Options, load_settings, open_session
+from mlops_ci.commands.voice import new_console, new_provider
+from mlops_ci.errors import MlopsError
+from mlops_ci.files import write_atomic
+from mlops_ci.orchestrators.called import called_file
+from mlops_ci.orchestrators.outcome import JobEnd, Outcome, facts, outcome, read_needs
+from mlops_ci.records.codec import to_json
+from mlops_ci.records.record import Record
+from mlops_ci.run.handover import RESULT
+from mlops_ci.run.run import Run, open_run, run_ids
+from mlops_ci.run.workspace import Workspace
+from mlops_ci.stages.runner import run_left_out
+from mlops_ci.stages.sequence import run_stages
+
+# What the CI system says of its jobs, as JSON: too long for an argument, and no argument is safe from a shell.
+NEEDS = "MLOPS_CI_NEEDS"
+
+
+def result(options: Options, file: str) -> int:
+    """Report on the run, say how the pipeline ended, set the outputs; returns the pipeline's exit code."""
+    ends = read_needs(os.environ.get(NEEDS, ""))
+    last = the_job("result", file)
+    jobs = tuple(job for job in called_file(file).jobs if job != last)
+    run = _run(options)
+    left_out: Mapping[str, str] = {}
+    records: Mapping[str, Record] = {}
+    code = 0
+    if run is not None:
+        plan = run.record("plan")
+        left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
+        stages = {stage for job in jobs for stage in job.stages}
+        code = _report(replace(options, run=run.id), {k: why for k, why in left_out.items() if k in stages})
+        records = {name: record for name, record in run.records().items() if name != "report"}
+    found = outcome(jobs, ends, records, left_out)
+    _hand_on(options, found, run, records, ends)
+    return found.exit_code or code
+
+
+def _run(options: Options) -> Run | None:
+    """The run, or None when not even plan came so far."""
+    workspace = Workspace(root=load_settings(options).root)
+    return open_run(workspace.runs, options.run or "latest") if run_ids(workspace.runs) else None
+
+
+def _report(options: Options, left_out: Mapping[str, str]) -> int:
+    """The records of the stages that no job ran, then the page. A page that fails must not hide what is counted."""
+    try:
+        with open_session(options) as session:
+            for stage, why in left_out.items():
+                if session.run.record(stage) is None:
+                    run_left_out(session, stage, why)
+            return run_stages(session, ("report",), only=True)
+    except MlopsError as error:
+        new_console(verbose=False).annotate(
+            "error", f"no report (exit {error.exit_code})", f"{error.cause}\n{error.hint}"
+        )
+        return error.exit_code
+
+
+def _hand_on(
+    options: Options,
+    found: Outcome,
+    run: Run | None,
+    records: Mapping[str, Record],
+    ends: Mapping[str, JobEnd],
+) -> None:
+    provider = new_provider()
+    console = new_console(verbose=False, provider=provider)
+    commit = run.info.lineage.commit if run is not None else None
+    about = {"run": run.id if run is not None else None, "commit": commit, "ci_attempt": provider.attempt()}
+    values = outputs.of_run(run, found.exit_code) if run is not None else {"run-id": ""}
+    told = outputs.result_json(to_json(facts(found, about, records)), console.redactor)
+    if run is not None:
+        write_atomic(run.path(RESULT), told + "\n")
+    values |= {
+        "result": found.result,
+        "exit-code": str(found.exit_code),
+        "result-json": told,
+    }
+    for name, value in values.items():
+        provider.set_output(name, value)
+    for name, word in found.jobs.items():
+        console.say(f"{name:<9} {word}{f' ({ends[name].result})' if name in ends else ''}")
+    if found.exit_code:
+        console.annotate("error", f"pipeline failed (exit {found.exit_code})", found.reason)
+    click.echo(values["result-json"] if options.json else f"{found.result}: {found.reason}".rstrip(": "))

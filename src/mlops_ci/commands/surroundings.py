@@ -1,0 +1,76 @@
+"""What a CI system puts around a command: credentials that may be empty, a registry of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, MutableMapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from mlops_ci.console import Console
+from mlops_ci.files import write_atomic
+from mlops_ci.images.naming import check_registry
+from mlops_ci.providers.github_identity import TOKEN, URL, identity_token
+from mlops_ci.registry.login import logged_in
+from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.addresses import ca_bundle
+
+USER, PASSWORD = "MLOPS_CI_REGISTRY_USERNAME", "MLOPS_CI_REGISTRY_PASSWORD"  # names of variables
+ROLE, TOKEN_FILE, SESSION = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"
+AUDIENCE = "sts.amazonaws.com"
+DEFAULT_REGISTRY = "MLOPS_CI_DEFAULT_REGISTRY"
+CREDENTIALS = (
+    USER,
+    PASSWORD,
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    ROLE,
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+)
+
+
+def drop_empty(environ: MutableMapping[str, str]) -> None:
+    """Take out credentials without a value: a secret that nobody set reaches us as an empty variable, and the libraries
+    that read it would take it for one that is set.
+    """
+    for name in CREDENTIALS:
+        if environ.get(name) == "":
+            del environ[name]
+
+
+def default_registry(settings: Settings, engine: str, environ: Mapping[str, str]) -> str | None:
+    """The CI system's own registry, where the settings name none and there are images to keep in one."""
+    given = environ.get(DEFAULT_REGISTRY)
+    if not given or engine != "docker" or settings.tables.image.registry:
+        return None
+    # Repositories may have capital letters, names of images may not.
+    return check_registry(given.lower())
+
+
+def log_in(settings: Settings, environ: MutableMapping[str, str], console: Console, stack: ExitStack) -> None:
+    """Use the registry's credentials from the environment until the stack closes; they leave the environment here."""
+    registry = settings.tables.image.registry
+    user, password = environ.pop(USER, ""), environ.pop(PASSWORD, "")
+    if registry and user and password:
+        console.secret(password)
+        stack.enter_context(logged_in(check_registry(registry).partition("/")[0], user, password, environ))
+
+
+def assume_role(settings: Settings, provider: str, environ: MutableMapping[str, str], stack: ExitStack) -> None:
+    """Let boto3 assume the role that the CI system names, by the job's own identity, until the stack closes.
+
+    What the job could ask for further identities with leaves the environment: the user's code has no use for it.
+    """
+    if provider == "github" and environ.get(ROLE) and not environ.get(TOKEN_FILE):
+        token = identity_token(environ, AUDIENCE, bundle=ca_bundle(settings))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-ci-identity-"))
+        path = Path(folder, "token")
+        write_atomic(path, token, mode=0o600)
+        environ[TOKEN_FILE] = str(path)
+        environ.setdefault(SESSION, "mlops-ci")
+        stack.callback(environ.pop, TOKEN_FILE, None)
+    for name in (URL, TOKEN):
+        environ.pop(name, None)

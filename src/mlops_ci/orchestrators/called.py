@@ -1,0 +1,194 @@
+"""The files that users call: which jobs each has, what goes in and what comes out. The same for every CI system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mlops_ci import pipeline
+from mlops_ci.orchestrators.jobs import Job, jobs_of
+
+Kind = Literal["string", "number", "boolean"]
+Default = str | int | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An input of a called file. `variable` is what the command line tool reads it from, where it is one of its own.
+
+    An input without a default (None) is required.
+    """
+
+    name: str
+    kind: Kind
+    default: Default | None
+    about: str
+    options: tuple[str, ...] = ()
+    variable: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """An output of a called file, written by the job `result` (or the job named)."""
+
+    name: str
+    about: str
+    job: str = "result"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalledFile:
+    """A file that a user calls. `goes_on` files go on with a run that another call has begun."""
+
+    name: str
+    title: str
+    about: str
+    jobs: tuple[Job, ...]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    goes_on: bool = False
+
+    def job(self, name: str) -> Job:
+        """The job of that name; raises `KeyError`."""
+        return {job.name: job for job in self.jobs}[name]
+
+    def input(self, name: str) -> Input:
+        """The input of that name; raises `KeyError`."""
+        return {one.name: one for one in self.inputs}[name]
+
+
+HEAD: tuple[Input, ...] = (
+    Input(
+        name="config",
+        kind="string",
+        default="",
+        about="path of the configuration; empty: mlops.toml in the root",
+        variable="MLOPS_CI_CONFIG",
+    ),
+    Input(
+        name="mode",
+        kind="string",
+        default="main",
+        about="which overlay [mode.NAME] applies: pr, main, nightly, or one of your own",
+        variable="MLOPS_CI_MODE",
+    ),
+    Input(
+        name="engine",
+        kind="string",
+        default="docker",
+        options=("docker", "host", "inside"),
+        about="where jobs run: docker, host or inside; nothing is chosen silently in CI",
+        variable="MLOPS_CI_ENGINE",
+    ),
+    Input(
+        name="variant",
+        kind="string",
+        default="",
+        about="the build of PyTorch, such as cpu or cu128; empty: [image] variant",
+        variable="MLOPS_CI_VARIANT",
+    ),
+    Input(
+        name="settings",
+        kind="string",
+        default="",
+        about="changes to the configuration, one table.key=value per line",
+        variable="MLOPS_CI_SET",
+    ),
+    Input(
+        name="runner-plan",
+        kind="string",
+        default="",
+        about="label of the runner that plans, or a JSON list of labels",
+        variable="MLOPS_CI_RUNNERS__PLAN",
+    ),
+    Input(
+        name="runner-cpu",
+        kind="string",
+        default="",
+        about="label (or JSON list) for jobs without a GPU; empty: [runners] cpu",
+        variable="MLOPS_CI_RUNNERS__CPU",
+    ),
+    Input(
+        name="runner-gpu",
+        kind="string",
+        default="",
+        about="label (or JSON list) for the job that verifies and trains; empty: [runners] gpu",
+        variable="MLOPS_CI_RUNNERS__GPU",
+    ),
+    Input(
+        name="dry-run",
+        kind="boolean",
+        default=False,
+        about="publish and promote nothing",
+        variable="MLOPS_CI_DRY_RUN",
+    ),
+    Input(name="timeout", kind="number", default=360, about="limit of the job that trains, in minutes"),
+)
+RUN = Input(
+    name="run-id",
+    kind="string",
+    default="",
+    about="go on with this run, which another file has begun in the same pipeline; empty: begin one",
+)
+FORCE = Input(
+    name="force",
+    kind="boolean",
+    default=False,
+    about="run also when nothing is new",
+    variable="MLOPS_CI_ALWAYS",
+)
+TAIL: tuple[Output, ...] = (
+    Output(name="result", about="passed, failed or skipped"),
+    Output(name="result-json", about="every fact of the run as one JSON object, without secrets"),
+    Output(name="exit-code", about="the exit code of the first job that failed, else 0"),
+    Output(name="run-id", about="id of the run, for a file that goes on with it", job="plan"),
+    Output(name="trusted", about="whether the code is the repository's own, not a fork's", job="plan"),
+    Output(name="runners", about="the labels that plan chose, as JSON: plan, cpu, gpu", job="plan"),
+    Output(name="images", about="layer to digest, as JSON"),
+    Output(name="model-version", about="the version that was registered, or empty"),
+    Output(name="promoted", about="true when the champion is a new one"),
+    Output(name="report", about="name of the artifact that holds the report"),
+)
+
+# name, title, what it is for, the stages that it is for, how its inputs differ
+_FILES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("train", "Train", "the whole pipeline, from plan to promote", pipeline.NAMES),
+    ("build", "Build", "images by content key, their SBOM, and your own checks", ("build", "check")),
+    ("scan", "Scan", "vulnerabilities, secrets and misconfiguration against the policy", ("scan",)),
+    ("verify", "Verify", "may this node train in this image?", ("verify",)),
+    ("publish", "Publish", "publish and promote what another run has trained and judged", ("publish", "promote")),
+    ("nightly", "Nightly", "the whole pipeline when something is new since the last time", pipeline.NAMES),
+)
+
+
+def called_files() -> tuple[CalledFile, ...]:
+    """All files that users call."""
+    return tuple(_file(*one) for one in _FILES)
+
+
+def called_file(name: str) -> CalledFile:
+    """The file of that name; raises `KeyError`."""
+    return {one.name: one for one in called_files()}[name]
+
+
+def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> CalledFile:
+    goes_on = name == "publish"
+    whole = set(targets) == set(pipeline.NAMES)
+    # A file that only goes on begins nothing: its caller names the run, and plan finds it again.
+    stages = ("plan", *targets, "report") if goes_on else (*pipeline.with_needs(targets), "report")
+    return CalledFile(
+        name=name,
+        title=title,
+        about=about,
+        jobs=jobs_of(stages, targets=(*targets, "plan", "report")),
+        inputs=_inputs(name, whole=whole, goes_on=goes_on),
+        outputs=TAIL,
+        goes_on=goes_on,
+    )
+
+
+def _inputs(name: str, *, whole: bool, goes_on: bool) -> tuple[Input, ...]:
+    head = tuple(replace(one, default="nightly") if name == "nightly" and one.name == "mode" else one for one in HEAD)
+    if goes_on:
+        return (replace(RUN, default=None, about="the run to publish, from the call that trained it"), *head)
+    return (*head, FORCE) if name == "nightly" else head if whole else (*head, RUN)

@@ -1,0 +1,125 @@
+"""What goes in and what comes out: `on.workflow_call` of a called file."""
+
+from __future__ import annotations
+
+from mlops_ci.orchestrators.called import CalledFile, Input
+from mlops_ci.orchestrators.github.expressions import FORK, expression
+from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.yaml_text import Value, pair, section
+from mlops_ci.pipeline import Secret
+
+# The secrets of each group, and the variables that the tool reads them from.
+SECRETS: dict[Secret, tuple[tuple[str, str, str], ...]] = {
+    "registry": (
+        ("registry-username", "MLOPS_CI_REGISTRY_USERNAME", "user of the image registry; empty: who started this"),
+        ("registry-password", "MLOPS_CI_REGISTRY_PASSWORD", "its password or token; empty: the token of the job"),
+    ),
+    "store": (
+        ("aws-access-key-id", "AWS_ACCESS_KEY_ID", "key of the object store; better none, and a role"),
+        ("aws-secret-access-key", "AWS_SECRET_ACCESS_KEY", "its secret"),
+        ("aws-session-token", "AWS_SESSION_TOKEN", "its session, where it is a temporary key"),
+    ),
+    "tracking": (
+        ("mlflow-username", "MLFLOW_TRACKING_USERNAME", "user of the MLflow server"),
+        ("mlflow-password", "MLFLOW_TRACKING_PASSWORD", "its password"),
+        ("mlflow-token", "MLFLOW_TRACKING_TOKEN", "its token, instead of both"),
+    ),
+}
+OWN: tuple[Input, ...] = (
+    Input(
+        name="artifact-prefix",
+        kind="string",
+        default="mlops-",
+        about="begins the names of all artifacts; two calls that begin runs in one workflow need different ones",
+    ),
+    Input(
+        name="registry",
+        kind="string",
+        default="",
+        about="host of the registry for images that [image] registry sends nowhere; empty: each machine builds its own",
+    ),
+    Input(name="retention-days", kind="number", default=0, about="days that the artifacts are kept"),
+    Input(
+        name="bundle-repository",
+        kind="string",
+        default="",
+        about="where this file comes from; empty: as the server says",
+    ),
+    Input(name="bundle-ref", kind="string", default="", about="the commit of this file; empty: as the server says"),
+)
+ENVIRONMENT = Input(
+    name="promote-environment",
+    kind="string",
+    default="mlops-promote",
+    about="the environment of the job that promotes: its protection rules are the approval",
+)
+
+
+ROLE = Input(
+    name="aws-role",
+    kind="string",
+    default="",
+    about="role (ARN) that the job publish assumes by its own identity, instead of any key",
+)
+
+
+def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
+    """The file's inputs at GitHub, with the site's defaults."""
+    defaults: dict[str, Value] = {
+        "engine": profile.engine,
+        "runner-cpu": profile.cpu_runner,
+        "runner-gpu": profile.gpu_runner,
+        "registry": profile.registry,
+        "retention-days": profile.retention,
+    }
+    promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
+    publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
+    return tuple(
+        one if one.name not in defaults else _with_default(one, defaults[one.name])
+        for one in (*file.inputs, *publishes, *promotes, *OWN)
+    )
+
+
+def secrets_of(file: CalledFile) -> tuple[tuple[str, str, str], ...]:
+    """Name, variable and meaning of the secrets that the file's jobs can use."""
+    groups = dict.fromkeys(group for job in file.jobs for group in job.secrets)
+    return tuple(one for group in groups for one in SECRETS[group])
+
+
+def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
+    """The lines below `workflow_call:`."""
+    return [
+        *section("inputs", [line for one in inputs_of(file, profile) for line in input_lines(one)]),
+        "# Declared one by one, none is required: `secrets: inherit` would hand over what this file has no use for.",
+        *section("secrets", [line for name, _, about in secrets_of(file) for line in _secret(name, about)]),
+        *section("outputs", [line for one in file.outputs for line in _output(one.name, one.about, one.job)]),
+    ]
+
+
+def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
+    """Input to variable, for all jobs: nothing of what a caller writes becomes part of a script."""
+    found = {one.variable: expression(f"inputs.{one.name}") for one in inputs_of(file, profile) if one.variable}
+    # A fork's code gets no token to push with: each of its machines builds for itself.
+    own = f"inputs.registry && !{FORK} && format('{{0}}/{{1}}', inputs.registry, github.repository) || ''"
+    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own)}
+
+
+def _with_default(one: Input, default: Value) -> Input:
+    return Input(
+        name=one.name, kind=one.kind, default=default, about=one.about, options=one.options, variable=one.variable
+    )
+
+
+def input_lines(one: Input) -> list[str]:
+    """The declaration of an input."""
+    lines = [*pair("description", one.about), f"type: {one.kind}"]
+    lines += ["required: true"] if one.default is None else pair("default", one.default)
+    return section(one.name, lines)
+
+
+def _secret(name: str, about: str) -> list[str]:
+    return section(name, [*pair("description", about), "required: false"])
+
+
+def _output(name: str, about: str, job: str) -> list[str]:
+    return section(name, [*pair("description", about), *pair("value", expression(f"jobs.{job}.outputs.{name}"))])

@@ -1,0 +1,176 @@
+"""The page on GitHub Actions: what to paste, and tables of what goes in and comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
+from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
+from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.github.workflow import REASONS, permissions
+from mlops_ci.orchestrators.jobs import Job
+
+HEAD = """\
+# GitHub Actions
+
+Copy this to `.github/workflows/train.yml`, beside a [`mlops.toml`](../your-repository.md). It is the file
+`examples/github/train.yml`, which this project's tests execute as it stands.
+
+```yaml
+{example}
+```
+
+Then set, under *Settings > Secrets and variables > Actions > Variables*:
+
+- `MLOPS_CI_RUNNER_GPU`: the label of your GPU runner, or a JSON list of labels (`["self-hosted", "gpu"]`); without it
+  `[runners] gpu` of `mlops.toml` decides;
+- `MLOPS_CI_ENGINE`: `host` where the runner has no container engine.
+
+In branch protection require the job **`mlops / result`** and no other: it counts a job that did not run as failed
+unless plan left it out, where GitHub itself would take a skipped job for a green one.
+"""
+PARTS = """\
+## The files
+
+Each is a reusable workflow of its own; none calls another. A part that only goes on with a run takes the `run-id` of
+the call that began it, and leaves out the jobs in which that has done its work.
+
+{files}
+A caller must grant the union of what the jobs of a file name, or GitHub refuses the whole workflow when it starts:
+
+{grants}
+"""
+TAIL = """\
+## Who may run what
+
+`plan` decides about trust before anything else runs, and every other job's condition reads its word. Code of a fork is
+planned, built, checked and scanned, on GitHub's own machines alone and without a secret; it reaches no self-hosted
+runner, no data and no store. On `pull_request_target` and `workflow_run`, which hand secrets to a fork's code, nothing
+but plan runs for a fork. `promote` waits for the protection rules of the environment `mlops-promote`.
+
+## One run over several jobs
+
+Every job hands on its records and the files that they name as an artifact (`mlops-train-build-1`: prefix, file, job,
+attempt). A later job takes the newest attempt of each, checks every file against its digest, and refuses a run that was
+planned for another commit, configuration or engine. What the next job does not have it makes again from the same
+content key: the image where there is no registry, the data by its digest.
+
+A small workflow beside it, `examples/github/retry.yml`, starts failed jobs again when the machine or the network was at
+fault (the column *worth another try after*), three times at most; a gate that said no and code that failed stay as they
+are. *Re-run failed jobs* by hand goes on where it stopped: a training that left a checkpoint resumes from it. A
+cancelled job leaves a record that says `cancelled`. Without `[tracking] uri` and `[publish] store` the embedded stores
+travel with the run and end with it: there is no champion that a later run could know, so plan says so and promote is
+skipped.
+
+With the engine `docker`, images go to `ghcr.io/OWNER/REPOSITORY` unless `[image] registry` names another place, or the
+input `registry` is empty: then every machine builds its own from the same key.
+
+## A site of its own
+
+`mlops-ci render github --profile site.toml` writes the files with your names. A profile holds the keys that differ:
+
+```toml
+extends = "enterprise"            # GitHub Enterprise Server: no hosted machines, its older artifact service
+repository = "ml/mlops-ci"        # where your copy of this repository lies
+ref = "v1"
+gpu-runner = '["self-hosted", "h100"]'
+mirror = "actions-mirror"         # the owner under which the actions are mirrored
+```
+
+Everything works from a copy under another name: the bundle installs itself from the very commit of the called file.
+Where the server does not tell a called file where it comes from, the inputs `bundle-repository` and `bundle-ref` do.
+
+Owners of runners: take a new machine for each job where you can, share no Docker socket with jobs of other
+repositories, and bring the requirements along if you like: `MLOPS_CI_ENVIRONMENT` in the runner's environment names a
+virtual environment made from `requirements/tool.lock`, which is used when it holds exactly the locked versions.
+
+## What has been tried
+
+All of this runs in this project's tests with [act](https://nektosact.com), with stand-ins for the checkout and artifact
+actions that check the inputs they get. **It has not run on github.com or on a GitHub Enterprise Server yet.**
+"""
+
+
+def page(profile: Profile, example: str) -> str:
+    """The page in Markdown; `example` is the text of the file that it shows."""
+    train = called_file("train")
+    parts = [
+        HEAD.format(example=example.rstrip()),
+        PARTS.format(files=_files(), grants=_grants()),
+        "## Inputs\n\nOf `train.yml`; the others have the same where they make sense.\n\n" + _inputs(profile),
+        "## Secrets\n\nNone is required, and none is inherited.\n\n" + _secrets(train),
+        "## Outputs\n\n" + _table(("output", "what"), [(f"`{one.name}`", one.about) for one in train.outputs]),
+        "## Jobs\n\nOf `train.yml`. Every job may also read the repository (`contents: read`).\n\n" + _jobs(train.jobs),
+        TAIL,
+    ]
+    return "\n".join(parts)
+
+
+def _files() -> str:
+    rows = [
+        (f"`{file.name}.yml`", file.about, ", ".join(job.name for job in file.jobs), _continues(file))
+        for file in called_files()
+    ]
+    return _table(("file", "for", "jobs", "`run-id`"), rows)
+
+
+def _continues(file: CalledFile) -> str:
+    return "required" if file.goes_on else "optional" if any(one.name == "run-id" for one in file.inputs) else "–"
+
+
+def _grants() -> str:
+    return "\n".join(f"- `{file.name}.yml`: {_grant(file)}" for file in called_files()) + "\n"
+
+
+def _grant(file: CalledFile) -> str:
+    found: dict[str, str] = {}
+    for job in file.jobs:
+        for scope, access in permissions(job).items():
+            found[scope] = "write" if "write" in (access, found.get(scope)) else access
+    return ", ".join(f"`{scope}: {access}` ({REASONS[scope, access]})" for scope, access in found.items())
+
+
+def _inputs(profile: Profile) -> str:
+    rows = []
+    for one in inputs_of(called_file("train"), profile):
+        default = (
+            "–" if one.default == "" else f"`{str(one.default).lower() if one.kind == 'boolean' else one.default}`"
+        )
+        rows.append((f"`{one.name}`", one.kind, default, one.about))
+    return _table(("input", "type", "default", "what"), rows)
+
+
+def _secrets(file: CalledFile) -> str:
+    reached = {
+        name: [job.name for job in file.jobs if any(name == each[0] for each in _of(job, file))]
+        for name, _, _ in secrets_of(file)
+    }
+    rows = [(f"`{name}`", about, ", ".join(reached[name])) for name, _, about in secrets_of(file)]
+    return _table(("secret", "what", "reaches"), rows)
+
+
+def _of(job: Job, file: CalledFile) -> Iterable[tuple[str, str, str]]:
+    alone = CalledFile(
+        name=file.name, title=file.title, about=file.about, jobs=(job,), inputs=file.inputs, outputs=file.outputs
+    )
+    return secrets_of(alone)
+
+
+def _jobs(jobs: Iterable[Job]) -> str:
+    rows = [
+        (
+            f"`{job.name}`",
+            ", ".join(job.stages),
+            job.runner,
+            ", ".join(f"`{scope}: {access}`" for scope, access in job.permissions.items()) or "–",
+            "yes" if job.untrusted else "no",
+            ", ".join(map(str, job.retry)),
+        )
+        for job in jobs
+    ]
+    return _table(("job", "stages", "runner", "permissions", "for a fork's code", "worth another try after"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

@@ -1,0 +1,126 @@
+"""One called file as text."""
+
+from __future__ import annotations
+
+from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.github.expressions import FORK, OWN_CODE, expression, job_condition, job_labels
+from mlops_ci.orchestrators.github.interface import variables, workflow_call
+from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.github.steps import report_name, steps
+from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.yaml_text import comment, pair, pairs, section
+
+MARK = "Written by `mlops-ci render github`: change the graph or the profile, not this file."
+REASONS = {
+    ("contents", "read"): "to check the repository out",
+    ("packages", "read"): "to ask for images and pull them",
+    ("packages", "write"): "to push the images that it built",
+    ("id-token", "write"): "to prove to the object store who publishes (OIDC)",
+}
+# What each job hands on to the others.
+OUTPUTS: dict[str, tuple[str, ...]] = {
+    "plan": ("run-id", "trusted", "jobs", "runners", "runner-cpu", "runner-gpu", "runner-evaluate"),
+    "result": ("result", "result-json", "images", "model-version", "promoted"),
+}
+
+
+def permissions(job: Job) -> dict[str, str]:
+    """Everything that the job may do with its token."""
+    return {"contents": "read", **job.permissions}
+
+
+def workflow(file: CalledFile, profile: Profile) -> str:
+    """The text of the file."""
+    lines = [
+        *comment(f"{file.title}: {file.about}."),
+        "#",
+        *comment(MARK),
+        "",
+        f"name: mlops-ci / {file.name}",
+        "",
+        *section("on", section("workflow_call", workflow_call(file, profile))),
+        "",
+        "# No job has more than it names below; a caller must grant the union of them.",
+        "permissions: {}",
+        "",
+        *comment(
+            "No `concurrency` here: inside a called file the group's name would be the caller's, and cancel it. The "
+            "caller decides; whoever publishes is not to be cancelled, and promote moves the champion only from the "
+            "version that it was compared with."
+        ),
+        "",
+        *comment("Inputs reach the tool as variables, never as part of a script."),
+        *section("env", pairs(dict(variables(file, profile)))),
+        "",
+        *section("defaults", section("run", ["shell: bash"])),
+        "",
+        "jobs:",
+    ]
+    for index, job in enumerate(file.jobs):
+        lines += [*([""] if index else []), *(f"  {line}" if line else "" for line in _job(job, file, profile))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
+    continues = any(one.name == "run-id" for one in file.inputs)
+    body = [*pair("name", job.name)]
+    if job.needs:
+        body.append(f"needs: [{', '.join(job.needs)}]")
+    body += pair("if", job_condition(job, profile, continues=continues))
+    body += pair("runs-on", job_labels(job, profile))
+    body += pair("timeout-minutes", expression("inputs.timeout") if job.minutes is None else job.minutes)
+    if job.guarded:
+        body += comment("The environment's protection rules are the approval: who may promote, and from which branch.")
+        body += pair("environment", expression("inputs.promote-environment"))
+    body += section("permissions", [_permission(scope, access) for scope, access in permissions(job).items()])
+    environment = _environment(job, continues=continues)
+    body += section("env", environment) if environment else []
+    body += section("outputs", pairs(_outputs(job, file)))
+    body += section("steps", steps(job, file, profile))
+    return [*comment(_about(job)), *section(job.name, body)]
+
+
+def _about(job: Job) -> str:
+    about = f"{job.summary[0].upper()}{job.summary[1:]}"
+    parts = [about if about.endswith("?") else f"{about}."]
+    if job.untrusted and job.name not in ("plan", "result"):
+        parts.append("Also for code of a fork, then on a hosted machine and without a secret.")
+    if job.name == "plan":
+        parts.append("Decides about trust, and with that which of the jobs below run, and on what machines.")
+    if job.runner == "gpu" and len(job.stages) > 1:
+        parts.append("One job: the node that was verified is the node that trains.")
+    if job.name == "scan":
+        parts.append("No secret reaches this job: the scanner is others' code.")
+    if job.guarded:
+        parts.append("Alone in its job, so that an approval is asked for this and nothing else.")
+    if job.name == "result":
+        parts.append("The one job to require in branch protection.")
+    return " ".join(parts)
+
+
+def _permission(scope: str, access: str) -> str:
+    return f"{scope}: {access} # {REASONS[scope, access]}"
+
+
+def _run(job: Job, *, continues: bool) -> str:
+    if job.name == "plan":
+        return expression("inputs.run-id") if continues else ""
+    return expression("needs.plan.outputs.run-id")
+
+
+def _environment(job: Job, *, continues: bool) -> list[str]:
+    run = _run(job, continues=continues)
+    lines = pair("MLOPS_CI_RUN", run) if run else []
+    if job.name == "plan":
+        lines += comment("Whether this is no fork's: plan itself decides only while it runs, and secrets come before.")
+        lines += pair(OWN_CODE, expression(f"!{FORK}"))
+    return lines
+
+
+def _outputs(job: Job, file: CalledFile) -> dict[str, str | int | bool]:
+    found: dict[str, str | int | bool] = {
+        name: expression(f"steps.stages.outputs.{name}") for name in (*OUTPUTS.get(job.name, ()), "exit-code")
+    }
+    if job.name == "result":
+        found["report"] = report_name(file)
+    return found

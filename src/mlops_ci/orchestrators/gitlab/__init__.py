@@ -1,0 +1,1 @@
+"""The graph as files that GitLab CI users include, and as CI/CD components."""

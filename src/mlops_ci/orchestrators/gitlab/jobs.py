@@ -1,0 +1,185 @@
+"""The jobs of a file for GitLab, as the mappings that its YAML is written from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_ci import pipeline
+from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.gitlab import scripts
+from mlops_ci.orchestrators.gitlab.document import Explained, Flow
+from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, GitLabInput, use
+from mlops_ci.orchestrators.gitlab.order import needs_of, retry
+from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
+from mlops_ci.orchestrators.jobs import Job
+
+Mapped = dict[str, Any]
+
+TOKEN = "MLOPS_CI_AWS_TOKEN"  # noqa: S105  # the name of a variable
+# The login that GitLab gives each job for its project's own registry.
+REGISTRY = {
+    "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
+    "MLOPS_CI_REGISTRY_PASSWORD": "$CI_REGISTRY_PASSWORD",
+}
+# One lock of the project for all files that can move the champion.
+PROMOTION = "mlops-ci-promotion"
+# Stages that change what others see: never interrupted, and not for what is not merged.
+CHANGING = frozenset({"publish", "promote"})
+HIDDEN, HIDDEN_CHANGING = "job", "changing-job"
+
+
+def jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explained]:
+    """All jobs of the file by their names, after the hidden ones that they share."""
+    found = {hidden(HIDDEN): Explained("What all jobs share.", _shared(file, inputs))}
+    if any(map(changing, file.jobs)):
+        why = "Jobs that change what others see: neither interrupted nor for what is not merged."
+        found[hidden(HIDDEN_CHANGING)] = Explained(why, _shared_changing(file))
+    for job in file.jobs:
+        found[named(job.name)] = Explained(_summary(job), _job(file, job))
+        if job.guarded:
+            found[named("approve")] = Explained("A person starts it when promote waits for one.", _approve(file, job))
+    if file.name != "nightly":
+        found[named("fork")] = Explained("Says why nothing runs for a merge request from a fork.", _fork())
+    return found
+
+
+def named(job: str) -> str:
+    """The name of a job, with the prefix that the caller chooses."""
+    return f"{use('job-prefix')}{job}"
+
+
+def hidden(job: str) -> str:
+    """The name of a job that others extend."""
+    return f".{named(job)}"
+
+
+def changing(job: Job) -> bool:
+    """Whether it changes what others see."""
+    return bool(CHANGING & set(job.stages))
+
+
+def _summary(job: Job) -> str:
+    sentences = [pipeline.stage(name).summary for name in job.stages]
+    return " ".join(f"{one[0].upper()}{one[1:]}{'' if one.endswith('?') else '.'}" for one in sentences)
+
+
+def _shared(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
+    return {
+        "stage": use("stage"),
+        "image": use("image"),
+        "interruptible": True,
+        "rules": rules(file),
+        "retry": retry((10,)),
+        "variables": _variables(inputs),
+        "before_script": scripts.before_script(inputs),
+        "artifacts": {
+            "when": Explained("A failed job hands on its record too, and what a later try can resume from.", "always"),
+            "expire_in": use("expire-in"),
+        },
+    }
+
+
+def _shared_changing(file: CalledFile) -> Mapped:
+    return {"extends": hidden(HIDDEN), "interruptible": False, "rules": rules(file, changing=True)}
+
+
+def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
+    """What the tool reads from its environment, so that no value of a user becomes part of a script."""
+    found: Mapped = {
+        "MLOPS_CI_PROVIDER": "gitlab",
+        "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE"),
+    }
+    found |= {one.variable: use(one.name) for one in inputs if one.variable and one.kind in {"string", "number"}}
+    if BUNDLE_REF not in found:
+        found[BUNDLE_REF] = Explained("The very commit of this component.", "$[[ component.sha ]]")
+    return found
+
+
+def _job(file: CalledFile, job: Job) -> Mapped:
+    found: Mapped = {
+        "extends": hidden(HIDDEN_CHANGING if changing(job) else HIDDEN),
+        "tags": use(f"runner-{job.machine}"),
+        "timeout": f"{job.minutes if job.minutes is not None else use('timeout')} minutes",
+    }
+    found |= {"when": "always"} if job.always else {}
+    found["needs"] = [_need(one, name) for one, name in needs_of(file, job)] or Flow([])
+    # What counts up the others ends as they did: trying it again changes nothing.
+    codes = () if job.always else job.retry
+    found |= {} if codes == (10,) else {"retry": retry(codes)}
+    found |= _guard() if job.guarded else {}
+    if "registry" in job.secrets:
+        found["variables"] = REGISTRY
+    if "store" in job.secrets:
+        found["id_tokens"] = {TOKEN: Flow({"aud": use("aws-audience")})}
+    found |= {"cache": _resumable(job)} if job.runner == "gpu" else {}
+    found["script"] = scripts.script(file, job)
+    found |= {} if job.always else {"after_script": scripts.after_script(file, job)}
+    found["artifacts"] = _artifacts(job)
+    return found
+
+
+def _need(job: Job, name: str) -> Any:
+    """A job that there is not in every pipeline is no condition."""
+    return Flow({"job": name, "optional": True}) if changing(job) else name
+
+
+def _guard() -> Mapped:
+    return {
+        "resource_group": Explained("One at a time in this project, whichever pipeline it is.", PROMOTION),
+        "environment": Explained(
+            "No deployment: the environment says who may, and holds the variables for it.",
+            Flow({"name": use("environment"), "action": "access"}),
+        ),
+    }
+
+
+def _resumable(job: Job) -> Mapped:
+    """Artifacts do not reach the next try of the same job; a cache does."""
+    return {
+        "key": Explained("The next try of this job goes on from here.", f"{named(job.name)}-$CI_PIPELINE_ID"),
+        "paths": Flow([".mlops/runs/"]),
+        "when": "always",
+    }
+
+
+def _artifacts(job: Job) -> Mapped:
+    if job.always:
+        return {
+            "expose_as": "mlops-ci",
+            "paths": [f"{scripts.FOLDER}/"],
+            "reports": {
+                "junit": f"{scripts.FOLDER}/junit.xml",
+                "metrics": f"{scripts.FOLDER}/metrics.txt",
+                "annotations": f"{scripts.FOLDER}/annotations.json",
+                "cyclonedx": f"{scripts.FOLDER}/gl-sbom-*.cdx.json",
+                "dotenv": scripts.OUTPUTS,
+            },
+        }
+    paths = {"paths": [f"{scripts.HANDOVER}/{job.name}-*"]}
+    return {**paths, "reports": {"dotenv": scripts.OUTPUTS}} if job.name == "plan" else paths
+
+
+def _approve(file: CalledFile, job: Job) -> Mapped:
+    return {
+        "extends": hidden(HIDDEN_CHANGING),
+        "tags": use(f"runner-{job.runner}"),
+        "timeout": f"{job.minutes} minutes",
+        "when": "manual",
+        "allow_failure": Explained("The pipeline does not wait for it.", True),
+        "needs": [*(_need(one, name) for one, name in needs_of(file, job)), named(job.name)],
+        **_guard(),
+        "variables": {"LOGNAME": Explained("Who starts the job is who approves.", "$GITLAB_USER_LOGIN")},
+        "script": scripts.approve_script(file),
+        "artifacts": {"paths": [f"{scripts.FOLDER}/"]},
+    }
+
+
+def _fork() -> Mapped:
+    return {
+        "stage": use("stage"),
+        "image": use("image"),
+        "tags": use("runner-plan"),
+        "rules": fork_rules(),
+        "variables": {"GIT_STRATEGY": "none"},
+        "script": scripts.fork_script(),
+    }

@@ -1,0 +1,240 @@
+"""The page on GitLab CI: what to paste, and tables of what goes in and comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
+from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
+from mlops_ci.orchestrators.gitlab.jobs import TOKEN, changing
+from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
+from mlops_ci.orchestrators.gitlab.render import include_example
+from mlops_ci.orchestrators.jobs import Job
+
+HEAD = """\
+# GitLab CI
+
+Copy this to `.gitlab-ci.yml`, beside a [`mlops.toml`](../your-repository.md). It is the file
+`examples/gitlab/.gitlab-ci.yml`, which this project's tests execute as it stands.
+
+```yaml
+{example}
+```
+
+`include: project` reaches projects of the same GitLab only: keep a copy of this repository there, as `{repository}` or
+under a name of your own ([below](#a-site-of-its-own)). Then register runners with the tags that the inputs
+`runner-plan`, `runner-cpu` and `runner-gpu` name, or name yours.
+
+## What runs when
+
+| pipeline of | jobs of `train.yml` | mode |
+| --- | --- | --- |
+| a merge request | all but {changing}: the run is a dry one | `pr` |
+| the default branch, or one that a person or another pipeline started | all | `main` |
+| a push to another branch | none; all with `on-branches: true` | `main` |
+| a tag | none; all with `on-tags: true` | `main` |
+| a schedule | none: that is what `nightly.yml` is for, and nothing else | `nightly` |
+| a merge request from a fork, in this project | one that says why nothing runs, and fails with 4 | – |
+
+The modes apply while the input `mode` is `auto`; every other word is the overlay `[mode.NAME]` for all pipelines. The
+jobs are in one stage (`stage`) and start as soon as what they need is there. The prefix of their names is an input too,
+so that a file can be included twice.
+"""
+PARTS = """\
+## The files
+
+Each is a whole of its own, with the same first inputs; none includes another.
+
+{files}
+From GitLab 18.7 on the same files are CI/CD components, which know their own commit:
+
+```yaml
+{component}```
+"""
+TAIL = """\
+## The tool in a job
+
+Only YAML comes with an `include`. Each job fetches this repository from `bundle-url` at `bundle-ref`, by its own job
+token, and runs `ci/gitlab/setup.py` of that checkout, which makes the tool's environment from the hash-pinned
+`requirements/tool.lock`. `bundle-ref` is the release that the file belongs to; when you include another tag or commit
+of it, name that there too. The job token must be allowed to read the repository: *Settings > CI/CD > Job token
+permissions* of the copy.
+
+The image needs Python 3.11 or newer with its `venv` module, and git. On a runner whose disk outlives its jobs set
+`MLOPS_CI_CACHE` in the runner's environment: the tool's environment, images' environments and data then stay.
+`MLOPS_CI_ENVIRONMENT` names a virtual environment that the image brings along, made from `requirements/tool.lock`; it
+is used when it holds exactly the locked versions.
+
+| executor | engine | needs |
+| --- | --- | --- |
+| shell, docker | `host` | nothing more |
+| shell | `docker` | the docker client with buildx, and an engine |
+| docker | `docker` | an image with both clients; `DOCKER_HOST` of an engine that sees the job's folder |
+| kubernetes | `inside` | an `image` that is the training image; its digest in `MLOPS_IMAGE_DIGEST` |
+
+## Credentials
+
+None is an input. Set variables of the project, masked, protected, and where only promotion needs them in the scope of
+the environment `mlops-champion`.
+
+| for | variable |
+| --- | --- |
+| the image registry | none: the job's login for the project's own, where `[image] registry` names no other |
+| the object store | `aws-role` (below), or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` |
+| MLflow | `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` |
+
+With `aws-role` the jobs {store}
+get an identity token of GitLab for the audience `aws-audience` (`{token}`), and boto3 exchanges it for
+the role. The role's trust policy names the server, the audience and the branch:
+
+```json
+{{
+  "Version": "2012-10-17",
+  "Statement": [{{
+    "Effect": "Allow",
+    "Principal": {{"Federated": "arn:aws:iam::ACCOUNT:oidc-provider/gitlab.example.com"}},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Condition": {{"StringEquals": {{
+      "gitlab.example.com:aud": "https://gitlab.example.com",
+      "gitlab.example.com:sub": "project_path:GROUP/PROJECT:ref_type:branch:ref:main"
+    }}}}
+  }}]
+}}
+```
+
+**Forks.** The rules above keep a fork's code from every job of ours. But the pipeline of a merge request is the one
+that its own `.gitlab-ci.yml` describes, and GitLab runs it in this project once a member starts it. What really keeps a
+fork out is yours to set: protect the GPU runner (*Runners > Protected*) and the variables, and start no pipeline for
+code that you have not read.
+
+## One run over several jobs
+
+Each job hands on its records and the files that they name as an artifact, `.mlops/handover/JOB-ID`, also when it fails.
+A later job takes the newest try of each, checks every file against its digest, and refuses a run that was planned for
+another commit, configuration or engine. What it does not have it makes again from the same content key: the image where
+there is no registry, the data by its digest.
+
+GitLab tries a job again by itself after the exit codes in the table, and after a lost runner, at most twice. The job
+that trains keeps its run in a cache under the pipeline's number, from which its next try resumes. Without
+`[tracking] uri` and `[publish] store` the embedded stores travel with the run and end with it: there is no champion
+that a later run could know, so plan says so and promote is skipped.
+
+Which jobs there are is decided before `plan` runs. A stage that plan leaves out (nothing is new, a dry run) is noted as
+skipped by its job, which starts and ends at once.
+
+## Approval
+
+When a promotion waits for a person (verdict `review`, or `[publish] approval`), start the manual job `mlops-approve`:
+who starts it is noted as who approved. It and `promote` belong to the environment `mlops-champion` (input
+`environment`): protect it to say who may. Both hold the resource group `mlops-ci-promotion`, so that one promotion runs
+at a time in the project.
+
+## What GitLab shows
+
+The job `mlops-result` counts up the others and ends with the exit code of the first that failed. Its artifact holds
+the page (`report.html`, shown in the merge request as *mlops-ci*) and the summary, and it reports:
+
+| report | content |
+| --- | --- |
+| `junit` | stages, parts of the scan, checks of the node, gates |
+| `metrics` | metrics of the model, findings by severity, sizes |
+| `annotations` | links to the page and to MLflow |
+| `cyclonedx` | the SBOMs of the images |
+| `dotenv` | `MLOPS_RESULT_...` for jobs of yours that need `mlops-result`: {outputs} |
+
+`codequality` and `container_scanning` are not written: the scan does not keep findings in a form that they want.
+
+## A site of its own
+
+`mlops-ci render gitlab --profile site.toml` writes the files with your names. A profile holds the keys that differ:
+
+```toml
+extends = "self-managed"          # no hosted runners, images through the dependency proxy
+repository = "ml/mlops-ci"        # where your copy of this repository lies
+gpu-tags = ["h100"]
+```
+
+| profile | for |
+| --- | --- |
+{profiles}
+
+## What has been tried
+
+All of this runs in this project's tests with [gitlab-ci-local](https://github.com/firecow/gitlab-ci-local) in isolated
+jobs on its shell executor, and every file is checked against GitLab's own schema. It executes neither `retry`,
+`timeout`, `resource_group`, `interruptible` nor identity tokens: for these the tests look at the rendered files. **It
+has not run on a GitLab server yet.**
+"""
+
+
+def page(profile: GitLabProfile, example: str) -> str:
+    """The page in Markdown; `example` is the text of the file that it shows."""
+    train = called_file("train")
+    inputs = inputs_of(train, profile, component=False)
+    names = " and ".join(f"`{job.name}`" for job in train.jobs if changing(job))
+    results = [one.name.upper().replace("-", "_") for one in train.outputs if one.job == "result"]
+    parts = [
+        HEAD.format(example=example.rstrip(), repository=profile.repository, changing=names),
+        PARTS.format(files=_files(profile), component=include_example(train, profile, component=True)),
+        f"## Inputs\n\nOf `train.yml`; the others have the same where they make sense.\n\n{_inputs(inputs)}",
+        f"## Jobs\n\nOf `train.yml`.\n\n{_jobs(train.jobs)}",
+        TAIL.format(
+            store=", ".join(f"`{job.name}`" for job in train.jobs if "store" in job.secrets),
+            token=TOKEN,
+            outputs=", ".join(f"`{name}`" for name in results),
+            profiles=PROFILES,
+        ),
+    ]
+    return "\n".join(parts)
+
+
+PROFILES = """\
+| `default` | GitLab.com, or an instance that holds a copy of the bundle under the same name |
+| `self-managed` | an instance of your own, perhaps older than 18.7: no components |"""
+
+
+def _files(profile: GitLabProfile) -> str:
+    rows = [
+        (f"`ci/gitlab/{file.name}.yml`", file.about, ", ".join(job.name for job in file.jobs), _required(file, profile))
+        for file in called_files()
+    ]
+    return _table(("file", "for", "jobs", "required inputs"), rows)
+
+
+def _required(file: CalledFile, profile: GitLabProfile) -> str:
+    names = [one.name for one in inputs_of(file, profile, component=False) if one.default is None]
+    return ", ".join(f"`{name}`" for name in names) or "–"
+
+
+def _inputs(inputs: Iterable[GitLabInput]) -> str:
+    return _table(
+        ("input", "type", "default", "what"), [(f"`{one.name}`", one.kind, _default(one), one.about) for one in inputs]
+    )
+
+
+def _default(one: GitLabInput) -> str:
+    if isinstance(one.default, tuple):
+        return f"`[{', '.join(one.default)}]`"
+    if isinstance(one.default, bool):
+        return f"`{str(one.default).lower()}`"
+    return "–" if one.default == "" else f"`{one.default}`"
+
+
+def _jobs(jobs: Iterable[Job]) -> str:
+    rows = [
+        (
+            f"`{job.name}`",
+            ", ".join(job.stages),
+            f"`runner-{job.machine}`",
+            f"{job.minutes} min" if job.minutes is not None else "`timeout`",
+            "yes" if "store" in job.secrets else "no",
+            "–" if job.always else ", ".join(map(str, job.retry)),
+        )
+        for job in jobs
+    ]
+    return _table(("job", "stages", "runner", "limit", "identity token", "tried again after"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

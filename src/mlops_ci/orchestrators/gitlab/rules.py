@@ -1,0 +1,69 @@
+"""When the jobs of a file run: merge requests, branches, tags, schedules, and never for the code of a fork."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.gitlab.document import Explained, Flow
+from mlops_ci.orchestrators.gitlab.inputs import AUTO, use
+
+MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
+SCHEDULE = '$CI_PIPELINE_SOURCE == "schedule"'
+# Set in every pipeline of a merge request, child pipelines too. A fork's own pipelines run in the fork, where its
+# project is the project itself.
+FORK = "$CI_MERGE_REQUEST_SOURCE_PROJECT_PATH && $CI_MERGE_REQUEST_SOURCE_PROJECT_PATH != $CI_PROJECT_PATH"
+NEVER = "never"
+
+Rule = dict[str, Any] | Explained
+
+
+def rules(file: CalledFile, *, changing: bool = False) -> list[Rule]:
+    """The rules of the jobs of this file; `changing` jobs change what others see, and run for no merge request."""
+    found: list[Rule] = [
+        Explained("The code of a fork gets no runner and no variable of this project.", {"if": FORK, "when": NEVER})
+    ]
+    if file.name == "nightly":
+        return [*found, {"if": SCHEDULE}]
+    found.append(Explained("Schedules are for nightly.yml.", {"if": SCHEDULE, "when": NEVER}))
+    if changing:
+        found.append({"if": MERGE_REQUEST, "when": NEVER})
+    found += _sources()
+    if not changing:
+        found += _merge_requests()
+    # Always true, so that the `when` of the job itself counts.
+    return [*found, _set(_is_auto(), MLOPS_CI_MODE="main"), {"if": "$CI_PIPELINE_SOURCE"}]
+
+
+def fork_rules() -> list[Rule]:
+    """The rules of the job that says why nothing runs."""
+    return [{"if": FORK}]
+
+
+def _sources() -> list[Rule]:
+    branch = "$CI_COMMIT_BRANCH && $CI_COMMIT_BRANCH != $CI_DEFAULT_BRANCH"
+    return [
+        {"if": f"$CI_COMMIT_TAG && {_is_false('on-tags')}", "when": NEVER},
+        Explained(
+            "A push to another branch is its merge request's business.",
+            {"if": f'$CI_PIPELINE_SOURCE == "push" && {branch} && {_is_false("on-branches")}', "when": NEVER},
+        ),
+    ]
+
+
+def _is_auto() -> str:
+    return f'"{use("mode")}" == "{AUTO}"'
+
+
+def _is_false(name: str) -> str:
+    return f'"{use(name)}" == "false"'
+
+
+def _merge_requests() -> list[Rule]:
+    why = "What is not merged is trained and judged, and neither published nor promoted."
+    first = _set(f"{_is_auto()} && {MERGE_REQUEST}", MLOPS_CI_MODE="pr", MLOPS_CI_DRY_RUN="true")
+    return [Explained(why, first), _set(MERGE_REQUEST, MLOPS_CI_DRY_RUN="true")]
+
+
+def _set(condition: str, **variables: str) -> dict[str, Any]:
+    return {"if": condition, "variables": Flow(variables)}

@@ -1,0 +1,137 @@
+"""How a pipeline of several jobs ended: from the jobs' own ends, where the CI system tells them, and from the records.
+
+A job that did not run counts as failed unless plan left it out, or a run was handed over in which it is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mlops_ci.errors import UsageError
+from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.records.record import Record
+
+Ending = Literal["passed", "failed", "skipped"]
+LOST, CANCELLED, UNCHECKED = 10, 143, 4
+
+
+class NeedsFormatError(UsageError):
+    """What the CI system says of its jobs cannot be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEnd:
+    """How a job ended, as its CI system says: `success`, `failure`, `cancelled`, `skipped`; `outputs` are its own."""
+
+    result: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """`exit_code` is that of the first job, in pipeline order, that failed; `jobs` is one word for each job.
+
+    `worth_a_retry`: another try may end better (the graph's table of exit codes says so).
+    """
+
+    result: Ending
+    exit_code: int
+    reason: str
+    jobs: Mapping[str, str]
+    worth_a_retry: bool = False
+
+
+def read_needs(text: str) -> dict[str, JobEnd]:
+    """The jobs' ends from `{"job": {"result": "success", "outputs": {...}}}`. Raises `NeedsFormatError`."""
+    try:
+        data = json.loads(text or "{}")
+        return {
+            str(name): JobEnd(
+                result=str(one["result"]), outputs={k: str(v) for k, v in (one.get("outputs") or {}).items()}
+            )
+            for name, one in data.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NeedsFormatError(
+            f"the ends of the jobs cannot be read: {error!r}",
+            hint="pass them as {job: {result, outputs}}, GitHub's toJSON(needs)",
+        ) from error
+
+
+def outcome(
+    jobs: tuple[Job, ...], ends: Mapping[str, JobEnd], records: Mapping[str, Record], left_out: Mapping[str, str]
+) -> Outcome:
+    """Count up the jobs (without the one that counts). Jobs that `ends` does not name are judged by their records."""
+    found = {job.name: _one(job, ends.get(job.name), records, left_out) for job in jobs}
+    bad = next(((name, one) for name, one in found.items() if one[1]), None)
+    words = {name: one[0] for name, one in found.items()}
+    if bad is not None:
+        name, (word, code, why) = bad
+        again = code in {job.name: job.retry for job in jobs}[name]
+        reason = f"{name} {word}: {why}"
+        return Outcome(result="failed", exit_code=code, reason=reason, jobs=words, worth_a_retry=again)
+    worked = [name for name, word in words.items() if word == "passed" and name != "plan"]
+    reasons = dict.fromkeys(one[2] for one in found.values() if one[0] == "left out")
+    if not worked and reasons:
+        return Outcome(result="skipped", exit_code=0, reason="; ".join(reasons), jobs=words)
+    return Outcome(result="passed", exit_code=0, reason="; ".join(reasons), jobs=words)
+
+
+def _one(
+    job: Job, end: JobEnd | None, records: Mapping[str, Record], left_out: Mapping[str, str]
+) -> tuple[str, int, str]:
+    """A word, the exit code when it is a failure, and why."""
+    failed = next((records[stage] for stage in job.stages if stage in records and _bad(records[stage])), None)
+    if end is not None and end.result == "cancelled":
+        return "was cancelled", CANCELLED, "cancelled"
+    if failed is not None:
+        word = "was cancelled" if failed.reason == "cancelled" else "failed"
+        return word, failed.exit_code, failed.error.cause if failed.error else failed.reason
+    if end is not None and end.result == "failure":
+        code = end.outputs.get("exit-code", "")
+        return "failed", int(code) if code.isdigit() and code != "0" else LOST, "it has left no record: see its log"
+    if all(stage in left_out and (stage not in records or _skipped(records[stage])) for stage in job.stages):
+        return "left out", 0, left_out[job.stages[-1]]
+    if all(stage in records and not _bad(records[stage]) for stage in job.stages):
+        waits = any(records[stage].status == "waiting" for stage in job.stages)
+        return ("waits" if waits else "passed"), 0, ""
+    return "did not run", UNCHECKED, "nothing says why: its condition, or a job that it needs"
+
+
+def _skipped(record: Record) -> bool:
+    return record.status == "skipped"
+
+
+def _bad(record: Record) -> bool:
+    return record.status == "failed"
+
+
+def facts(found: Outcome, run: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:
+    """Every fact for later jobs as one JSON object: no file, no log, no address."""
+    outputs = {name: dict(record.outputs) for name, record in records.items()}
+    plan, build, promote = outputs.get("plan", {}), outputs.get("build", {}), outputs.get("promote", {})
+    verify, evaluate, publish = outputs.get("verify", {}), outputs.get("evaluate", {}), outputs.get("publish", {})
+    return {
+        "schema": "mlops-ci/result/1",
+        "result": found.result,
+        "exit_code": found.exit_code,
+        "reason": found.reason,
+        "worth_a_retry": found.worth_a_retry,
+        **run,
+        "jobs": dict(found.jobs),
+        "stages": {
+            name: {"status": one.status, "exit_code": one.exit_code, "attempt": one.attempt, "seconds": one.seconds}
+            for name, one in records.items()
+        },
+        "trusted": plan.get("trusted"),
+        "left_out": plan.get("left_out", {}),
+        "images": {name: image["digest"] for name, image in build.get("images", {}).items()},
+        "node": verify.get("verdict"),
+        "verdict": evaluate.get("verdict"),
+        "metrics": evaluate.get("metrics", {}),
+        "model": publish.get("model"),
+        "promoted": bool(promote) and promote.get("to") != promote.get("from"),
+    }

@@ -1,0 +1,142 @@
+"""Makes one run again of what several jobs handed on: the newest attempt of each, every file checked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mlops_ci import pipeline
+from mlops_ci.files import sha256_of
+from mlops_ci.records.codec import RecordFormatError, from_json
+from mlops_ci.records.record import FileRef
+from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover
+from mlops_ci.run.run import RUN_ID, HandoverError, Run, open_run, read_json
+
+# An artifact may be unpacked into the folder itself, or into a folder of its own name.
+DEEPEST = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A manifest and the folder that it lies in."""
+
+    folder: Path
+    handover: Handover
+
+
+def collect(folder: Path, workspace: Path, run_id: str | None = None) -> tuple[Run, tuple[Handover, ...]]:
+    """Put the run (the only one, or `run_id`) together below `workspace` (`.mlops`); nothing is copied on an error.
+
+    Raises `HandoverError` when something is missing or not what its manifest says.
+    """
+    found = _newest(_found(folder), run_id, folder)
+    for one in found:
+        _check(one)
+    for one in found:
+        for ref in one.handover.files:
+            _put(one.folder / FILES / ref.path, workspace / ref.path)
+    run = open_run(workspace / "runs", found[0].handover.run)
+    for name in ("records", "logs"):
+        run.path(name).mkdir(exist_ok=True)
+    check_records(run)
+    return run, tuple(one.handover for one in found)
+
+
+def check_records(run: Run) -> None:
+    """Every file that a record names is there and is what the record says; raises `HandoverError`."""
+    for record in run.records().values():
+        for ref in _refs(record.outputs):
+            run.open(ref)
+
+
+def check_needs(run: Run, stages: Iterable[str]) -> None:
+    """Everything that these stages need is done, by themselves or by the jobs before; raises `HandoverError`."""
+    coming = set(stages)
+    for stage in pipeline.NAMES:
+        for need in pipeline.stage(stage).needs if stage in coming else ():
+            record = run.record(need)
+            if need not in coming and (record is None or not record.done):
+                state = "has left no record" if record is None else f"has {record.status}"
+                raise HandoverError(
+                    f"{stage} needs {need}, which {state} in run {run.id}",
+                    hint=f"was the artifact of the job that runs {need} downloaded, and is it still kept? Run the "
+                    "pipeline again as a whole when it has expired",
+                )
+
+
+def _found(folder: Path) -> list[Found]:
+    found = []
+    for path in sorted(folder.rglob(MANIFEST)):
+        if len(path.relative_to(folder).parts) <= DEEPEST and FILES not in path.relative_to(folder).parts[:-1]:
+            handover = from_json(Handover, read_json(path), where=str(path))
+            if handover.schema != SCHEMA:
+                raise RecordFormatError(f"{path}: is a {handover.schema}", hint=f"this version reads {SCHEMA}")
+            found.append(Found(folder=path.parent, handover=handover))
+    return found
+
+
+def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Found]:
+    """Of each job of the run the newest attempt, in pipeline order, so that later jobs write last."""
+    runs = {one.handover.run for one in found}
+    if run_id is None and len(runs) > 1:
+        raise HandoverError(f"{folder} holds several runs: {', '.join(sorted(runs))}", hint="name one with --run")
+    wanted = run_id or next(iter(runs), None)
+    newest: dict[str, Found] = {}
+    for one in sorted(found, key=lambda each: (each.handover.attempt, each.handover.packed_at)):
+        if one.handover.run == wanted:
+            newest[one.handover.job] = one
+    if not newest:
+        held = f"it holds {', '.join(sorted(runs))}" if runs else "it holds none at all"
+        raise HandoverError(
+            f"nothing of run {wanted or '(any)'} was handed on in {folder}: {held}",
+            hint="were the artifacts of the earlier jobs downloaded, and are they still kept?",
+        )
+    return sorted(newest.values(), key=lambda one: _position(one.handover))
+
+
+def _position(handover: Handover) -> tuple[int, str]:
+    positions = [pipeline.NAMES.index(stage) for stage in handover.stages if stage in pipeline.NAMES]
+    return (max(positions, default=0), handover.job)
+
+
+def _check(found: Found) -> None:
+    what = f"{found.handover.job} (attempt {found.handover.attempt})"
+    if not RUN_ID.fullmatch(found.handover.run):
+        raise HandoverError(f"{what}: {found.handover.run!r} is no run", hint="was it made by `handover pack`?")
+    for ref in found.handover.files:
+        parts = PurePosixPath(ref.path).parts
+        if not parts or ref.path.startswith("/") or ".." in parts:
+            raise HandoverError(f"{what}: {ref.path!r} lies outside", hint="was it made by `handover pack`?")
+        path = found.folder / FILES / ref.path
+        if not path.is_file() or path.is_symlink():
+            raise HandoverError(
+                f"{ref.path} is missing from what the job {what} handed on",
+                hint="was the whole artifact downloaded? Run that job again",
+            )
+        if path.stat().st_size != ref.bytes or sha256_of(path) != ref.sha256:
+            raise HandoverError(
+                f"{ref.path} is not what the job {what} handed on", hint="it was changed on the way: run that job again"
+            )
+
+
+def _put(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copyfile(source, partial)
+    os.replace(partial, target)
+
+
+def _refs(value: object) -> Iterable[FileRef]:
+    """All references to files of the run directory below a record's outputs."""
+    if isinstance(value, Mapping):
+        if set(value) == {"path", "bytes", "sha256"}:
+            yield from_json(FileRef, value)
+        else:
+            for one in value.values():
+                yield from _refs(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _refs(one)

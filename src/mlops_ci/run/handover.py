@@ -1,0 +1,117 @@
+"""A run that spreads over jobs on different machines: what each job hands on, and how that becomes one run again.
+
+A job packs the records that it wrote and the files that these need into one folder; a later job collects such folders,
+however its CI system carried them. `handover.json` in each names all its files with size and digest.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mlops_ci.errors import UsageError
+from mlops_ci.files import regular_files, sha256_of, write_json
+from mlops_ci.records.codec import to_json
+from mlops_ci.records.record import FileRef
+from mlops_ci.run.clock import now, stamp
+from mlops_ci.run.run import Run
+
+SCHEMA = "mlops-ci/handover/1"
+MANIFEST = "handover.json"
+FILES = "files"
+# Where each stage keeps the folders of its jobs: their copies of the code and temporary files serve nobody later.
+JOBS: dict[str, tuple[str, ...]] = {
+    "check": ("check",),
+    "prepare": ("prepare", "prepare/fetch"),
+    "verify": ("verify",),
+    "train": ("train",),
+    "evaluate": ("evaluate/challenger", "evaluate/champion"),
+}
+LEFT_OUT = ("work", "tmp")
+# The folder of a stage, where it is not the stage's name.
+FOLDERS = {"build": "sbom"}
+# How the whole pipeline ended: the last job writes it.
+RESULT = "result.json"
+CHECKPOINTS = "train/checkpoints/"
+
+
+class PackError(UsageError):
+    """The run cannot be handed on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handover:
+    """What one job hands on. `files` are relative to `.mlops`; `attempt` is the CI system's count of the same job."""
+
+    schema: str = SCHEMA
+    run: str
+    job: str
+    attempt: int
+    packed_at: str
+    stages: tuple[str, ...]
+    files: tuple[FileRef, ...]
+
+
+def pack(
+    run: Run, *, job: str, attempt: int, stages: Sequence[str], target: Path, extra: Iterable[Path] = ()
+) -> Handover:
+    """Copy what the job hands on to `target/JOB-ATTEMPT`, the manifest last. `extra` are folders beside the runs."""
+    base = run.folder.parent.parent
+    folder = target / f"{job}-{attempt}"
+    shutil.rmtree(folder, ignore_errors=True)
+    refs = []
+    for path in (*selected(run, stages), *(one for each in extra for one in _below(each))):
+        name = path.relative_to(base).as_posix()
+        copied = folder / FILES / name
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copied)
+        refs.append(FileRef(path=name, bytes=copied.stat().st_size, sha256=sha256_of(copied)))
+    handover = Handover(
+        run=run.id, job=job, attempt=attempt, packed_at=stamp(now()), stages=tuple(stages), files=tuple(refs)
+    )
+    write_json(folder / MANIFEST, to_json(handover))
+    return handover
+
+
+def selected(run: Run, stages: Sequence[str]) -> Iterator[Path]:
+    """The files of the run that these stages made and that others read."""
+    yield from (path for path in (run.path(name) for name in ("run.json", "settings.json")) if path.is_file())
+    for stage in stages:
+        yield from _of_records(run, stage)
+        yield from sorted(run.path("logs").glob(f"{stage}.*"))
+        kept = _named_checkpoints(run) if stage == "train" else None
+        for path in regular_files(run.path(FOLDERS.get(stage, stage))):
+            name = path.relative_to(run.folder).as_posix()
+            if _wanted(stage, name) and (kept is None or not name.startswith(CHECKPOINTS) or name in kept):
+                yield path
+    if "report" in stages and run.path(RESULT).is_file():
+        yield run.path(RESULT)
+    if "promote" in stages and run.path("approval.json").is_file():
+        yield run.path("approval.json")
+
+
+def _below(path: Path) -> Iterable[Path]:
+    return (path,) if path.is_file() else regular_files(path)
+
+
+def _of_records(run: Run, stage: str) -> Iterator[Path]:
+    yield from sorted(run.path("records", "attempts").glob(f"{stage}.*.json"))
+    path = run.path("records", f"{stage}.json")
+    if path.is_file():
+        yield path
+
+
+def _wanted(stage: str, name: str) -> bool:
+    above = PurePosixPath(name).parents
+    return not any(PurePosixPath(job, part) in above for job in JOBS.get(stage, ()) for part in LEFT_OUT)
+
+
+def _named_checkpoints(run: Run) -> set[str] | None:
+    """A finished training hands on the checkpoint that its record names; an unfinished one (None) all, to resume."""
+    record = run.record("train")
+    if record is None or not record.done:
+        return None
+    checkpoint = record.outputs.get("checkpoint")
+    return {str(checkpoint["path"])} if checkpoint else set()

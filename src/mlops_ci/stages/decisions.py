@@ -1,0 +1,82 @@
+"""What plan decides about later jobs: which are left out, and why. A stage that is left out anyway says the same."""
+
+from __future__ import annotations
+
+from mlops_ci import pipeline
+from mlops_ci.orchestrators.labels import hosted, labels
+from mlops_ci.settings.runners import RunnerSettings
+from mlops_ci.stages.session import Session
+
+DRY_RUN = "MLOPS_CI_DRY_RUN"
+ALWAYS = "MLOPS_CI_ALWAYS"
+NIGHTLY = "nightly"
+TRUE = frozenset({"1", "true", "yes"})
+
+
+def switched_on(session: Session, name: str) -> bool:
+    """Whether a switch of the environment is on: CI systems pass on booleans as text."""
+    return session.environ.get(name, "").lower() in TRUE
+
+
+def no_publishing(session: Session) -> str | None:
+    """Why this run publishes nothing, or None."""
+    return "dry run: nothing is published" if switched_on(session, DRY_RUN) else None
+
+
+def no_promotion(session: Session) -> str | None:
+    """Why this run promotes nothing, or None."""
+    if reason := no_publishing(session):
+        return reason
+    return no_memory(session)
+
+
+def no_memory(session: Session) -> str | None:
+    """Why no later run could know a champion of this one: on a CI machine the embedded stores end with the job."""
+    tables = session.settings.tables
+    missing = [
+        name
+        for name, value in (("[tracking] uri", tables.tracking.uri), ("[publish] store", tables.publish.store))
+        if not value
+    ]
+    if session.provider.local or not missing:
+        return None
+    return f"no champion memory: {' and '.join(missing)} not configured, and this machine keeps nothing"
+
+
+def left_out(session: Session, *, trusted: bool, why: str, nothing_new: bool) -> dict[str, str]:
+    """Stage to reason, for the stages that no job of this pipeline is to run."""
+    reasons: dict[str, str] = {}
+    if nothing_new and session.settings.mode == NIGHTLY and not switched_on(session, ALWAYS):
+        reasons = dict.fromkeys(_work(), "nothing is new since an earlier finished run")
+    if reason := no_publishing(session):
+        reasons |= {"publish": reason}
+    if reason := no_promotion(session):
+        reasons |= {"promote": reason}
+    return reasons if trusted else {**reasons, **_untrusted(session, why)}
+
+
+def _untrusted(session: Session, why: str) -> dict[str, str]:
+    """Code of a fork: no self-hosted runner, no secret, no data."""
+    if session.provider.secrets_at_hand():
+        return dict.fromkeys(_work(), f"not trusted ({why}), and this event hands secrets to jobs")
+    own = session.provider.name == "github" and not hosted(runners(session.settings.tables.runners)["cpu"])
+    return {
+        stage.name: f"not trusted ({why})" + ("" if not stage.untrusted else ": no self-hosted runner")
+        for stage in pipeline.STAGES
+        if stage.name in _work() and (own or not stage.untrusted)
+    }
+
+
+def _work() -> tuple[str, ...]:
+    """What comes after plan and before report."""
+    return pipeline.NAMES[1:-1]
+
+
+def runners(settings: RunnerSettings, evaluate_on: str = "cpu") -> dict[str, tuple[str, ...]]:
+    """The labels of each class of machine, and of the one that evaluates. Raises `RunnerLabelError`."""
+    found = {
+        "plan": labels(settings.plan, where="[runners] plan"),
+        "cpu": labels(settings.cpu, where="[runners] cpu"),
+        "gpu": labels(settings.gpu, where="[runners] gpu"),
+    }
+    return {**found, "evaluate": found["gpu" if evaluate_on == "gpu" else "cpu"]}

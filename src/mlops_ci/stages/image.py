@@ -1,0 +1,50 @@
+"""The image that jobs run in, on this machine: another job of the same pipeline may have built it on another one."""
+
+from __future__ import annotations
+
+from mlops_ci.images.build import build_images
+from mlops_ci.images.lookup import engine_image, image_lookup
+from mlops_ci.records.build import BuildOutputs
+from mlops_ci.stages.session import Session
+
+
+def image(session: Session) -> str:
+    """The reference of the image that was built, after a look whether it is here.
+
+    What is not here is pulled from the registry where there is one, else built once more from the same inputs: the same
+    content key means the same image.
+    """
+    built = session.run.outputs("build", BuildOutputs)
+    record, planned = built.images[built.top], session.resolution.top
+    if planned.content_key != record.content_key:
+        # A stage that is run again by name, beside a build of other inputs: what was built is what runs.
+        return record.ref
+    if session.engine.name == "inside" or _is_here(session, planned.ref):
+        return planned.ref
+    session.console.say(
+        f"image {planned.name} is not on this machine: getting it again (key {planned.content_key[:12]})"
+    )
+    images, top, _ = build_images(
+        session.resolution.images,
+        session.settings,
+        engine=session.engine.name,
+        variant=session.variant,
+        cache=session.workspace.cache,
+        console=session.console,
+    )
+    here = images[top]
+    if here.digest != record.digest:
+        session.console.annotate(
+            "warning",
+            "another image of the same key",
+            f"{here.ref} was built again on this machine and has another digest than the one that was scanned: a "
+            "registry ([image] registry) hands the very same image on",
+        )
+    return here.ref
+
+
+def _is_here(session: Session, ref: str) -> bool:
+    if session.engine.name == "docker":
+        return engine_image(ref) is not None
+    lookup = image_lookup(session.settings, engine=session.engine.name, workspace=session.workspace.cache)
+    return lookup(ref) is not None

@@ -1,0 +1,186 @@
+"""Runs GitHub workflows for real, with `act` and without containers: a consumer repository calls the bundle's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops_ci.orchestrators.github.profile import Profile, load_profile
+from mlops_ci.run.collect import collect
+from support.project import commit
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "github" / "train.yml"
+ACTIONS = Path(__file__).with_name("actions")
+BUNDLE, RELEASE = "org/mlops-ci", "v1"
+CONSUMER = "consumer/project"
+LIMIT = 600
+# Labels of runners that jobs of these tests ask for: all are this machine.
+LABELS = ("ubuntu-latest", "gpu", "self-hosted", "linux")
+# A job that runs after the called file and keeps what that handed on.
+AFTER = """
+  after:
+    name: after
+    needs: [mlops]
+    if: always()
+    runs-on: ubuntu-latest
+    permissions: {}
+    steps:
+      - name: keep the outputs
+        shell: bash
+        env:
+          OUTPUTS: ${{ toJSON(needs.mlops.outputs) }}
+          RESULT: ${{ needs.mlops.result }}
+        run: |
+          printf '%s' "$OUTPUTS" > "$STAND_IN_ARTIFACTS/../outputs.json"
+          printf '%s' "$RESULT" > "$STAND_IN_ARTIFACTS/../result.txt"
+"""
+
+
+@dataclass(frozen=True)
+class Acted:
+    """How a workflow run ended."""
+
+    exit_code: int
+    log: str
+    folder: Path
+
+    @property
+    def artifacts(self) -> Path:
+        """One folder per artifact."""
+        return self.folder / "artifacts"
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """What the called file handed to its caller."""
+        return json.loads((self.folder / "outputs.json").read_text() or "null") or {}
+
+    @property
+    def result(self) -> str:
+        """How the called file ended, as its caller sees it."""
+        return (self.folder / "result.txt").read_text()
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """Of each job that handed something on: its attempt."""
+        manifests = [json.loads(path.read_text()) for path in self.artifacts.glob("*/*/handover.json")]
+        return {one["job"]: one["attempt"] for one in manifests}
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """All records that the jobs handed on, put together and checked as a later job would."""
+        target = self.folder / "collected"
+        shutil.rmtree(target, ignore_errors=True)
+        run, _ = collect(self.artifacts, target)
+        return {path.stem: json.loads(path.read_text()) for path in run.path("records").glob("*.json")}
+
+
+def make_bundle(folder: Path) -> Path:
+    """The working tree as a repository with the release's tag: what a caller's `@v1` would be."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wanted = ("src/", "images/", "requirements/tool.lock", ".github/", "pyproject.toml")
+    for name in listed.stdout.split("\0"):
+        if name.startswith(wanted) and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    commit(folder, "the bundle")
+    subprocess.run(["git", "-C", str(folder), "tag", RELEASE], check=True)
+    return folder
+
+
+def make_consumer(project: Path, workflow: str, *, remote: str = CONSUMER) -> Path:
+    """The project as a repository at GitHub that has this one workflow."""
+    path = project / ".github" / "workflows" / "train.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(workflow)
+    commit(project, "the workflow")
+    subprocess.run(
+        ["git", "-C", str(project), "remote", "add", "origin", f"https://github.com/{remote}.git"], check=True
+    )
+    return project
+
+
+def act(
+    program: Path,
+    consumer: Path,
+    bundle: Path,
+    folder: Path,
+    *,
+    event: str = "push",
+    payload: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    profile: Profile | None = None,
+) -> Acted:
+    """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file."""
+    (folder / "artifacts").mkdir(parents=True)
+    head = subprocess.run(["git", "-C", str(bundle), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    machine = {
+        "STAND_IN_PYTHON": sys.executable,
+        "STAND_IN_FOLDER": str(ACTIONS),
+        "STAND_IN_ARTIFACTS": str(folder / "artifacts"),
+        "STAND_IN_REPOSITORIES": str(bundle.parent.parent),
+        "MLOPS_CI_ENVIRONMENT": sys.prefix,
+        **(environment or {}),
+    }
+    known = {"MLOPS_CI_BUNDLE_REPOSITORY": BUNDLE, "MLOPS_CI_BUNDLE_REF": head.stdout.strip(), **(variables or {})}
+    argv = [
+        *(str(program), event, "--workflows", str(consumer / ".github" / "workflows" / "train.yml")),
+        *("--no-cache-server", "--rm", "--json=false"),
+        *(word for label in LABELS for word in ("--platform", f"{label}=-self-hosted")),
+        *(word for one in _local(bundle, profile or load_profile("default")) for word in ("--local-repository", one)),
+        *(word for name, value in machine.items() for word in ("--env", f"{name}={value}")),
+        *(word for name, value in known.items() for word in ("--var", f"{name}={value}")),
+        *(word for name, value in (secrets or {}).items() for word in ("--secret", f"{name}={value}")),
+    ]
+    if payload is not None:
+        (folder / "event.json").write_text(json.dumps(payload))
+        argv += ["--eventpath", str(folder / "event.json")]
+    done = subprocess.run(
+        argv,
+        cwd=consumer,
+        env=_surroundings(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Acted(exit_code=done.returncode, log=done.stdout, folder=folder)
+
+
+def _local(bundle: Path, profile: Profile) -> list[str]:
+    """Every repository that the workflows name, as one on this machine."""
+    standing = {"checkout": "checkout", "upload": "upload-artifact", "download": "download-artifact"}
+    pins = {name: profile.action(name) for name in standing}
+    return [
+        f"{BUNDLE}@{RELEASE}={bundle}",
+        *(f"{pin.repository}@{pin.commit}={ACTIONS / standing[name]}" for name, pin in pins.items()),
+    ]
+
+
+def _surroundings(folder: Path) -> dict[str, str]:
+    """A machine that is nobody's CI, with act's own folders below `folder`."""
+    ours = ("MLOPS_", "GITHUB_", "GITLAB_", "CI_", "AWS_", "MLFLOW_", "RUNNER_", "DOCKER_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) and name != "CI"}
+    # The command must come from the bundle that the workflow installs, not from the environment of the tests.
+    path = [one for one in os.environ["PATH"].split(os.pathsep) if not Path(one, "mlops-ci").exists()]
+    return {
+        **kept,
+        "PATH": os.pathsep.join(path),
+        "HOME": str(folder / "home"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }

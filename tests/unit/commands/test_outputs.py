@@ -1,0 +1,61 @@
+"""What later jobs are told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mlops_ci.commands.outputs import LARGEST, of_run, result_json
+from mlops_ci.redaction import Redactor
+from support.run_folder import a_record, make_run
+
+PLAN = {
+    "trusted": True,
+    "left_out": {"publish": "dry run", "promote": "dry run", "check": "no"},
+    "runners": {"plan": ["ubuntu-latest"], "gpu": ["self-hosted", "gpu"]},
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path)
+
+
+def test_plan_names_the_jobs_to_run_and_their_machines(run):
+    run.write(a_record(run, "plan", outputs=PLAN))
+    found = of_run(run, 0)
+    assert json.loads(found["jobs"]) == ["plan", "build", "scan", "prepare", "train", "evaluate", "result"]
+    assert found["trusted"] == "true"
+    assert json.loads(found["runner-gpu"]) == ["self-hosted", "gpu"]
+    assert json.loads(found["runners"]) == PLAN["runners"]
+
+
+def test_model_and_promotion(run):
+    run.write(a_record(run, "publish", outputs={"model": {"name": "m", "version": "3"}}))
+    run.write(a_record(run, "promote", outputs={"from": "2", "to": "3"}))
+    found = of_run(run, 0)
+    assert (found["model-version"], found["promoted"]) == ("3", "true")
+
+
+def test_a_promotion_that_was_left_out_promoted_nothing(run):
+    run.write(a_record(run, "promote", status="skipped"))
+    assert of_run(run, 0)["promoted"] == "false"
+
+
+def test_a_secret_never_becomes_an_output():
+    redactor = Redactor()
+    redactor.add("hunter22")
+    facts = {"images": {"a": "sha256:1"}, "reason": "login hunter22 failed", "metrics": {"hunter22": 1}}
+    assert json.loads(result_json(facts, redactor)) == {"images": {"a": "sha256:1"}, "reason": None, "metrics": {}}
+
+
+def test_what_is_too_long_is_cut_and_said():
+    facts = {"result": "passed", "metrics": {f"m{n}": n for n in range(40_000)}, "stages": {}}
+    text = result_json(facts, Redactor())
+    assert len(text) <= LARGEST
+    assert json.loads(text) == {"result": "passed", "metrics": None, "stages": {}, "cut": ["metrics"]}
+
+
+def test_it_is_one_line():
+    assert "\n" not in result_json({"reason": "a\nb"}, Redactor())

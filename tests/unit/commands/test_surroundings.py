@@ -1,0 +1,57 @@
+"""What a CI system puts around a command."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+
+from mlops_ci.commands.surroundings import default_registry, drop_empty, log_in
+from mlops_ci.console import Console, NullSink
+
+
+def settings(registry=None):
+    return SimpleNamespace(tables=SimpleNamespace(image=SimpleNamespace(registry=registry)))
+
+
+def test_a_secret_that_nobody_set_is_not_there():
+    environ = {"AWS_ACCESS_KEY_ID": "", "MLFLOW_TRACKING_TOKEN": "t", "OTHER": ""}
+    drop_empty(environ)
+    assert environ == {"MLFLOW_TRACKING_TOKEN": "t", "OTHER": ""}
+
+
+@pytest.mark.parametrize(
+    ("configured", "engine", "given", "found"),
+    [
+        (None, "docker", "ghcr.io/Org/Repo", "ghcr.io/org/repo"),
+        (None, "docker", "", None),
+        (None, "host", "ghcr.io/org/repo", None),
+        ("own.example/x", "docker", "ghcr.io/org/repo", None),
+    ],
+)
+def test_the_providers_registry_is_the_last_resort(configured, engine, given, found):
+    assert default_registry(settings(configured), engine, {"MLOPS_CI_DEFAULT_REGISTRY": given}) == found
+
+
+def test_the_password_leaves_the_environment_and_is_hidden(tmp_path):
+    console = Console(sink=NullSink())
+    environ = {
+        "HOME": str(tmp_path),
+        "MLOPS_CI_REGISTRY_USERNAME": "me",
+        "MLOPS_CI_REGISTRY_PASSWORD": "hunter22",
+    }
+    with ExitStack() as stack:
+        log_in(settings("ghcr.io/org/repo"), environ, console, stack)
+        assert "hunter22" not in environ.values()
+        assert os.path.isdir(environ["DOCKER_CONFIG"])
+    assert environ == {"HOME": str(tmp_path)}
+    assert console.redactor.clean("hunter22") == "***"
+
+
+def test_without_a_registry_nobody_logs_in(tmp_path):
+    environ = {"MLOPS_CI_REGISTRY_USERNAME": "me", "MLOPS_CI_REGISTRY_PASSWORD": "hunter22"}
+    with ExitStack() as stack:
+        log_in(settings(), environ, Console(sink=NullSink()), stack)
+        assert environ == {}

@@ -1,0 +1,248 @@
+"""The files for GitLab: the promises that every job keeps, whatever the graph becomes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from mlops_ci import pipeline
+from mlops_ci.orchestrators.called import HEAD, called_file, called_files
+from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profile, profile_names
+from mlops_ci.orchestrators.gitlab.render import include_example, render
+from mlops_ci.orchestrators.gitlab.rules import FORK
+
+ROOT = Path(__file__).parents[3]
+TAG = "v1.2.3"
+PROFILES = {name: replace(load_profile(name), release=TAG) for name in profile_names()}
+RENDERED = {name: render(profile) for name, profile in PROFILES.items()}
+FILES = [(profile, path) for profile, files in RENDERED.items() for path in files]
+GLOBAL = {"default", "stages", "workflow", "variables", "image", "before_script", "after_script", "cache", "include"}
+HIDDEN = ".$[[ inputs.job-prefix ]]"
+
+
+@cache
+def documents(profile: str, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    header, jobs = YAML(typ="safe", pure=True).load_all(RENDERED[profile][path])
+    return header["spec"], jobs
+
+
+def whole(jobs: dict[str, Any], name: str) -> dict[str, Any]:
+    """A job with what it extends; mappings are merged, as GitLab does."""
+    job = jobs[name]
+    base = whole(jobs, job["extends"]) if "extends" in job else {}
+    merged = {**base, **job}
+    for key in ("variables", "artifacts"):
+        if key in base and key in job:
+            merged[key] = {**base[key], **job[key]}
+    return merged
+
+
+@cache
+def all_jobs(profile: str, path: str) -> dict[str, dict[str, Any]]:
+    jobs = documents(profile, path)[1]
+    return {re.sub(r".*]]", "", name): whole(jobs, name) for name in jobs if not name.startswith(".")}
+
+
+TRAIN = all_jobs("default", "ci/gitlab/train.yml")
+
+
+@pytest.mark.parametrize(("profile", "path"), FILES)
+class TestEveryFile:
+    def test_has_no_global_keyword_and_only_prefixed_jobs(self, profile, path):
+        names = set(documents(profile, path)[1])
+        assert not names & GLOBAL
+        assert all("$[[ inputs.job-prefix ]]" in name for name in names)
+
+    def test_uses_each_input_and_only_those_that_it_has(self, profile, path):
+        inputs = set(documents(profile, path)[0]["inputs"])
+        used = set(re.findall(r"\$\[\[ inputs\.([a-z-]+) ]]", RENDERED[profile][path]))
+        assert used <= inputs
+        # The head is the same in all files, also where a file has no such job.
+        assert inputs - used <= {"runner-cpu", "runner-gpu", "timeout"}
+
+    def test_has_typed_described_inputs_with_the_common_head(self, profile, path):
+        inputs = documents(profile, path)[0]["inputs"]
+        assert set(inputs) >= {one.name for one in HEAD}
+        assert all(set(one) >= {"description", "type"} for one in inputs.values())
+        kinds = {"string": str, "number": int, "boolean": bool, "array": list}
+        assert all(isinstance(one["default"], kinds[one["type"]]) for one in inputs.values() if "default" in one)
+
+    def test_puts_no_text_of_a_caller_into_a_script(self, profile, path):
+        inputs = documents(profile, path)[0]["inputs"]
+        for job in all_jobs(profile, path).values():
+            lines = [*job.get("before_script", []), *job["script"], *job.get("after_script", [])]
+            for name in re.findall(r"\$\[\[ inputs\.([a-z-]+)", "\n".join(lines)):
+                assert inputs[name]["type"] == "boolean"
+
+    def test_never_runs_the_code_of_a_fork(self, profile, path):
+        for name, job in all_jobs(profile, path).items():
+            if name != "fork":
+                assert job["rules"][0] == {"if": FORK, "when": "never"}, name
+
+    def test_says_its_provider_and_the_machine_of_each_job(self, profile, path):
+        for name, job in all_jobs(profile, path).items():
+            assert job["tags"].startswith("$[[ inputs.runner-"), name
+            assert job.get("timeout") or name == "fork"
+            assert name == "fork" or job["variables"]["MLOPS_CI_PROVIDER"] == "gitlab"
+
+    def test_tries_again_as_the_exit_table_says(self, profile, path):
+        name = path.rpartition("/")[2].removesuffix(".yml")
+        jobs = all_jobs(profile, path)
+        for job in called_file(name).jobs:
+            rule = jobs[job.name]["retry"]
+            assert rule["max"] == 2
+            assert rule.get("exit_codes", []) == ([] if job.always else list(job.retry))
+
+    def test_is_read_the_same_by_old_and_new_readers_of_yaml(self, profile, path):
+        old = YAML(typ="safe", pure=True)
+        old.version = "1.1"
+        header, jobs = old.load_all(RENDERED[profile][path])
+        assert (header["spec"], jobs) == documents(profile, path)
+
+
+def test_each_called_file_is_there_as_a_file_and_as_a_component():
+    names = {file.name for file in called_files()}
+    assert set(RENDERED["default"]) == {
+        f"{folder}/{name}.yml" for folder in ("ci/gitlab", "templates") for name in names
+    }
+    assert not [path for path in RENDERED["self-managed"] if path.startswith("templates")]
+
+
+def test_the_jobs_run_all_stages_in_the_graphs_order():
+    ran = [
+        stage
+        for job in TRAIN.values()
+        for line in job["script"]
+        if line.startswith("mlops-ci run")
+        for stage in line.split()[2:]
+        if stage in pipeline.NAMES
+    ]
+    assert (*ran, "report") == pipeline.NAMES
+    assert "mlops-ci result --file train" in TRAIN["result"]["script"]
+
+
+def test_the_gpu_runner_gets_the_one_job_that_verifies_and_trains_and_it_can_go_on():
+    gpu = [name for name, job in TRAIN.items() if job["tags"] == "$[[ inputs.runner-gpu ]]"]
+    assert gpu == ["train"]
+    assert TRAIN["train"]["retry"]["exit_codes"] == [10, 11, 12]
+    assert TRAIN["train"]["cache"]["when"] == "always"
+    assert "$CI_PIPELINE_ID" in TRAIN["train"]["cache"]["key"]
+
+
+def test_what_changes_the_champion_is_guarded():
+    for name in ("promote", "approve"):
+        assert TRAIN[name]["resource_group"] == "mlops-ci-promotion"
+        assert TRAIN[name]["environment"]["name"] == "$[[ inputs.environment ]]"
+    assert (TRAIN["approve"]["when"], TRAIN["approve"]["allow_failure"]) == ("manual", True)
+    assert [name for name, job in TRAIN.items() if job.get("interruptible") is False] == [
+        "publish",
+        "promote",
+        "approve",
+    ]
+    for name in ("publish", "promote", "approve"):
+        assert {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', "when": "never"} in TRAIN[name]["rules"]
+
+
+def test_identity_tokens_are_for_jobs_that_reach_the_store():
+    assert [name for name, job in TRAIN.items() if "id_tokens" in job] == [
+        job.name for job in called_file("train").jobs if "store" in job.secrets
+    ]
+    assert "id_tokens" not in TRAIN["scan"]
+
+
+def test_a_job_gets_the_artifacts_of_all_jobs_before_it():
+    for job in called_file("train").jobs:
+        needed = {re.sub(r".*]]", "", one if isinstance(one, str) else one["job"]) for one in TRAIN[job.name]["needs"]}
+        for stage in job.stages:
+            before = {
+                one.name for one in called_file("train").jobs if set(one.stages) & set(pipeline.with_needs((stage,)))
+            }
+            assert needed >= before - {job.name}
+
+
+def test_schedules_are_for_nightly_alone():
+    schedule = '$CI_PIPELINE_SOURCE == "schedule"'
+    assert {"if": schedule, "when": "never"} in TRAIN["plan"]["rules"]
+    nightly = all_jobs("default", "ci/gitlab/nightly.yml")
+    assert nightly["plan"]["rules"][1:] == [{"if": schedule}]
+
+
+def test_a_component_is_its_own_commit_and_a_file_names_its_release():
+    spec, jobs = documents("default", "templates/train.yml")
+    assert spec["component"] == ["sha"]
+    assert "bundle-ref" not in spec["inputs"]
+    assert jobs[f"{HIDDEN}job"]["variables"]["MLOPS_CI_BUNDLE_REF"] == "$[[ component.sha ]]"
+    assert documents("default", "ci/gitlab/train.yml")[0]["inputs"]["bundle-ref"]["default"] == TAG
+
+
+def test_publish_goes_on_with_the_run_of_another_file():
+    spec, _ = documents("default", "ci/gitlab/publish.yml")
+    assert "default" not in spec["inputs"]["run-from"]
+    plan = all_jobs("default", "ci/gitlab/publish.yml")["plan"]
+    assert plan["needs"] == [
+        f"$[[ inputs.run-from ]]{name}" for name in ("plan", "build", "scan", "prepare", "train", "evaluate")
+    ]
+    assert plan["script"][0].startswith("mlops-ci handover collect")
+
+
+def test_the_include_at_the_head_of_a_file_is_the_example_of_the_docs():
+    example = include_example(called_file("train"), PROFILES["default"])
+    text = RENDERED["default"]["ci/gitlab/train.yml"]
+    assert example in text.replace("\n#   ", "\n").replace("\n#", "\n")
+    assert YAML(typ="safe", pure=True).load(example)["include"][0]["ref"] == TAG
+
+
+def test_the_example_includes_this_release():
+    found = YAML(typ="safe", pure=True).load((ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text())
+    profile = load_profile()
+    assert [one["file"] for one in found["include"]] == ["ci/gitlab/train.yml", "ci/gitlab/nightly.yml"]
+    assert {(one["project"], one["ref"]) for one in found["include"]} == {(profile.repository, profile.tag)}
+
+
+def test_no_line_but_a_condition_is_too_long():
+    for files in RENDERED.values():
+        for path, text in files.items():
+            long = [line for line in text.splitlines() if len(line) > 150]
+            assert all(" - if: " in line for line in long), (path, long)
+
+
+def test_a_file_of_a_site_says_what_differs(tmp_path):
+    site = tmp_path / "site.toml"
+    site.write_text('extends = "self-managed"\nrepository = "tools/ml/mlops-ci"\ngpu-tags = ["a100", "large"]\n')
+    profile = load_profile(str(site))
+    assert profile.bundle == "$CI_SERVER_URL/tools/ml/mlops-ci.git"
+    assert (profile.gpu_tags, profile.cpu_tags) == (("a100", "large"), ("docker",))
+    text = render(profile)["ci/gitlab/train.yml"]
+    assert "- project: tools/ml/mlops-ci" in text
+    assert "default: [a100, large]" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gpu-tag = ['x']", "did you mean `gpu-tags`"),
+        ("gpu-tags = 'x'", "gpu-tags is 'x', not a list"),
+        ("gpu-tags = []", "not a list of tags"),
+        ("components = 1", "components is 1, not a bool"),
+        ("repository = 'alone'", "repository is 'alone'"),
+        ("engine = 'magic'", "engine is 'magic'"),
+        ("extends = 'nobody'", "extends `nobody`"),
+        ("= 1", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_of_a_site_is_named(tmp_path, text, message):
+    site = tmp_path / "site.toml"
+    site.write_text(text)
+    with pytest.raises(GitlabProfileError, match=re.escape(message)):
+        load_profile(str(site))
+
+
+def test_an_unknown_profile_is_named_with_the_nearest_one():
+    with pytest.raises(GitlabProfileError, match="did you mean `self-managed`"):
+        load_profile("selfmanaged")

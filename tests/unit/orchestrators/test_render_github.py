@@ -1,0 +1,302 @@
+"""The rendered GitHub files: fresh, flat, pinned, least privilege, and no secret where none belongs."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from mlops_ci.commands.render import StaleFilesError, github
+from mlops_ci.orchestrators.called import called_files
+from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
+from mlops_ci.orchestrators.github.profile import Profile, load_profile
+from mlops_ci.orchestrators.github.render import render, stale
+
+ROOT = Path(__file__).parents[3]
+BASELINE = Path(__file__).with_name("permissions.json")
+PROFILES = ("default", "enterprise")
+PIN = re.compile(
+    r"uses: (?:[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.mlops/bundle/\.github/actions/setup #.*)"
+)
+EXPRESSION = re.compile(r"\$\{\{")
+
+
+def parsed(text: str) -> Any:
+    return YAML(typ="safe").load(text)
+
+
+@cache
+def _workflows(profile: str) -> dict[str, Any]:
+    files = render(load_profile(profile))
+    called = {Path(path).stem: parsed(text) for path, text in files.items() if "/workflows/" in path}
+    return {name: one for name, one in called.items() if name != "retry"}
+
+
+def workflows(profile: str = "default") -> dict[str, Any]:
+    return copy.deepcopy(_workflows(profile))
+
+
+def jobs(profile: str = "default") -> list[tuple[str, str, dict[str, Any]]]:
+    return [(name, job, body) for name, one in workflows(profile).items() for job, body in one["jobs"].items()]
+
+
+def secrets_in(value: Any) -> set[str]:
+    return set(re.findall(r"secrets\.([\w-]+)", json.dumps(value)))
+
+
+def test_what_is_committed_is_the_default_profile():
+    assert stale(render(load_profile("default")), ROOT) == [], "run: mlops-ci render github"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("train.yml", "packages: read #", "packages: write #"),
+        ("train.yml", "persist-credentials: false", "persist-credentials: true"),
+        (
+            "scan.yml",
+            "- name: Run scan\n",
+            "- name: Run scan\n        env:\n          T: ${{ secrets.mlflow-token }}\n",
+        ),
+        ("publish.yml", "needs.plan.outputs.jobs || '[]'), 'promote')", "'[\"promote\"]'), 'promote')"),
+        ("build.yml", "11bd71901bbe5b1630ceea73d27597364c9af683", "v4"),
+        ("nightly.yml", "permissions: {}", "permissions: write-all"),
+        ("verify.yml", "mlops-ci run verify --only", "mlops-ci run verify --only || true"),
+    ],
+)
+def test_a_file_that_was_tampered_with_is_named(tmp_path, file, old, new):
+    assert github("default", tmp_path, check=False) == 0
+    assert github("default", tmp_path, check=True) == 0
+    path = tmp_path / ".github" / "workflows" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(StaleFilesError, match=file):
+        github("default", tmp_path, check=True)
+    assert github("default", tmp_path, check=False) == 0
+    assert github("default", tmp_path, check=True) == 0
+
+
+def test_a_file_that_is_gone_is_named(tmp_path):
+    github("default", tmp_path, check=False)
+    (tmp_path / ".github" / "actions" / "setup" / "action.yml").unlink()
+    with pytest.raises(StaleFilesError, match=r"action\.yml"):
+        github("default", tmp_path, check=True)
+
+
+def test_no_permission_is_added_within_a_release():
+    """A caller's grant must be enough for every release of the same major: a new permission breaks each of them."""
+    found = {name: {job: body["permissions"] for job, body in one["jobs"].items()} for name, one in workflows().items()}
+    assert found == json.loads(BASELINE.read_text()), "a change here needs a new major version of the bundle"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_permissions_are_named_by_each_job_and_by_nothing_else(profile):
+    for name, one in workflows(profile).items():
+        assert one["permissions"] == {}, name
+    for name, job, body in jobs(profile):
+        assert body["permissions"].pop("contents") == "read", (name, job)
+        assert set(body["permissions"].items()) <= {
+            ("packages", "read"),
+            ("packages", "write"),
+            ("id-token", "write"),
+        }
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_actions_are_pinned_by_commit_with_their_release(profile):
+    for text in render(load_profile(profile)).values():
+        for line in text.splitlines():
+            if "uses:" in line:
+                assert PIN.search(line), line
+
+
+def test_no_called_file_calls_another_and_none_limits_concurrency():
+    for name, one in workflows().items():
+        assert "concurrency" not in one, name
+    for name, job, body in jobs():
+        assert "uses" not in body, (name, job)
+        assert "concurrency" not in body, (name, job)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_nothing_that_a_caller_writes_becomes_part_of_a_script(profile):
+    for name, job, body in jobs(profile):
+        for step in body["steps"]:
+            assert not EXPRESSION.search(step.get("run", "")), (name, job, step["name"])
+            assert step["name"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_secret_reaches_the_scan(profile):
+    for name, job, body in jobs(profile):
+        if job == "scan":
+            assert secrets_in(body) == set(), name
+            assert "github.token" not in json.dumps(body)
+
+
+def test_secrets_are_declared_optional_and_used():
+    for name, one in workflows().items():
+        declared = one[True if True in one else "on"]["workflow_call"]["secrets"]
+        assert all(secret["required"] is False for secret in declared.values())
+        assert set(declared) == secrets_in(one["jobs"]), name
+        assert "inherit" not in json.dumps(one["jobs"])
+
+
+def test_secrets_reach_one_step_only():
+    for name, job, body in jobs():
+        holding = [step["name"] for step in body["steps"] if secrets_in(step)]
+        assert len(holding) <= 1, (name, job, holding)
+        assert secrets_in({key: value for key, value in body.items() if key != "steps"}) == set()
+
+
+def test_what_may_run_for_a_fork_has_secrets_for_own_code_only():
+    for name, job, body in jobs():
+        if job in ("plan", "build"):
+            for step in body["steps"]:
+                for value in (step.get("env") or {}).values():
+                    if "secrets." in value:
+                        assert "trusted == 'true'" in value or "env.OWN_CODE == 'true'" in value, (name, job)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_job_but_plan_runs_only_when_plan_says_so(profile):
+    for name, job, body in jobs(profile):
+        condition = body["if"]
+        if job in ("plan", "result"):
+            assert "head.repo.full_name != github.repository" in condition, name
+        else:
+            assert f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{job}')" in condition
+            assert "!failure()" in condition
+            assert body["runs-on"].startswith("${{ fromJSON(needs.plan.outputs.runner-")
+            assert "plan" in body["needs"]
+
+
+def test_where_plan_is_not_on_a_hosted_machine_a_fork_reaches_none():
+    for name, job, body in jobs("enterprise"):
+        if job in ("plan", "result"):
+            assert "inputs.runner-plan == ''" not in body["if"], name
+            assert "self-hosted" in body["runs-on"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_bundle_is_checked_out_at_the_commit_of_the_file(profile):
+    known = load_profile(profile).knows_itself
+    repository = "inputs.bundle-repository || job.workflow_repository" + ("" if known else " || 'org/mlops-ci'")
+    ref = "inputs.bundle-ref || job.workflow_sha" + ("" if known else " || 'v1'")
+    for name, job, body in jobs(profile):
+        names = [step["name"] for step in body["steps"]]
+        asserted, checked_out, installed = body["steps"][1:4]
+        assert asserted["env"] == {"BUNDLE_REPOSITORY": f"${{{{ {repository} }}}}", "BUNDLE_REF": f"${{{{ {ref} }}}}"}
+        assert ":?" in asserted["run"], (name, job, names)
+        assert checked_out["with"] == {
+            "repository": f"${{{{ {repository} }}}}",
+            "ref": f"${{{{ {ref} }}}}",
+            "path": ".mlops/bundle",
+            "persist-credentials": False,
+        }
+        assert installed["uses"] == "./.mlops/bundle/.github/actions/setup"
+        assert installed["with"]["ref"] == checked_out["with"]["ref"]
+
+
+def test_gpu_work_is_one_job_and_its_limit_is_the_callers():
+    train = workflows()["train"]["jobs"]["train"]
+    assert [step["run"] for step in train["steps"] if step.get("id") == "stages"] == [
+        "mlops-ci run verify train --only"
+    ]
+    assert train["timeout-minutes"] == "${{ inputs.timeout }}"
+
+
+def test_promote_waits_for_its_environment_and_no_other_job_does():
+    assert {(name, job) for name, job, body in jobs() if "environment" in body} == {
+        (name, "promote") for name in ("train", "nightly", "publish")
+    }
+
+
+def test_artifact_names_are_the_calls_the_jobs_and_the_attempts():
+    names = [
+        step["with"]["name"]
+        for _, _, body in jobs()
+        for step in body["steps"]
+        if "upload-artifact" in step.get("uses", "")
+    ]
+    assert len(names) == len(set(names))
+    assert all("${{ inputs.artifact-prefix }}" in name and "${{ github.run_attempt }}" in name for name in names)
+
+
+def test_each_input_has_a_type_a_default_and_a_meaning():
+    for file in called_files():
+        declared = workflows()[file.name]["on"]["workflow_call"]["inputs"]
+        assert set(declared) == {one.name for one in inputs_of(file, load_profile("default"))}
+        for name, one in declared.items():
+            assert one["type"] in ("string", "number", "boolean")
+            assert one["description"]
+            assert ("default" in one) != one.get("required", False), name
+            assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
+
+
+def test_every_output_comes_from_a_job_that_has_it():
+    for name, one in workflows().items():
+        for output, body in one["on"]["workflow_call"]["outputs"].items():
+            job, key = re.fullmatch(r"\$\{\{ jobs\.(\w+)\.outputs\.([\w-]+) \}\}", body["value"]).groups()
+            assert key in one["jobs"][job]["outputs"], (name, output)
+
+
+def test_an_older_artifact_service_is_asked_in_its_own_words():
+    for _, _, body in jobs("enterprise"):
+        for step in body["steps"]:
+            if "upload-artifact" in step.get("uses", ""):
+                assert "include-hidden-files" not in step["with"]
+            if "download-artifact" in step.get("uses", ""):
+                assert set(step["with"]) == {"path"}
+
+
+def test_the_file_that_tries_again_reads_and_starts_and_nothing_else():
+    retry = parsed(render(load_profile("default"))[".github/workflows/retry.yml"])
+    (job,) = retry["jobs"].values()
+    assert retry["permissions"] == {}
+    assert job["permissions"] == {"actions": "write"}
+    assert "secrets" not in retry["on"]["workflow_call"]
+    assert not any("checkout" in step.get("uses", "") and "repository" not in step["with"] for step in job["steps"])
+    for step in job["steps"]:
+        assert not EXPRESSION.search(step.get("run", ""))
+
+
+def test_where_artifacts_of_another_run_cannot_be_had_nothing_tries_again():
+    assert ".github/workflows/retry.yml" not in render(load_profile("enterprise"))
+
+
+def test_a_site_has_its_own_names(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text(
+        'extends = "enterprise"\nrepository = "ml/bundle"\nref = "2026.1"\nmirror = "mirrored"\n'
+        'gpu-runner = "h100"\nretention = 3\n'
+    )
+    files = render(load_profile(str(path)))
+    train = parsed(files[".github/workflows/train.yml"])
+    assert train["on"]["workflow_call"]["inputs"]["runner-gpu"]["default"] == "h100"
+    assert train["on"]["workflow_call"]["inputs"]["retention-days"]["default"] == 3
+    text = files[".github/workflows/train.yml"]
+    assert "|| 'ml/bundle'" in text
+    assert "|| '2026.1'" in text
+    assert "uses: actions/" not in text
+    assert text.count("uses: mirrored/") == sum(
+        "uses" in step for b in train["jobs"].values() for step in b["steps"]
+    ) - len(train["jobs"])
+
+
+def test_the_secrets_of_a_file_are_those_of_its_jobs():
+    names = {file.name: {one[0] for one in secrets_of(file)} for file in called_files()}
+    assert not any(name.startswith("mlflow") for name in names["scan"] | names["build"])
+    assert {"mlflow-token", "aws-access-key-id", "registry-password"} <= names["train"]
+
+
+def test_a_profile_is_frozen():
+    assert isinstance(load_profile("default"), Profile)
+    with pytest.raises(AttributeError):
+        load_profile("default").ref = "x"

@@ -1,0 +1,80 @@
+"""What plan decides about later jobs."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from mlops_ci.providers.github import github_provider
+from mlops_ci.providers.local import local_provider
+from mlops_ci.settings.publish import PublishSettings
+from mlops_ci.settings.runners import RunnerSettings
+from mlops_ci.settings.tracking import TrackingSettings
+from mlops_ci.stages.decisions import left_out, no_memory, no_promotion, no_publishing
+
+CONFIGURED = {"tracking": TrackingSettings(uri="https://mlflow.example"), "publish": PublishSettings(store="s3://b/p")}
+EMPTY = {"tracking": TrackingSettings(), "publish": PublishSettings()}
+UNTRUSTED_WORK = {"prepare", "verify", "train", "evaluate", "publish", "promote"}
+ALL_WORK = UNTRUSTED_WORK | {"build", "check", "scan"}
+
+
+def session(*, provider="github", event="push", mode="main", tables=CONFIGURED, runners=None, **environ):
+    maker = github_provider if provider == "github" else local_provider
+    around = {"GITHUB_EVENT_NAME": event, **environ}
+    return SimpleNamespace(
+        environ=around,
+        provider=maker(around, io.StringIO()),
+        settings=SimpleNamespace(mode=mode, tables=SimpleNamespace(runners=runners or RunnerSettings(), **tables)),
+    )
+
+
+def decided(one, *, trusted=True, nothing_new=False):
+    return left_out(one, trusted=trusted, why="event pull_request from the fork a/b", nothing_new=nothing_new)
+
+
+def test_own_code_with_servers_runs_everything():
+    assert decided(session()) == {}
+
+
+def test_a_dry_run_publishes_and_promotes_nothing():
+    assert set(decided(session(MLOPS_CI_DRY_RUN="true"))) == {"publish", "promote"}
+    assert decided(session(MLOPS_CI_DRY_RUN="false")) == {}
+    assert no_publishing(session(MLOPS_CI_DRY_RUN="true"))
+
+
+@pytest.mark.parametrize("missing", ["tracking", "publish"])
+def test_without_a_server_in_ci_there_is_no_champion_to_promote(missing):
+    one = session(tables={**CONFIGURED, missing: EMPTY[missing]})
+    assert set(decided(one)) == {"promote"}
+    assert f"[{missing}]" in no_promotion(one)
+    assert "no champion memory" in no_memory(one)
+
+
+def test_a_persons_own_machine_has_the_memory():
+    assert no_memory(session(provider="local", tables=EMPTY)) is None
+
+
+def test_code_of_a_fork_is_built_and_scanned_on_hosted_machines_only():
+    assert set(decided(session(event="pull_request"), trusted=False)) == UNTRUSTED_WORK
+
+
+@pytest.mark.parametrize("label", ["self-hosted", "ubuntu-big", '["self-hosted", "ubuntu-latest"]'])
+def test_code_of_a_fork_never_reaches_a_self_hosted_machine(label):
+    found = decided(session(event="pull_request", runners=RunnerSettings(cpu=label)), trusted=False)
+    assert set(found) == ALL_WORK
+    assert "self-hosted" in found["build"]
+
+
+@pytest.mark.parametrize("event", ["pull_request_target", "workflow_run", "issue_comment"])
+def test_where_a_forks_event_hands_secrets_to_jobs_nothing_runs(event):
+    found = decided(session(event=event), trusted=False)
+    assert set(found) == ALL_WORK
+    assert "secrets" in found["build"]
+
+
+def test_a_nightly_without_anything_new_is_left_out_unless_it_must_run():
+    assert set(decided(session(mode="nightly"), nothing_new=True)) == ALL_WORK
+    assert decided(session(mode="nightly", MLOPS_CI_ALWAYS="true"), nothing_new=True) == {}
+    assert decided(session(mode="main"), nothing_new=True) == {}
