@@ -32,7 +32,7 @@ TOOL = "tool.lock"
 # Many tests wait for something to end: two at a time even on the smallest machine. They start in the order of their
 # names, whole runs before unit tests, so that the longest do not come last.
 AT_A_TIME = max(2, min(6, (os.cpu_count() or 2) // 2))
-LANES = (f"--numprocesses={AT_A_TIME}", "--dist=loadgroup", "--no-loadscope-reorder")
+LANES = (f"--numprocesses={AT_A_TIME}", "--no-loadscope-reorder")
 EXAMPLES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples" / "github").glob("*.yml"))]
 
 

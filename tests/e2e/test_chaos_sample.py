@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from chaos.harness import chaos_project, disturbed, moments, undisturbed
+from support.oci_server import trivy_database_server
 
 
 @pytest.fixture(scope="module")
-def baseline(tmp_path_factory, shared_cache):
-    project = chaos_project(tmp_path_factory.mktemp("chaos") / "project")
-    undisturbed(project, "host")
-    return project, *undisturbed(project, "host")
+def baseline(tmp_path_factory, shared_cache, trivy_db_folder):
+    """A project, what an undisturbed run of it ends in, and how long that takes; all scan with the test database."""
+    with trivy_database_server(trivy_db_folder / "db") as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLOPS_CI_MIRRORS__TRIVY_DB", server.trivy_repository)
+        project = chaos_project(tmp_path_factory.mktemp("chaos") / "project")
+        undisturbed(project, "host")
+        yield project, *undisturbed(project, "host")
 
 
 @pytest.mark.parametrize("number", range(3))

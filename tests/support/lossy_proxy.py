@@ -14,7 +14,7 @@ from typing import Literal
 
 import urllib3
 
-Fate = Literal["pass", "lose-answer", "lose-request", "hang"]
+Fate = Literal["pass", "lose-answer", "lose-request", "hang", "keep-answer"]
 HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "host", "keep-alive"})
 
 
@@ -39,12 +39,16 @@ class Answer:
 
 @dataclass
 class LossyProxy:
-    """`judge` says what happens to each request; `seen` are all of them."""
+    """`judge` says what happens to each request; `seen` are all of them.
+
+    "keep-answer" carries a request out and sets `kept`; its answer is never given, also not when `released` is set.
+    """
 
     uri: str
     judge: Callable[[Request], Fate | Answer] = lambda _: "pass"
     seen: list[Request] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    kept: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Request:
@@ -85,7 +89,10 @@ def lossy_proxy(upstream: str) -> Iterator[LossyProxy]:
                 return
             headers = {key: value for key, value in self.headers.items() if key.lower() not in HOP_BY_HOP}
             answer = pool.request(self.command, upstream + self.path, body=body, headers=headers, decode_content=False)
-            if fate == "lose-answer":
+            if fate == "keep-answer":
+                proxy.kept.set()
+                proxy.released.wait(60)
+            if fate in ("lose-answer", "keep-answer"):
                 self.close_connection = True
                 return
             self.reply(answer.status, answer.data, dict(answer.headers.items()))

@@ -137,20 +137,15 @@ print("not killed")
 
 
 def test_kill_9_between_the_creation_and_its_answer_leaves_one_run(line, tracker, name):
-    child: list[subprocess.Popen[bytes]] = []
-
-    def judge(request):
-        if request.path.endswith("/runs/create"):
-            threading.Timer(0.5, child[0].kill).start()
-            return "lose-answer"
-        return "pass"
-
-    line.judge = judge
+    line.judge = lambda request: "keep-answer" if request.path.endswith("/runs/create") else "pass"
     argv = [sys.executable, "-c", KILLED_CLIENT, line.uri, name]
-    child.append(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
-    output, _ = child[0].communicate(timeout=120)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert line.kept.wait(120)
+        child.kill()
+        output, _ = child.communicate(timeout=120)
+    line.released.set()
     line.judge = lambda _: "pass"
-    assert child[0].returncode == -signal.SIGKILL
+    assert child.returncode == -signal.SIGKILL
     assert output == b""
     (left,) = runs_named(tracker, name)
     started = Tracker(line.uri).start_run(name, run="run-1", tags={"mlops.commit": "abc"}, params={"epochs": 3})
