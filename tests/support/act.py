@@ -67,6 +67,13 @@ class Acted:
         """How the called file ended, as its caller sees it."""
         return (self.folder / "result.txt").read_text()
 
+    def facts(self, file: str) -> dict[str, Any]:
+        """What the last job of a called file said. act runs no job after a called file that failed, so that a
+        caller's own job cannot tell.
+        """
+        (path,) = self.artifacts.glob(f"*-{file}-result-*/*/files/runs/*/result.json")
+        return json.loads(path.read_text())
+
     @property
     def jobs(self) -> dict[str, int]:
         """Of each job that handed something on: its attempt."""

@@ -14,8 +14,6 @@ from support.oci_server import OciServer, trivy_database_server
 from support.project import make_project
 from support.testbed import tools
 
-EXAMPLE = act.ROOT / "examples" / "github" / "train.yml"
-
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -48,7 +46,7 @@ def run(tmp_path: Path, program: Path, bundle: Path, shared_cache: Path, databas
 
     def start(workflow: str | None = None, *, files: dict[str, str] | None = None, **options: Any) -> act.Acted:
         project = make_project(tmp_path / "project", files=files)
-        text = EXAMPLE.read_text() if workflow is None else workflow
+        text = act.EXAMPLE.read_text() if workflow is None else workflow
         consumer = act.make_consumer(project, text.rstrip() + "\n" + act.AFTER)
         machine = {
             "MLOPS_CI_CACHE": str(shared_cache),
