@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.gitlab_ci import expand, make_bundle, make_consumer, run_pipeline
+from support.gitlab_ci import and_always, expand, make_bundle, make_consumer, run_pipeline, try_again
 
 INCLUDED = """\
 spec:
@@ -31,7 +31,16 @@ second:
   script:
     - test ! -e left-behind
     - cat handed-on.txt
-    - exit "$CODE"
+    - test -e "$MARKER" || exit "$CODE"
+    - echo done >second.txt
+  artifacts: {paths: [second.txt]}
+third:
+  needs: [second]
+  script: ["cat second.txt"]
+last:
+  needs: [first, second, third]
+  when: always
+  script: ["cat handed-on.txt", "test ! -e second.txt"]
 """
 PIPELINE = """\
 include:
@@ -49,6 +58,8 @@ def test_jobs_are_isolated_and_hand_on_only_their_artifacts(tmp_path: Path, bund
     ended = run_pipeline(consumer, bundle)
     assert ended.jobs == {"first": 0, "second": 2}, ended.output
     assert ended.exit_code == 1
+    # GitLab would have run it: `third`, which it needs, was skipped.
+    assert and_always(ended, "last", bundle).jobs == {"first": 0, "second": 2, "last": 0}
     assert (ended.artifacts("first") / "handed-on.txt").read_text() == "it's\n"
     assert "it's" in ended.log("second")
 
@@ -65,3 +76,18 @@ def test_expanding_fills_in_the_inputs(tmp_path: Path, bundle: Path) -> None:
     (consumer / ".gitlab-ci.yml").write_text(PIPELINE.replace("word:", "sword:"))
     with pytest.raises(AssertionError, match="required value has not been provided"):
         expand(consumer, bundle)
+
+
+def test_a_job_is_tried_again_with_the_artifacts_of_those_before_it(tmp_path: Path, bundle: Path) -> None:
+    marker = tmp_path / "marker"
+    marker.touch()
+    machine = {"MARKER": str(marker)}
+    green = run_pipeline(make_consumer(tmp_path / "model", PIPELINE), bundle, machine=machine)
+    assert {name: green.jobs[name] for name in ("first", "second", "third")} == dict.fromkeys(
+        ("first", "second", "third"), 0
+    ), green.output
+    marker.unlink()
+    again = try_again(green, "second", tmp_path / "again", bundle, machine=machine)
+    assert again.jobs == {"second": 2}
+    # Nothing of the first try of `second` reaches the last job.
+    assert and_always(again, "last", bundle, machine=machine).jobs == {"second": 2, "last": 0}
