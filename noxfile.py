@@ -29,6 +29,10 @@ ROOT = Path(__file__).parent
 REQUIREMENTS = ROOT / "requirements"
 DEV = "dev.lock"
 TOOL = "tool.lock"
+# Many tests wait for something to end: two at a time even on the smallest machine. They start in the order of their
+# names, whole runs before unit tests, so that the longest do not come last.
+AT_A_TIME = max(2, min(6, (os.cpu_count() or 2) // 2))
+LANES = (f"--numprocesses={AT_A_TIME}", "--dist=loadgroup", "--no-loadscope-reorder")
 
 
 def environment(session: nox.Session, name: str, locks: tuple[str, ...]) -> Path:
@@ -95,7 +99,7 @@ def train(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The project's tests; a test whose component is not on this machine is skipped with the reason."""
     python = environment(session, "tests", (TOOL, DEV))
-    session.run(str(python), "-m", "pytest", *(session.posargs or ["tests"]), external=True)
+    session.run(str(python), "-m", "pytest", *(session.posargs or ["tests", *LANES]), external=True)
 
 
 @nox.session(venv_backend="none", default=False)

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 pytest_plugins = [
     "pytester",
+    "support.lanes",
     "support.skipped_tests",
     "support.fixtures_testbed",
     "support.fixtures_docker",

@@ -21,8 +21,22 @@ PREFIX = "[mlops-ci]"
 KEPT_LINES = 10_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How far long work is: `fraction` from 0 to 1, None where nobody can know; `seconds` since it began."""
+
+    title: str
+    seconds: float
+    fraction: float | None
+    detail: str
+
+
 class Sink(Protocol):
     """Where narration goes. One implementation per provider."""
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody watches a terminal on which `status` can draw."""
 
     def line(self, text: str) -> None:
         """Show one line of text as it is: no workflow command in it may be obeyed."""
@@ -39,22 +53,31 @@ class Sink(Protocol):
     def mask(self, secret: str) -> None:
         """Ask the provider to hide `secret` in its log from now on."""
 
+    def status(self, status: Status | None) -> None:
+        """Draw a bar below all lines, over the one before it; None takes it away. Without `live`: nothing."""
+
     def flush(self) -> None:
         """Say what was held back: called once, at the end."""
 
 
 @dataclass
 class Console:
-    """The voice of the tool. `quiet` steps keep their lines and show them only when the step fails."""
+    """The voice of the tool. `quiet` steps keep their lines and show them only when the step fails.
+
+    `last_line_at` (monotonic seconds) tells `progress` how long there has been silence, `activities` what is under way.
+    """
 
     sink: Sink
     redactor: Redactor = field(default_factory=Redactor)
     verbose: bool = False
     heartbeat_seconds: float = 30.0
+    last_line_at: float = field(default_factory=time.monotonic)
+    activities: list[object] = field(default_factory=list)
     _buffer: deque[str] | None = None
 
     def say(self, text: str) -> None:
         """One line of the tool's own, prefixed with its name."""
+        self.last_line_at = time.monotonic()
         for line in self.redactor.clean(text).splitlines() or [""]:
             self.sink.line(f"{PREFIX} {line}")
 
@@ -62,6 +85,7 @@ class Console:
         """One line of another program's output: kept back inside a quiet step, shown otherwise."""
         line = self.redactor.clean(text)
         if self._buffer is None:
+            self.last_line_at = time.monotonic()
             self.sink.line(line)
         else:
             self._buffer.append(line)
@@ -110,6 +134,8 @@ class Console:
 class NullSink:
     """A sink that swallows everything, for library use and tests."""
 
+    live = False
+
     def line(self, text: str) -> None:
         """Nothing is shown."""
 
@@ -123,6 +149,9 @@ class NullSink:
         """Nothing is shown."""
 
     def mask(self, secret: str) -> None:
+        """Nothing is shown."""
+
+    def status(self, status: Status | None) -> None:
         """Nothing is shown."""
 
     def flush(self) -> None:

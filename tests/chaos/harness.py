@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.console import Console, NullSink
-from mlops_ci.engines.docker_socket import DockerSocket
-from mlops_ci.errors import MlopsError
 from mlops_ci.guest import bundle
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.stores.open import open_store
 from mlops_ci.tracking.server import embedded_server
-from support.leftovers import Process, of_project, processes
+from support.leftovers import Process, containers, of_containers, of_project
 from support.state import final_state
 
 GONE_WITHIN = 10.0
@@ -31,7 +29,6 @@ TRIES = 4
 PATIENCE = 15.0
 # The user's own commands of the test project, as they stand in the process table.
 JOB = re.compile(r"^\S*python\S* (train\.py|evaluate\.py|-m py_compile)")
-CONTAINER_LABEL = "io.mlops-ci.run"
 
 
 @dataclass(frozen=True)
@@ -169,11 +166,10 @@ def _kill(project: Path, child: subprocess.Popen[bytes], target: str) -> str:
 
 
 def _alive(project: Path, target: str) -> list[Process]:
-    """The guests of this project, or the user's own processes."""
+    """The guests of this project, or the user's own processes: on this machine and in its containers."""
+    around = [*of_project(project), *of_containers(_containers(project))]
     if target == "job":
-        return [one for one in processes() if JOB.search(one.command)]
-    # A container's processes know the project's folders under other names: there only the command tells.
-    around = [*of_project(project), *(one for one in processes() if "/mlops/" in one.command)]
+        return [one for one in around if JOB.search(one.command)]
     return [one for one in around if "guest.pyz run" in one.command]
 
 
@@ -181,17 +177,12 @@ def _what_is_left(project: Path) -> tuple[str, ...]:
     """Processes and containers of the project that are still there ten seconds after the kill."""
     deadline = time.monotonic() + GONE_WITHIN
     while True:
-        left = [one.command for one in of_project(project)] + _containers()
+        running = [str(one["Id"])[:12] for one in _containers(project) if one.get("State") == "running"]
+        left = [one.command for one in of_project(project)] + running
         if not left or time.monotonic() > deadline:
             return tuple(left)
         time.sleep(0.1)
 
 
-def _containers() -> list[str]:
-    try:
-        socket = DockerSocket()
-        socket.ping()
-    except MlopsError:  # without an engine there are no containers
-        return []
-    found = socket.containers(label=CONTAINER_LABEL)
-    return [str(one.get("Id", ""))[:12] for one in found if one.get("State") == "running"]
+def _containers(project: Path) -> list[dict[str, Any]]:
+    return [one for run in run_ids(project / ".mlops" / "runs") for one in containers(run)]

@@ -14,8 +14,13 @@ from support.project import make_project
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The cache of all whole runs: MLOPS_CI_TEST_CACHE where it is set, so that it outlives the session."""
-    folder = Path(os.environ.get("MLOPS_CI_TEST_CACHE") or tmp_path_factory.mktemp("cache"))
+    """The cache of all whole runs: MLOPS_CI_TEST_CACHE where it is set, so that it outlives the session.
+
+    The processes of one session (pytest-xdist) share it, as the runs on one machine do.
+    """
+    base = tmp_path_factory.getbasetemp()
+    session = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = Path(os.environ.get("MLOPS_CI_TEST_CACHE") or session / "shared-cache")
     folder.mkdir(parents=True, exist_ok=True)
     before = os.environ.get("MLOPS_CI_CACHE")
     os.environ["MLOPS_CI_CACHE"] = str(folder)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from support.cli import clean_environment
+from mlops_ci import pipeline
+from support.cli import clean_environment, records
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 900
@@ -45,7 +46,7 @@ def run(nox: Path, clone: Path, *arguments: str, **environment: str) -> subproce
     return subprocess.run(
         [str(nox), *arguments],
         cwd=clone,
-        env={**clean_environment(environment), "DOCKER_HOST": "unix:///nonexistent.sock"},
+        env=clean_environment({"DOCKER_HOST": "unix:///nonexistent.sock", **environment}),
         capture_output=True,
         text=True,
         timeout=LIMIT,
@@ -54,9 +55,15 @@ def run(nox: Path, clone: Path, *arguments: str, **environment: str) -> subproce
     )
 
 
-def newest(clone: Path) -> dict[str, dict]:
-    run_folder = max((clone / ".mlops" / "runs").iterdir())
-    return {path.stem: json.loads(path.read_text()) for path in (run_folder / "records").glob("*.json")}
+def whole(project: Path, *, skipped: tuple[str, ...] = ()) -> dict[str, dict]:
+    """The records of the project's only run: all there, passed but for what is not configured, and nothing twice."""
+    assert len(list((project / ".mlops" / "runs").iterdir())) == 1
+    found = records(project)
+    expected = {name: "skipped" if name in skipped else "passed" for name in pipeline.NAMES}
+    assert {name: one["status"] for name, one in found.items()} == expected
+    assert {one["attempt"] for one in found.values()} == {1}, "a later session did again what an earlier one had done"
+    assert found["evaluate"]["outputs"]["metrics"]["accuracy"] >= 0.95
+    return found
 
 
 def test_the_first_command_twice_and_a_node_that_must_not_train(nox, clone, scanned):
@@ -65,15 +72,11 @@ def test_the_first_command_twice_and_a_node_that_must_not_train(nox, clone, scan
     said = first.stdout + first.stderr
     assert first.returncode == 0, said
     assert "HOST" in said
-    records = newest(clone)
-    assert {one["status"] for one in records.values()} == {"passed"}
-    assert len(records) == 11
-    assert len(list((clone / ".mlops" / "runs").iterdir())) == 1
-    assert records["evaluate"]["outputs"]["metrics"]["accuracy"] >= 0.95
+    whole(clone)
 
     second = run(nox, clone, *command, **scanned)
     assert second.returncode == 0, second.stdout + second.stderr
-    again = newest(clone)
+    again = records(clone)
     assert not any(image["built"] for image in again["build"]["outputs"]["images"].values())
     assert again["evaluate"]["outputs"]["champion"]["version"] == "1"
     assert again["evaluate"]["outputs"]["verdict"] in ("promote", "keep")
@@ -83,8 +86,27 @@ def test_the_first_command_twice_and_a_node_that_must_not_train(nox, clone, scan
     refused = run(nox, clone, *command, "--", "--set", f"train.memory={total}", **scanned)
     assert len(taken) == total // 6
     assert refused.returncode == 11, refused.stdout + refused.stderr
-    assert "train" not in newest(clone)
-    assert newest(clone)["verify"]["error"]["class"] == "unhealthy"
+    assert "train" not in records(clone)
+    assert records(clone)["verify"]["error"]["class"] == "unhealthy"
+
+
+def test_the_first_command_with_docker(nox, clone, scanned, docker_settings):
+    shutil.rmtree(clone / ".mlops", ignore_errors=True)
+    done = run(nox, clone, *sessions_of_the_readme(clone), **scanned, **docker_settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {one["engine"] for one in whole(clone).values()} == {"docker"}
+
+
+def test_the_plain_example(nox, clone, scanned, engine_settings):
+    project = clone / "examples" / "plain"
+    shutil.rmtree(project / ".mlops", ignore_errors=True)
+    settings = {name: value for name, value in engine_settings.items() if name != "MLOPS_CI_ENGINE"}
+    config = ["--", "--config", "examples/plain/mlops.toml"]
+    done = run(nox, clone, *sessions_of_the_readme(clone), *config, **scanned, **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {one["engine"] for one in whole(project, skipped=("check", "prepare")).values()} == {
+        engine_settings["MLOPS_CI_ENGINE"]
+    }
 
 
 def _memory_of_this_machine() -> int:

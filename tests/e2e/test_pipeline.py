@@ -85,6 +85,11 @@ def test_results_are_machine_readable_on_standard_output(project):
     assert result["records"]["plan"]["outputs"]["images"]
 
 
+def test_plan_says_what_keeps_jobs_apart(project):
+    done = call(project, "run", "plan", environment={"MLOPS_CI_ENGINE": "host"})
+    assert "isolation: none" in done.stderr
+
+
 def test_a_failing_verify_stops_everything_after_it(project):
     done = call(project, "run", "--set", "train.gpus=1", environment={"MLOPS_CI_ENGINE": "host"})
     assert done.exit_code in (3, 11), done.said

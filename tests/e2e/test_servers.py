@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 
 import boto3
 
 from mlops_ci.stores.open import open_store
-from support.cli import call, records
+from support.cli import call, clean_environment, records
+from support.mlflow_restartable import RestartableServer
 from support.state import final_state
+from support.testbed.ports import free_ports
 
 
 def bucket_of(s3_server):
@@ -52,6 +56,42 @@ def test_a_whole_run_on_servers(project, s3_server, mlflow_server, monkeypatch):
     assert state["steps"] == [1, 2, 3, 4, 5, 6]
     said = done.said + "".join(path.read_text() for path in (project / ".mlops").rglob("*.json"))
     assert s3_server.secret_key not in said
+
+
+def test_mlflow_killed_half_way_loses_nothing(project, tmp_path):
+    server = RestartableServer(tmp_path, free_ports(1)[0])
+    server.start()
+    settings = {"MLOPS_CI_ENGINE": "host", "MLOPS_CI_TRACKING__URI": server.uri}
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "mlops_ci", "run"],
+            cwd=project,
+            env=clean_environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stderr is not None
+        with child:
+            for line in child.stderr:
+                if line.startswith("epoch 3 "):
+                    server.kill()
+        assert child.returncode == 10
+        found = records(project)
+        assert found["train"]["status"] == "passed", "a good training is not lost with the server"
+        assert any("MLflow" in warning for warning in found["train"]["warnings"])
+        assert "promote" not in found
+
+        server.start()
+        again = call(project, "run", environment=settings)
+        assert again.exit_code == 0, again.said
+        assert records(project)["train"]["attempt"] == 1
+        state = final_state(project, found["train"]["run"], open_store(str(project / ".mlops" / "store")), server.uri)
+    finally:
+        server.kill()
+    assert (state["mlflow runs"], state["mlflow status"], state["versions"]) == (1, "FINISHED", 1)
+    assert (state["steps"], state["points per step"]) == ([1, 2, 3, 4, 5, 6], [1])
 
 
 def test_refused_credentials_name_the_variables_and_no_secret(project, s3_server, mlflow_server):

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.console import Console, NullSink
+from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine, Job, JobResult, Limits, Mount
 from mlops_ci.engines.docker import DockerEngine
 from mlops_ci.engines.host import HostEngine
 from mlops_ci.engines.inside import InsideEngine
+
+from .heard import Heard
 
 ENGINES: dict[str, type[DockerEngine | HostEngine | InsideEngine]] = {
     "docker": DockerEngine,
@@ -19,19 +21,6 @@ ENGINES: dict[str, type[DockerEngine | HostEngine | InsideEngine]] = {
     "inside": InsideEngine,
 }
 FOLDERS = ("job", "work", "tmp", "data", "output")
-
-
-class Heard(NullSink):
-    """A sink that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-    def annotate(self, level, title, text, file=None, line=None) -> None:
-        self.lines.append(f"{level}: {title}: {text}")
 
 
 @dataclass

@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.guest.processes.linux import processes, stat_fields
 
 from . import engine_driver
 from .engine_jobs import Place
-from .leftovers import Process, of_project
-from .leftovers import processes as all_processes
+from .leftovers import Process, containers, of_containers, of_project
 
 GONE_WITHIN = 10.0
 GUEST = "guest.pyz run"
@@ -125,17 +123,11 @@ def driving(place: Place, script: str, **options: Any) -> Iterator[Driver]:
         driver.close()
 
 
-def containers(run: str) -> list[dict[str, Any]]:
-    """The containers of a run, in any state."""
-    return DockerSocket().containers(label=f"io.mlops-ci.run={run}")
-
-
 def job_processes(place: Place, run: str) -> list[Process]:
     """All processes of the job: on this machine by their folder, in containers by their control group."""
     if place.name != "docker":
         return [one for one in of_project(place.folder) if "engine_driver" not in one.command]
-    ids = [str(one["Id"]) for one in containers(run)]
-    return [one for one in all_processes() if any(id_ in _groups(one.pid) for id_ in ids)]
+    return of_containers(containers(run))
 
 
 def guests(place: Place, run: str) -> list[int]:
@@ -174,10 +166,3 @@ def alive(pid: int) -> bool:
     """Whether a process still runs."""
     fields = stat_fields(pid)
     return fields is not None and fields[0] not in ("Z", "X")
-
-
-def _groups(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cgroup").read_text()
-    except OSError:
-        return ""

@@ -7,23 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.console import Console, NullSink
+from mlops_ci.console import Console
 from mlops_ci.images.build import build_images
 from mlops_ci.images.lookup import ImageFacts, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.records.build import BuiltImage
 
+from .heard import Heard
 from .image_projects import make_settings
-
-
-@dataclass
-class Lines(NullSink):
-    """A sink that keeps its lines."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @dataclass
@@ -49,7 +40,7 @@ class ImageProject:
     name: str
     mirrors: Mapping[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
-    sink: Lines = field(default_factory=Lines)
+    sink: Heard = field(default_factory=Heard)
 
     def write(self, **files: str) -> None:
         """Write files; a double underscore in a name stands for a dot."""

@@ -1,10 +1,14 @@
-"""Processes that belong to a project: their working directory or command line lies in it."""
+"""What belongs to a project or a run: processes that work in its folder, containers, and the processes in these."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from mlops_ci.engines.docker_socket import DockerSocket
+from mlops_ci.errors import MlopsError
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,24 @@ def of_project(folder: Path) -> list[Process]:
         if one.pid != os.getpid()
         and (one.cwd == place or one.cwd.startswith(f"{place}/") or f"{place}/" in one.command)
     ]
+
+
+def containers(run: str) -> list[dict[str, Any]]:
+    """The containers of a run, in any state; without an engine there are none."""
+    try:
+        return DockerSocket().containers(label=f"io.mlops-ci.run={run}")
+    except MlopsError:
+        return []
+
+
+def of_containers(found: list[dict[str, Any]]) -> list[Process]:
+    """The processes in these containers, by their control groups."""
+    ids = [str(one["Id"]) for one in found]
+    return [one for one in processes() if any(id_ in _groups(one.pid) for id_ in ids)] if ids else []
+
+
+def _groups(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return ""

@@ -2,36 +2,18 @@
 
 import pytest
 
-from mlops_ci.console import KEPT_LINES, Console, NullSink
-
-
-class Recorder(NullSink):
-    def __init__(self):
-        self.lines = []
-        self.annotations = []
-        self.masked = []
-
-    def line(self, text):
-        self.lines.append(text)
-
-    def open_fold(self, name, title):
-        self.lines.append(f"> {title}")
-
-    def annotate(self, level, title, text, file=None, line=None):
-        self.annotations.append((level, title, text))
-
-    def mask(self, secret):
-        self.masked.append(secret)
+from mlops_ci.console import KEPT_LINES, Console
+from support.heard import Heard
 
 
 def test_own_lines_carry_the_name_of_the_tool():
-    sink = Recorder()
+    sink = Heard()
     Console(sink=sink).say("one\ntwo")
     assert sink.lines == ["[mlops-ci] one", "[mlops-ci] two"]
 
 
 def test_a_quiet_block_that_succeeds_shows_nothing():
-    sink = Recorder()
+    sink = Heard()
     console = Console(sink=sink)
     with console.quiet():
         console.output("chatter")
@@ -40,7 +22,7 @@ def test_a_quiet_block_that_succeeds_shows_nothing():
 
 
 def test_a_quiet_block_that_fails_shows_everything():
-    sink = Recorder()
+    sink = Heard()
     console = Console(sink=sink)
     with pytest.raises(ValueError, match="boom"), console.quiet():
         console.output("first")
@@ -50,7 +32,7 @@ def test_a_quiet_block_that_fails_shows_everything():
 
 
 def test_kept_lines_are_bounded():
-    sink = Recorder()
+    sink = Heard()
     console = Console(sink=sink)
     with pytest.raises(ValueError, match="boom"), console.quiet():
         for number in range(KEPT_LINES + 5):
@@ -61,18 +43,18 @@ def test_kept_lines_are_bounded():
 
 
 def test_secrets_are_hidden_here_and_at_the_provider():
-    sink = Recorder()
+    sink = Heard()
     console = Console(sink=sink)
     console.secret("hunter2hunter2")
     console.output("password hunter2hunter2")
     console.annotate("error", "t", "hunter2hunter2")
-    assert sink.lines == ["password ***"]
+    assert sink.lines == ["password ***", "error: t: ***"]
     assert sink.annotations == [("error", "t", "***")]
     assert sink.masked == ["hunter2hunter2"]
 
 
 def test_a_fold_ends_with_a_tick_or_a_cross():
-    sink = Recorder()
+    sink = Heard()
     console = Console(sink=sink)
     with console.fold("a", "good"):
         pass

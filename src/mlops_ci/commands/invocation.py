@@ -45,8 +45,9 @@ class Options:
 def load_settings(options: Options) -> Settings:
     """The effective settings of these options."""
     given = [line for line in os.environ.get(SETS, "").splitlines() if line.strip()]
-    sets = (*given, *options.sets, *([f"image.variant={options.variant}"] if options.variant else []))
-    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets)
+    sets = (*given, *options.sets)
+    flags = {"--variant": f"image.variant={options.variant}"} if options.variant else {}
+    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
 
 
 @contextmanager

@@ -23,9 +23,15 @@ DEFAULT = Source(kind="default", where="default")
 
 
 def load(
-    path: Path | None, *, cwd: Path, mode: str | None, environ: Mapping[str, str], sets: Sequence[str] = ()
+    path: Path | None,
+    *,
+    cwd: Path,
+    mode: str | None,
+    environ: Mapping[str, str],
+    sets: Sequence[str] = (),
+    flags: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The effective settings: defaults < file < overlay of `mode` < environment < `sets` (`table.key=value`).
+    """The effective settings: defaults < file < overlay of `mode` < environment < `sets` (`table.key=value`) < `flags`.
 
     `path` names the file; without it the nearest one from `cwd` up to the top of the repository counts. Raises
     `ConfigError` with everything that is wrong.
@@ -39,7 +45,7 @@ def load(
     merged = _merged(label, document.base, *([overlay] if overlay else []))
     environment, unknown_variables = environment_layer(environ, merged.tree)
     merged.add(environment)
-    overrides, bad_overrides = set_layer(sets)
+    overrides, bad_overrides = set_layer(sets, flags or {})
     merged.add(overrides)
     validated = validate(merged)
     problems += [*unknown_variables, *bad_overrides, *validated.problems, *_findings(validated, merged, root)]

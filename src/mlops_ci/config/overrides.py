@@ -68,11 +68,14 @@ def _key_of(rest: str, known: Mapping[str, Key], below: Mapping[str, Any]) -> Ke
     return (*key, spelled)
 
 
-def set_layer(sets: Sequence[str]) -> tuple[Layer, list[Problem]]:
-    """The values of `--set table.key=value`; a later one replaces an earlier one."""
+def set_layer(sets: Sequence[str], flags: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
+    """The values of `--set table.key=value`; a later one replaces an earlier one.
+
+    `flags` are settings that have a flag of their own: its name, such as `--variant`, → table.key=value.
+    """
     entries: list[tuple[Key, str, str]] = []
     problems = []
-    for one in sets:
+    for flag, one in [*((None, one) for one in sets), *flags.items()]:
         name, equals, text = one.partition("=")
         key = _parsed_key(name)
         if not equals:
@@ -81,7 +84,7 @@ def set_layer(sets: Sequence[str]) -> tuple[Layer, list[Problem]]:
             message = f"`{name.strip()}` is no key; expected table.key=value, a name with other characters in quotes"
             problems.append(Problem(where=f"--set {name.strip()}", message=message))
         else:
-            entries.append((key, text, f"--set {dotted(key)}"))
+            entries.append((key, text, flag or f"--set {dotted(key)}"))
     return _layer(entries, "set"), problems
 
 

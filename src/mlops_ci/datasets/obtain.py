@@ -6,17 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_ci.console import Console
 from mlops_ci.datasets.cache import CachedData, DataCache
 from mlops_ci.datasets.digest import digest_folder
 from mlops_ci.datasets.errors import DataSettingError, EmptyDataError
 from mlops_ci.datasets.folder import data_folder, digest_path
-from mlops_ci.datasets.narration import Say, spoken
 from mlops_ci.datasets.origin import OpenStore, Origin, entry_name, origin_of, pinned, require_digest
 from mlops_ci.datasets.remote import RemoteListing, download, list_remote
 from mlops_ci.errors import InternalError
+from mlops_ci.progress import activity
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.stores.base import Store
 from mlops_ci.stores.errors import from_os_error
+from mlops_ci.stores.narration import shown
 
 RunFetch = Callable[[str, Path], None]
 """Runs the fetch command so that it writes into the (empty) folder; raises when it fails."""
@@ -40,7 +42,7 @@ class _Task:
     root: Path
     folder: Path
     cache: DataCache
-    say: Say | None
+    console: Console
 
     def cached(self, digest: str | None) -> Dataset | None:
         """What the cache holds for a digest that is known before anything is fetched; a wrong digest is refused."""
@@ -67,18 +69,18 @@ def obtain(
     cache: Path,
     open_store: OpenStore,
     run_fetch: RunFetch | None,
-    progress: Say | None = None,
+    console: Console,
 ) -> Dataset:
     """The data, checked against `[data] digest`. Killed at any moment it leaves nothing that a later call would trust.
 
-    `cache` is the runner's folder for data, `run_fetch` is needed for `[data] fetch` only, `progress` gets lines of
-    text. Raises the errors of `datasets.errors`, and what the store or the command raises.
+    `cache` is the runner's folder for data, `run_fetch` is needed for `[data] fetch` only. Raises the errors of
+    `datasets.errors`, and what the store or the command raises.
     """
     origin = origin_of(data)
     if origin is None:
         raise DataSettingError("`[data]` names no source", hint="set `path`, `source` or `fetch` in `[data]`")
-    entries = DataCache(cache, say=progress)
-    task = _Task(data=data, origin=origin, root=root, folder=cache, cache=entries, say=progress)
+    entries = DataCache(cache, say=console.say)
+    task = _Task(data=data, origin=origin, root=root, folder=cache, cache=entries, console=console)
     try:
         if origin.kind == "path":
             return _in_place(task)
@@ -93,7 +95,8 @@ def obtain(
 
 
 def _in_place(task: _Task) -> Dataset:
-    found = digest_path(task.origin, task.data, task.root, task.folder, spoken(task.say, "reading the data"))
+    with activity(task.console, "reading the data") as reading:
+        found = digest_path(task.origin, task.data, task.root, task.folder, shown(reading))
     require_digest(task.data, found.sha256)
     folder = data_folder(task.origin, task.root)
     return Dataset(path=folder, digest=found.sha256, files=found.files, bytes=found.bytes, cached=False)
@@ -114,11 +117,12 @@ def _from_store(task: _Task, store: Store) -> Dataset:
 
 def _download(task: _Task, store: Store, listing: RemoteListing, digest: str | None) -> Dataset:
     folder = task.cache.partial(listing.digest, fresh=False)
-    if task.say is not None:
-        task.say(f"fetching {len(listing.objects)} files, {listing.bytes / 1e6:.1f} MB, from {store.uri}")
-    download(store, listing, folder, spoken(task.say, "fetching the data"))
+    task.console.say(f"fetching {len(listing.objects)} files, {listing.bytes / 1e6:.1f} MB, from {store.uri}")
+    with activity(task.console, "fetching the data") as fetching:
+        download(store, listing, folder, shown(fetching))
     if digest is None:
-        digest = digest_folder(folder, "content", on_progress=spoken(task.say, "reading the data")).sha256
+        with activity(task.console, "reading the data") as reading:
+            digest = digest_folder(folder, "content", on_progress=shown(reading)).sha256
         task.cache.remember(listing.digest, digest)
     return task.install(listing.digest, digest)
 

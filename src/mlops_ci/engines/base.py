@@ -97,6 +97,8 @@ class Engine(Protocol):
     """Starts guests. One implementation per kind of place."""
 
     name: str
+    isolation: str
+    """In one line, for people: what it keeps a job from."""
 
     def available(self) -> str | None:
         """None when this engine can be used here, else the reason why not."""

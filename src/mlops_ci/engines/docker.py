@@ -31,6 +31,7 @@ class DockerEngine:
     """Containers of the engine at DOCKER_HOST. `project` is the folder that holds `.mlops`."""
 
     name = "docker"
+    isolation = "containers: not root, read-only root file system, no capabilities, limited memory and processes"
 
     def __init__(self, *, project: Path, console: Console) -> None:
         self._console = console

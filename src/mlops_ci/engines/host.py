@@ -20,11 +20,11 @@ class HostEngine:
     """Processes in a virtual environment. `project` is the folder that holds `.mlops`."""
 
     name = "host"
+    isolation = "none: jobs are processes of this user, with its files and its network (the Docker engine isolates)"
 
     def __init__(self, *, project: Path, console: Console) -> None:
         self._project = project
         self._console = console
-        self._said = False
 
     def available(self) -> str | None:
         """None on Linux."""
@@ -35,14 +35,8 @@ class HostEngine:
         return "127.0.0.1"
 
     def run(self, job: Job, on_line: Callable[[str], None]) -> JobResult:
-        """See `Engine.run`. The job gets a small environment; what only a container can enforce is said once."""
+        """See `Engine.run`. The job gets a small environment."""
         folder = environment_folder(job.ref)
-        if not self._said:
-            self._said = True
-            self._console.say(
-                "the host engine does not keep a job from the network, from other files of this user, or from writing "
-                "to read-only folders; the Docker engine does"
-            )
 
         def environment(marker: str, gpus: tuple[str, ...]) -> Mapping[str, str]:
             path = search_path(str(folder / "bin"))

@@ -27,6 +27,7 @@ class InsideEngine:
     """Processes with the interpreter that runs us. `project` is the folder that holds `.mlops`."""
 
     name = "inside"
+    isolation = "that of the container around us: jobs are processes in it"
 
     def __init__(self, *, project: Path, console: Console) -> None:
         self._project = project

@@ -35,6 +35,7 @@ DEVICE_FAULT = re.compile(
 )
 COLLECTIVE = re.compile(r"Watchdog caught collective operation timeout|ProcessGroupNCCL.*(?:timed out|timeout)")
 NO_DEVICE = re.compile(r"Torch not compiled with CUDA enabled|Found no NVIDIA driver|No CUDA GPUs are available")
+THERE_ALREADY = re.compile(r"^FileExistsError: ")
 CRASHES = {
     signal.SIGSEGV: "a memory access error (SIGSEGV)",
     signal.SIGBUS: "a bus error (SIGBUS)",
@@ -284,6 +285,12 @@ RULES: tuple[Rule, ...] = (
         _pattern(NO_DEVICE),
         "The code asks for a GPU that this image or node does not have: check [image] variant and [train] gpus, or use "
         "torch.cuda.is_available().",
+    ),
+    Rule(
+        "user-error",
+        exits.USER_CODE,
+        _pattern(THERE_ALREADY),
+        "The output folder is there before the script starts: os.makedirs(..., exist_ok=True).",
     ),
     Rule(
         "user-error",

@@ -19,8 +19,8 @@ from mlops_ci.images.bake import PlanOutdatedError
 from mlops_ci.images.layers import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.images.lookup import EnvironmentLookup, ImageFacts
 from mlops_ci.images.plan import LayerPlan, remember
-from mlops_ci.images.progress import long_step
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
 
 # Settings of the user's pip that would install into another place than the environment.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from mlops_ci.console import Level
+from mlops_ci.console import Level, Status
 from mlops_ci.providers.budget import fit
 from mlops_ci.providers.github_event import trusted
 from mlops_ci.providers.local import wants_colour
@@ -36,6 +36,7 @@ class GitHubSink:
 
     out: LineWriter
     colour: bool = True
+    live: bool = False
     _painter: Painter = field(init=False)
     _annotated: Counter[str] = field(default_factory=Counter)
     _folds: int = 0
@@ -80,6 +81,9 @@ class GitHubSink:
         for one in secret.splitlines():
             if len(one.strip()) >= SHORTEST_MASK:
                 self.out.write(github_command("add-mask", one))
+
+    def status(self, status: Status | None) -> None:
+        """A log cannot be drawn over."""
 
     def flush(self) -> None:
         """Say how many annotations were left out."""

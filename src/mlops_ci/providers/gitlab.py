@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from mlops_ci.console import Level
+from mlops_ci.console import Level, Status
 from mlops_ci.providers.budget import fit
 from mlops_ci.providers.local import COLOURS, wants_colour
 from mlops_ci.providers.stream import LineWriter
@@ -34,6 +34,7 @@ class GitLabSink:
 
     out: LineWriter
     colour: bool = True
+    live: bool = False
     _painter: Painter = field(init=False)
     _opened: dict[str, int] = field(default_factory=dict)
 
@@ -66,6 +67,9 @@ class GitLabSink:
 
     def mask(self, secret: str) -> None:
         """GitLab masks only variables that are declared as masked; the console has removed the secret already."""
+
+    def status(self, status: Status | None) -> None:
+        """A log cannot be drawn over."""
 
     def flush(self) -> None:
         """Nothing is held back."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from mlops_ci.console import Level
+from mlops_ci.console import Level, Status
+from mlops_ci.providers.bar import bar
 from mlops_ci.providers.stream import LineWriter
 from mlops_ci.providers.text import RESET, Painter, flat, rows
 
 RED, YELLOW, BLUE, BOLD = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m"
+# Where the terminal does not say how wide it is.
+COLUMNS = 80
 COLOURS: Mapping[Level, str] = {"error": RED, "warning": YELLOW, "notice": BLUE}
 
 
@@ -36,10 +40,11 @@ def _is_terminal(stream: TextIO) -> bool:
 
 @dataclass
 class TerminalSink:
-    """Folds are headings; annotations are coloured lines."""
+    """Folds are headings; annotations are coloured lines; with `live`, long work has a bar below them."""
 
     out: LineWriter
     colour: bool
+    live: bool = False
     _painter: Painter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,8 +75,20 @@ class TerminalSink:
     def mask(self, secret: str) -> None:
         """The console has removed it already."""
 
+    def status(self, status: Status | None) -> None:
+        """A bar on the last line, as wide as the terminal allows."""
+        if self.live:
+            self.out.foot("" if status is None else bar(status, columns=_columns(self.out.stream), colour=self.colour))
+
     def flush(self) -> None:
         """Nothing is held back."""
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or COLUMNS
+    except (OSError, ValueError):
+        return COLUMNS
 
 
 @dataclass
@@ -118,5 +135,9 @@ def local_provider(environ: Mapping[str, str], stream: TextIO) -> LocalProvider:
     MLOPS_CI_PROVIDER=local says that a person works here after all.
     """
     person = environ.get("MLOPS_CI_PROVIDER") == "local" or not unknown_ci(environ)
-    sink = TerminalSink(out=LineWriter(stream), colour=wants_colour(environ, stream))
+    sink = TerminalSink(
+        out=LineWriter(stream),
+        colour=wants_colour(environ, stream),
+        live=person and _is_terminal(stream) and environ.get("TERM") != "dumb",
+    )
     return LocalProvider(sink=sink, local=person)

@@ -23,7 +23,7 @@ def source(session: Session) -> Dataset | None:
         cache=session.workspace.cache / "data",
         open_store=store_opener(session.settings),
         run_fetch=lambda command, output: _fetch(session, command, output),
-        progress=session.console.say,
+        console=session.console,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.engines.base import Job, Limits, Mount
+from mlops_ci.progress import activity
 from mlops_ci.run.lineage import copy_code
 from mlops_ci.stages.session import Session
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome, read_outcome
@@ -22,7 +23,8 @@ LOG_TAIL = 30
 class JobSpec:
     """What to run: `folder` is the job's folder in the run directory, `mounts` name → (path, read only).
 
-    `keep` are files of the job folder that an earlier attempt left and this one goes on with.
+    `keep` are files of the job folder that an earlier attempt left and this one goes on with. `detail` says in words
+    how far the job is.
     """
 
     stage: str
@@ -33,6 +35,7 @@ class JobSpec:
     network: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
+    detail: Callable[[], str] | None = None
 
 
 def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
@@ -49,7 +52,7 @@ def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
         path.mkdir(parents=True, exist_ok=True)
     train = session.settings.tables.train
     log = session.run.path("logs", f"{spec.stage}.log")
-    with log.open("a", encoding="utf-8") as stream:
+    with log.open("a", encoding="utf-8") as stream, activity(session.console, spec.stage, spec.detail):
 
         def on_line(line: str) -> None:
             stream.write(session.console.redactor.clean(line) + "\n")

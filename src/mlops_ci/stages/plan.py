@@ -42,6 +42,7 @@ def run(session: Session) -> Result:
     machines = runners(session.settings.tables.runners)
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
+    session.console.say(f"isolation: {session.engine.isolation}")
     if session.variant == "cpu":
         session.console.say("CPU: everything below is measured on a CPU; nothing here says anything about a GPU")
     session.console.say(f"trusted: {'yes' if trusted else 'no'} ({why})")

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlops_ci.errors import UserCodeError
 from mlops_ci.files import regular_files, write_json
+from mlops_ci.progress import activity
 from mlops_ci.publishing.publish import Publication, publish
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.evaluate import EvaluateOutputs
@@ -19,6 +20,7 @@ from mlops_ci.stages.decisions import no_publishing
 from mlops_ci.stages.jobs import fresh
 from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
+from mlops_ci.stores.narration import shown
 from mlops_ci.tracking.client import Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.registry import ModelRegistry
@@ -50,15 +52,16 @@ def run(session: Session) -> Result:
             "the training left no model file", hint="save the model as .safetensors or .pt into the outputs folder"
         )
     facts = lineage.facts(session)
-    publication = publish(
-        session.store,
-        model=session.settings.model,
-        files=_files(session, trained),
-        lineage=facts,
-        metrics=dict(decided.metrics),
-        evaluation=to_json(decided),
-        on_progress=None,
-    )
+    with activity(session.console, "uploading") as uploading:
+        publication = publish(
+            session.store,
+            model=session.settings.model,
+            files=_files(session, trained),
+            lineage=facts,
+            metrics=dict(decided.metrics),
+            evaluation=to_json(decided),
+            on_progress=shown(uploading),
+        )
     session.console.say(
         f"{publication.objects.count} objects in {publication.manifest.store} "
         f"({publication.objects.uploaded} uploaded, {publication.objects.reused} reused)"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlops_ci.records.record import Status
@@ -10,12 +11,16 @@ from mlops_ci.records.record import Status
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a stage ended when it did not raise: `outputs` is the dataclass of its record module."""
+    """How a stage ended when it did not raise: `outputs` is the dataclass of its record module.
+
+    `learned` are inputs of the stage that it got to know only while it ran, such as the database that a scan fetches.
+    """
 
     status: Status = "passed"
     outputs: Any = None
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    learned: Mapping[str, Any] = field(default_factory=dict)
 
 
 def skipped(reason: str, outputs: Any = None) -> Result:

@@ -29,7 +29,8 @@ class StageCode:
 
 def run_stage(session: Session, name: str, code: StageCode) -> Record:
     """Run the stage unless a passed record says that it is done; the record is returned, failed ones too."""
-    fingerprint = digest_of({"stage": name, "inputs": to_json(code.inputs(session))})
+    inputs = code.inputs(session)
+    fingerprint = _fingerprint(name, inputs)
     earlier = _earlier(session, name)
     if earlier is not None and earlier.done and earlier.fingerprint == fingerprint and not session.force:
         session.console.say(f"✓ {name}: {earlier.status} before ({earlier.reason or 'nothing has changed'})")
@@ -54,7 +55,7 @@ def run_stage(session: Session, name: str, code: StageCode) -> Record:
         host=platform.node(),
     )
     write_json(session.run.running, to_json(record))
-    outcome = _attempt(session, name, code)
+    outcome = _attempt(session, name, code, inputs)
     record = replace(record, **outcome, finished_at=stamp(now()), seconds=round(time.monotonic() - clock, 3))
     session.run.write(record)
     session.run.running.unlink(missing_ok=True)
@@ -75,7 +76,11 @@ def _earlier(session: Session, name: str) -> Record | None:
         return None
 
 
-def _attempt(session: Session, name: str, code: StageCode) -> dict[str, Any]:
+def _fingerprint(stage: str, inputs: Mapping[str, Any]) -> str:
+    return digest_of({"stage": stage, "inputs": to_json(inputs)})
+
+
+def _attempt(session: Session, name: str, code: StageCode, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the record that say how it went."""
     try:
         with session.console.fold(name, name):
@@ -92,6 +97,7 @@ def _attempt(session: Session, name: str, code: StageCode) -> dict[str, Any]:
         "status": result.status,
         "exit_code": 0,
         "reason": result.reason,
+        "fingerprint": _fingerprint(name, {**inputs, **result.learned}),
         "outputs": to_json(result.outputs) if result.outputs is not None else {},
         "warnings": result.warnings,
     }

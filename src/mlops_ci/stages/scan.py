@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_ci.errors import GateError
 from mlops_ci.images.lookup import engine_image
+from mlops_ci.progress import activity
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
@@ -43,20 +44,21 @@ def run(session: Session) -> Result:
     built = session.run.outputs("build", BuildOutputs)
     reports = session.run.path("scan")
     reports.mkdir(exist_ok=True)
-    outputs = scan(
-        targets(session, built.images, built.top),
-        [session.run.open(ref) for ref in built.sbom],
-        session.settings.tables.scan,
-        session.settings.tables.mirrors,
-        trivy=session.trivy,
-        cache=session.workspace.cache / "trivy",
-        reports=reports,
-        local=session.provider.local,
-        root=session.settings.root,
-        console=session.console,
-        base_layers=_base_layers(session),
-        kept=[session.run.open(ref) for ref in built.contents],
-    )
+    with activity(session.console, "scanning"):
+        outputs = scan(
+            targets(session, built.images, built.top),
+            [session.run.open(ref) for ref in built.sbom],
+            session.settings.tables.scan,
+            session.settings.tables.mirrors,
+            trivy=session.trivy,
+            cache=session.workspace.cache / "trivy",
+            reports=reports,
+            local=session.provider.local,
+            root=session.settings.root,
+            console=session.console,
+            base_layers=_base_layers(session),
+            kept=[session.run.open(ref) for ref in built.contents],
+        )
     if outputs.verdict == "findings":
         failed = ", ".join(part.name for part in outputs.parts if part.status == "FAIL")
         raise FindingsError(
@@ -64,6 +66,7 @@ def run(session: Session) -> Result:
             hint=f"see {reports / 'findings.md'}; update the package, or change [scan]",
             outputs=outputs,
         )
+    learned = {"db": outputs.db.digest if outputs.db is not None else None}
     if outputs.verdict == "not-scanned":
         why = "; ".join(part.why for part in outputs.parts if part.status == "SKIP")
         return Result(
@@ -71,8 +74,9 @@ def run(session: Session) -> Result:
             outputs=outputs,
             reason=why if why.startswith(NOT_SCANNED) else f"{NOT_SCANNED}: {why}",
             warnings=(NOT_SCANNED,),
+            learned=learned,
         )
-    return Result(outputs=outputs)
+    return Result(outputs=outputs, learned=learned)
 
 
 def _base_layers(session: Session) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from mlops_ci.stages.session import Session
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.job_environment import job_environment
-from mlops_ci.training.metrics import drop_after, resume_step
+from mlops_ci.training.metrics import LatestMetrics, drop_after, resume_step
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome
 from mlops_ci.training.task import train_task
 
@@ -141,6 +141,7 @@ def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: f
             keep=(METRICS, SYSTEM),
             network=settings.network,
             environment=job_environment(tracker, tracked) if settings.network else {},
+            detail=LatestMetrics(folder / "job" / METRICS),
         ),
         image(session),
     )

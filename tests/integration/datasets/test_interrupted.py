@@ -13,36 +13,45 @@ import pytest
 from support.restricted import without_override
 
 OBTAIN = """
-import json, os, sys
+import json, os, sys, time
 from collections import Counter
 from pathlib import Path
+from mlops_ci.console import Console, NullSink
 from mlops_ci.datasets.obtain import obtain
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.stores.open import open_store
 counts = Counter()
+class Printed(NullSink):
+    def line(self, text):
+        print("say:", text, flush=True)
 def connect(uri):
     store = open_store(uri, endpoint=os.environ["ENDPOINT"])
     def count(model, **_):
         counts[model.name] += 1
         print(model.name, flush=True)
+        while model.name == "GetObject" and os.path.exists(os.environ.get("HOLD", "")):
+            time.sleep(0.01)
     store._bucket.client.meta.events.register("before-call.s3", count)
     return store
 print("ready", flush=True)
 sys.stdin.readline()
 found = obtain(DataSettings(source=sys.argv[1]), root=Path(sys.argv[2]), cache=Path(sys.argv[2], "cache"),
-               open_store=connect, run_fetch=None, progress=lambda line: print("say:", line, flush=True))
+               open_store=connect, run_fetch=None,
+           console=Console(sink=Printed()))
 print(json.dumps([str(found.path), found.digest, found.files, found.cached, counts["GetObject"]]))
 """
 
 READ = """
 import json, sys
 from pathlib import Path
+from mlops_ci.console import Console, NullSink
 from mlops_ci.datasets.obtain import obtain
 from mlops_ci.errors import MlopsError
 from mlops_ci.settings.data import DataSettings
 root = Path(sys.argv[1])
 try:
-    obtain(DataSettings(path="data"), root=root, cache=root / "cache", open_store=None, run_fetch=None)
+    obtain(DataSettings(path="data"), root=root, cache=root / "cache", open_store=None, run_fetch=None,
+           console=Console(sink=NullSink()))
 except MlopsError as error:
     print(json.dumps([error.failure_class, error.exit_code, error.cause]))
 """
@@ -65,13 +74,13 @@ print(sorted({name.split(".")[0] for name in sys.modules} & {"boto3", "botocore"
 """
 
 
-def start(place, root):
+def start(place, root, **environment):
     child = subprocess.Popen(
         [sys.executable, "-c", OBTAIN, place.uri, str(root)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "ENDPOINT": place.server.endpoint},
+        env={**os.environ, "ENDPOINT": place.server.endpoint, **environment},
     )
     assert child.stdout.readline() == "ready\n"
     return child
@@ -129,15 +138,17 @@ def test_a_killed_fetch_goes_on_where_it_was_and_ends_in_the_same_state(place, c
 
 
 def test_two_processes_at_once_fetch_it_once(place, content, tmp_path):
-    children = [start(place, tmp_path) for _ in range(2)]
-    for child in children:
-        go(child)
-    answers = [finish(child) for child in children]
-    assert sorted(answer[4] for answer, _ in answers) == [0, 120]
-    assert sorted(answer[3] for answer, _ in answers) == [False, True]
-    assert answers[0][0][:3] == answers[1][0][:3]
-    waiting = next(lines for answer, lines in answers if answer[4] == 0)
-    assert any("waiting: another process" in line for line in waiting)
+    hold = tmp_path / "hold"
+    hold.touch()
+    first, second = start(place, tmp_path, HOLD=str(hold)), start(place, tmp_path)
+    go(first)
+    assert any(line == "GetObject\n" for line in iter(first.stdout.readline, ""))
+    go(second)
+    assert any("waiting: another process" in line for line in iter(second.stdout.readline, ""))
+    hold.unlink()
+    (path, digest, count, cached, gets), _ = finish(first)
+    assert (cached, gets) == (False, 120)
+    assert finish(second)[0] == [path, digest, count, True, 0]
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from mlops_ci.console import Console
 from mlops_ci.datasets.digest import digest_folder
 from mlops_ci.datasets.errors import DataDigestError, EmptyDataError
 from mlops_ci.datasets.obtain import obtain
@@ -14,6 +15,7 @@ from mlops_ci.datasets.plan import plan_digest
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.stores.errors import StoreAccessError
 from mlops_ci.stores.s3_transfers import LARGE
+from support.heard import Heard
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def project(place, content, tmp_path):
         cache = tmp_path / "cache"
 
         def __init__(self):
-            self.lines = []
+            self.heard = Heard()
 
         def get(self, **settings):
             place.requests.counts.clear()
@@ -43,7 +45,7 @@ def project(place, content, tmp_path):
                 cache=self.cache,
                 open_store=lambda uri: place.store(),
                 run_fetch=None,
-                progress=self.lines.append,
+                console=Console(sink=self.heard),
             )
 
         def plan(self, **settings):
@@ -70,7 +72,7 @@ def test_all_objects_come_in_parallel_and_are_cached_by_their_content(project, p
     assert place.requests.most_at_once >= 4
     assert place.requests.counts["ListObjectsV2"] == 1
     assert "HeadObject" not in place.requests.counts or place.requests.counts["HeadObject"] <= 1
-    assert "fetching 41 files" in project.lines[0]
+    assert "fetching 41 files" in project.heard.lines[0]
     again = project.get()
     assert again.cached
     assert again.path == found.path

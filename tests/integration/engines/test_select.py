@@ -11,7 +11,7 @@ import pytest
 from mlops_ci.console import Console
 from mlops_ci.engines.base import EngineUnavailableError
 from mlops_ci.engines.select import EngineChoiceError, choose
-from support.engine_jobs import Heard
+from support.heard import Heard
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.console import Console, NullSink
+from mlops_ci.console import Console
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.findings import ScanTarget
@@ -23,21 +23,8 @@ from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.mirrors import MirrorSettings
 from mlops_ci.settings.scan import ScanSettings
 from support import trivy_db
+from support.heard import Heard
 from support.oci_server import OciServer, trivy_database_server
-
-
-class Heard(NullSink):
-    """A sink that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.warnings: list[str] = []
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-    def annotate(self, level, title, text, file=None, line=None) -> None:
-        self.warnings.append(f"{title}: {text}")
 
 
 @dataclass

@@ -12,25 +12,16 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from mlops_ci.console import Console, NullSink
+from mlops_ci.console import Console
 from mlops_ci.tracking import folder_lock, server
 from mlops_ci.tracking.client import Tracker
 from mlops_ci.tracking.constants import constants
 from mlops_ci.tracking.errors import EmbeddedServerBusyError, EmbeddedServerError
 from mlops_ci.tracking.server import embedded_server
 from support import leftovers
+from support.heard import Heard
 
 GONE_SECONDS = 10
-
-
-class Heard(NullSink):
-    """What the console said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")

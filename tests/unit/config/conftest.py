@@ -35,11 +35,12 @@ class Folder:
         mode: str | None = None,
         environ: Mapping[str, str] | None = None,
         sets: Sequence[str] = (),
+        flags: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> Settings:
         if text is not None:
             self.write(text)
-        return load(config, cwd=cwd or self.root, mode=mode, environ=environ or {}, sets=sets)
+        return load(config, cwd=cwd or self.root, mode=mode, environ=environ or {}, sets=sets, flags=flags)
 
     def error(self, *arguments, **options) -> ConfigError:
         with pytest.raises(ConfigError) as caught:

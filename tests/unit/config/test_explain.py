@@ -35,6 +35,11 @@ def test_changed_values_have_their_source_and_stand_out(folder):
         assert not shown[key].dim
 
 
+def test_a_setting_with_a_flag_of_its_own_names_the_flag(folder):
+    shown = lines(folder, sets=["image.variant=cu128"], flags={"--variant": "image.variant=cpu"})
+    assert shown["variant"].text.split() == ["variant", "=", '"cpu"', "#", "--variant"]
+
+
 def test_defaults_are_dim(folder):
     shown = lines(folder)
     assert shown["seed"].dim

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.console import Console
 from mlops_ci.datasets.digest import digest_folder
 from mlops_ci.datasets.errors import (
     DataDigestError,
@@ -19,6 +20,7 @@ from mlops_ci.errors import InternalError, UserCodeError
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.stores.errors import StoreAccessError
 from mlops_ci.stores.local import LocalStore
+from support.heard import Heard
 
 ZERO = "0" * 64
 
@@ -49,7 +51,13 @@ class Fetch:
 
 
 def get(root, data, **changes):
-    values = {"root": root, "cache": root / ".mlops/cache/data", "open_store": local, "run_fetch": None}
+    values = {
+        "root": root,
+        "cache": root / ".mlops/cache/data",
+        "open_store": local,
+        "run_fetch": None,
+        "console": Console(sink=Heard()),
+    }
     return obtain(data, **{**values, **changes})
 
 
@@ -267,15 +275,15 @@ def test_objects_of_a_store_become_files(root, tmp_path):
     store = LocalStore(tmp_path / "bucket")
     for key in ("a/1.csv", "a/2.csv", "b.csv"):
         store.put_bytes(key, key.encode(), only_if_absent=True)
-    lines = []
+    heard = Heard()
     data = DataSettings(source=str(tmp_path / "bucket"))
-    found = get(root, data, progress=lines.append)
+    found = get(root, data, console=Console(sink=heard))
     assert {path.relative_to(found.path).as_posix(): path.read_text() for path in found.path.rglob("*.csv")} == {
         key: key for key in ("a/1.csv", "a/2.csv", "b.csv")
     }
     assert found.digest == digest_folder(found.path, "content").sha256
-    assert len(lines) == 1
-    assert "fetching 3 files" in lines[0]
+    assert len(heard.lines) == 1
+    assert "fetching 3 files" in heard.lines[0]
     assert get(root, data).cached
     cache = root / ".mlops/cache/data"
     assert plan_digest(data, root, cache=cache, open_store=local) == found.digest

@@ -80,6 +80,13 @@ def test_the_exception_is_the_cause():
     assert verdict.cause == "ValueError: bad (train.py:3)"
 
 
+def test_a_script_that_makes_the_output_folder_itself_is_told_that_it_is_there():
+    lines = ["Traceback (most recent call last):", "FileExistsError: [Errno 17] File exists: 'outputs'"]
+    verdict = classify(Evidence(code=1, tail=lines, exception=lines[-1]))
+    assert (verdict.name, verdict.cause) == ("user-error", lines[-1])
+    assert "exist_ok=True" in verdict.hint
+
+
 def test_a_shell_that_ran_out_of_memory_says_the_limit():
     verdict = classify(Evidence(code=137, oom_kills=1, memory_limit_bytes=2**31))
     assert "limit 2.0 GiB" in verdict.cause
