@@ -23,6 +23,8 @@ PARTS = {
     "builds": ("cache/builds", "generated build files; written again when needed"),
     "sbom": ("cache/sbom", "SBOMs by content key; made again when needed"),
     "runs": ("runs", "records, logs, models of all runs: gone for good"),
+    "shell": ("shell", "folders that a killed `mlops-ci shell` left behind"),
+    "reproduce": ("reproduce", "folders that a killed `mlops-ci reproduce` left behind"),
     "mlflow": ("mlflow", "the embedded MLflow store: gone for good"),
     "store": ("store", "the local object store with published models: gone for good"),
 }

@@ -12,12 +12,15 @@ from types import FrameType
 
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.config.load import load
+from mlops_ci.console import Console
+from mlops_ci.engines.base import Engine
 from mlops_ci.engines.select import choose
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.clock import now
 from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.given import given
 from mlops_ci.stages.resolution import Resolution, resolve
 from mlops_ci.stages.same import check_same, remember_settings
 from mlops_ci.stages.session import Session
@@ -50,44 +53,56 @@ def load_settings(options: Options) -> Settings:
     return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an invocation works: what it started has ended when `stack` has closed."""
+
+    provider: Provider
+    console: Console
+    engine: Engine
+    stack: ExitStack
+
+
 @contextmanager
-def open_session(options: Options) -> Iterator[Session]:
-    """A session that holds the directory's lock; everything it started has ended when it closes."""
-    settings = load_settings(options)
+def workplace(options: Options, workspace: Workspace) -> Iterator[Place]:
+    """Hold the directory's lock, with an engine on which nothing is left of what was killed before."""
     provider = new_provider()
     console = new_console(verbose=options.verbose, provider=provider)
-    workspace = Workspace(root=settings.root)
     workspace.prepare()
     with ExitStack() as stack:
         stack.callback(provider.sink.flush)
         stack.enter_context(workspace.lock())
-        stack.enter_context(_termination())
-        engine = choose(options.engine, local=provider.local, project=settings.root, console=console)
+        stack.enter_context(termination())
+        engine = choose(options.engine, local=provider.local, project=workspace.root, console=console)
         engine.sweep()
-        resolution = resolve(settings, workspace, engine)
-        run = _run(options, settings, workspace, provider, resolution, engine.name)
-        console.say(f"run {run.id}")
+        yield Place(provider=provider, console=console, engine=engine, stack=stack)
+
+
+@contextmanager
+def open_session(options: Options) -> Iterator[Session]:
+    """A session that holds the directory's lock; everything it started has ended when it closes."""
+    settings = load_settings(options)
+    workspace = Workspace(root=settings.root)
+    with workplace(options, workspace) as place:
+        resolution = resolve(settings, workspace, place.engine)
+        run = _run(options, settings, workspace, place, resolution)
+        place.console.say(f"run {run.id}")
         yield Session(
             settings=settings,
             workspace=workspace,
-            provider=provider,
-            console=console,
-            engine=engine,
+            provider=place.provider,
+            console=place.console,
+            engine=place.engine,
             resolution=resolution,
             run=run,
-            stack=stack,
+            stack=place.stack,
             force=options.force,
+            config=options.config,
         )
 
 
-def _run(
-    options: Options,
-    settings: Settings,
-    workspace: Workspace,
-    provider: Provider,
-    resolution: Resolution,
-    engine: str,
-) -> Run:
+def _run(options: Options, settings: Settings, workspace: Workspace, place: Place, resolution: Resolution) -> Run:
+    provider, engine = place.provider, place.engine.name
     if options.run is not None:
         run = open_run(workspace.runs, options.run)
         if not provider.local:
@@ -96,6 +111,7 @@ def _run(
     known = unfinished(workspace.runs, resolution.fingerprint)
     if known is not None:
         return known
+    asked = given(settings, place.console.redactor)
     run = create(
         workspace.runs,
         new_info(
@@ -108,6 +124,9 @@ def _run(
             provider=provider.name,
             lineage=resolution.lineage(settings.tables.train.seed),
             links=dict(provider.links()),
+            file=settings.file.name if settings.file is not None else None,
+            sets=asked.sets,
+            withheld=asked.withheld,
         ),
     )
     remember_settings(run, settings)
@@ -115,7 +134,7 @@ def _run(
 
 
 @contextmanager
-def _termination() -> Iterator[None]:
+def termination() -> Iterator[None]:
     """SIGTERM ends us as Ctrl-C does: through every `finally`, with a record, and with exit code 143."""
 
     def stop(number: int, _frame: FrameType | None) -> None:

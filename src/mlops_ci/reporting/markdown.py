@@ -55,6 +55,8 @@ def _why(found: Verdict) -> Iterable[str]:
     if found.next_step:
         yield f"**Next step:** {text(found.next_step)}"
     failed = found.failed
+    if failed and failed.error and failed.error.again:
+        yield "**Again, on your machine:**\n\n" + preformatted(failed.error.again)
     lines = [line for warning in failed.warnings for line in warning.splitlines()] if failed else []
     if failed and lines:
         title = f"Last lines of <b>{inert(failed.stage)}</b>"
