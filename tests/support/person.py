@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from support.guest_job import until
 
@@ -20,7 +20,7 @@ class FakePerson:
         self._inner, self._outer = os.pipe()
         self._thread = threading.Thread(target=then, args=(self,), daemon=True)
 
-    def __enter__(self) -> FakePerson:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

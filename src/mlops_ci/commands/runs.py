@@ -25,6 +25,7 @@ def runs(options: Options) -> int:
         click.echo(
             f"{row['run']}  {row['status']:<8} {row['stage'] or '-':<9} "
             f"{row['verdict'] or '-':<8} {row['model'] or '-':<16} {(row['commit'] or '-')[:12]}"
+            f"{'  repeats ' + row['reproduces'] if row['reproduces'] else ''}"
         )
     return 0
 
@@ -38,6 +39,7 @@ def _row(run: Run) -> dict[str, str | None]:
         "verdict": None,
         "model": None,
         "commit": run.info.lineage.commit,
+        "reproduces": run.info.reproduces,
     }
     try:
         records = run.records()

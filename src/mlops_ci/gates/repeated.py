@@ -85,14 +85,15 @@ def repeated_digest(kind: Kind, name: str, before: str | None, after: str | None
 
 def repeated_image(name: str, before: tuple[str, str], after: tuple[str, str]) -> Repeated:
     """Images as (content key, digest): built again from the same inputs, other bytes are no change."""
-    same_key, same_digest = before[0] == after[0], before[1] == after[1]
+    same_key, same_digest = before[0] == after[0], bool(before[1]) and before[1] == after[1]
+    other = "other bytes from the same inputs" if before[1] and after[1] else "its digest is not known"
     return Repeated(
         kind="image",
         name=name,
         sameness="equal" if same_digest else "within-tolerance" if same_key else "different",
         before=before[1],
         after=after[1],
-        why="" if same_digest or not same_key else "other bytes from the same inputs (the same content key)",
+        why=f"{other} (the same content key)" if same_key and not same_digest else "",
     )
 
 

@@ -83,7 +83,8 @@ COMMIT_FIRST = "commit first, then run: a run of a clean commit can be repeated"
 def repeat(session: Session, original: Run, *, adopt: BuildOutputs | None) -> Record | None:
     """Run everything up to the evaluation; the record of the stage that failed, or None.
 
-    `adopt` is what the original built, where it is still here but would be built from other inputs today.
+    The node is asked whether it may train if it was asked then. `adopt` is what the original built, where it is still
+    here but would be built from other inputs today.
     """
     why = f"a reproduction of run {original.id}"
     session.warm_tracking()
@@ -95,6 +96,8 @@ def repeat(session: Session, original: Run, *, adopt: BuildOutputs | None) -> Re
         "train": StageCode(inputs=train.inputs, run=train.run),
         "evaluate": StageCode(inputs=evaluate.inputs, run=lambda one: _evaluate(one, why)),
     }
+    if original.record("verify") is None:
+        del codes["verify"]
     for name, code in codes.items():
         record = run_stage(session, name, code)
         if record.status == "failed":
