@@ -25,14 +25,18 @@ STAGES = ("plan", "build", "prepare", "train", "evaluate")
 class Place:
     """A project with one finished run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tracking: str) -> None:
         self.luck = folder / "luck"
         command = 'command = "python train.py {params.epochs} {params.seconds} {params.rate} {params.luck}"'
         config = CONFIG.replace(CONFIG[CONFIG.index('command = "python train') :].splitlines()[0], command)
         train = LISTENING.replace(WEIGHT, 'struct.pack("<d", state["weight"] + luck)')
         ignored = {".gitignore": ".mlops/\ndata/\n", "train.py": train}
         self.project = make_project(folder / "project", config=config, files=ignored)
-        self.settings = {"MLOPS_CI_ENGINE": "host", "DOCKER_HOST": "unix:///nonexistent.sock"}
+        self.settings = {
+            "MLOPS_CI_ENGINE": "host",
+            "DOCKER_HOST": "unix:///nonexistent.sock",
+            "MLOPS_CI_TRACKING__URI": tracking,
+        }
         sets = {"train.params.seconds": "0.1", "train.params.luck": str(self.luck)}
         options = [word for name, value in sets.items() for word in ("--set", f"{name}={value}")]
         done = self.call("run", *STAGES, "--only", *options)
@@ -55,9 +59,9 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Place:
     """One for all tests of this module."""
-    return Place(tmp_path_factory.mktemp("reproduce"))
+    return Place(tmp_path_factory.mktemp("reproduce"), mlflow_server)
 
 
 def statuses(answer: dict[str, Any]) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from mlops_ci.commands.voice import new_console, new_provider
+from mlops_ci.config.find import find
 from mlops_ci.config.load import load
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
@@ -53,6 +54,11 @@ def load_settings(options: Options) -> Settings:
     return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
 
 
+def project_root(options: Options) -> Path:
+    """The folder of the configuration, whatever it says: a run may have settings without which it says nothing good."""
+    return find(options.config, Path.cwd()).file.parent
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where an invocation works: what it started has ended when `stack` has closed."""
@@ -84,6 +90,7 @@ def open_session(options: Options) -> Iterator[Session]:
     settings = load_settings(options)
     workspace = Workspace(root=settings.root)
     with workplace(options, workspace) as place:
+        hide_secrets(place.console, settings, os.environ)
         resolution = resolve(settings, workspace, place.engine)
         run = _run(options, settings, workspace, place, resolution)
         place.console.say(f"run {run.id}")
@@ -99,6 +106,12 @@ def open_session(options: Options) -> Iterator[Session]:
             force=options.force,
             config=options.config,
         )
+
+
+def hide_secrets(console: Console, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Hide what `[train] secrets` names, also where a variable's own name does not say that it is one."""
+    for name in settings.tables.train.secrets:
+        console.secret(environ.get(name, ""))
 
 
 def _run(options: Options, settings: Settings, workspace: Workspace, place: Place, resolution: Resolution) -> Run:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import Options, Place, load_settings, workplace
+from mlops_ci.commands.invocation import Options, Place, hide_secrets, project_root, workplace
 from mlops_ci.commands.reproduction_answer import Answer, as_json, as_text, carried_out, not_carried_out
 from mlops_ci.commands.tolerances import parse_tolerances
 from mlops_ci.errors import UncheckedError
@@ -24,7 +24,7 @@ from mlops_ci.run.worktree import CommitGoneError, worktree
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.reproduction import Results, check_repeatable, compared, repeat, results
-from mlops_ci.stages.reproduction_inputs import Input, config_then, data_then, image_then
+from mlops_ci.stages.reproduction_inputs import Input, Status, config_then, data_then, image_then
 from mlops_ci.stages.resolution import Resolution, resolve
 from mlops_ci.stages.same import remember_settings
 from mlops_ci.stages.scratch import scratch
@@ -35,11 +35,18 @@ FILE = "reproduction.json"
 # What a stage's failure says about this machine, or about being stopped, is told as it is. All other failures mean that
 # the run could not be repeated, whatever they would mean in a pipeline: 1 is kept for a result that differs.
 TOLD_AS_IT_IS = frozenset({3, 10, 11, 12, 70, 130, 143})
+# What a failed fetch says of the data.
+DATA_ERRORS: Mapping[str, Status] = {
+    "data-digest": "changed",
+    "data-missing": "gone",
+    "empty-data": "gone",
+    "object-missing": "gone",
+}
 
 
 def reproduce(options: Options, name: str, tolerances: Sequence[str]) -> int:
     """Repeat the run, compare, print the answer; 0 equal or within tolerance, 1 different, 4 not carried out."""
-    workspace = Workspace(root=load_settings(options).root)
+    workspace = Workspace(root=project_root(options))
     workspace.prepare()
     original = open_run(workspace.runs, name)
     try:
@@ -79,6 +86,7 @@ def _from(
     if config.settings.tables.train.start_from == "champion":
         why = "its training started from the champion of that time, which the lineage does not name"
         return not_carried_out(original.id, why, inputs=inputs)
+    hide_secrets(place.console, config.settings, os.environ)
     settings = _as_then(config.settings, original)
     data = data_then(original, settings, workspace.root, workspace.cache / "data")
     had = data.input.status == "same"
@@ -151,6 +159,10 @@ def _missing(original: Run, inputs: Sequence[Input]) -> Answer:
 
 def _failed(original: Run, run: Run, failed: Record, inputs: Sequence[Input]) -> Answer:
     cause = failed.error.cause if failed.error is not None else failed.reason
+    state = DATA_ERRORS.get(failed.error.class_) if failed.error is not None else None
+    if state is not None:
+        # What a command or a server gives is known only once it has been fetched.
+        inputs = [replace(one, status=state, why=cause) if one.name == "data" else one for one in inputs]
     code = failed.exit_code if failed.exit_code in TOLD_AS_IT_IS else UncheckedError.exit_code
     return not_carried_out(
         original.id,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings, open_session, termination
+from mlops_ci.commands.invocation import Options, open_session, project_root, termination
 from mlops_ci.commands.terminal import Terminal, terminal
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine, Job
@@ -37,7 +37,7 @@ def shell(options: Options, stage: str, argv: Sequence[str]) -> int:
             "a shell needs a terminal on its standard input and output",
             hint="run one command without one: mlops-ci shell -- COMMAND ...",
         )
-    workspace = Workspace(root=load_settings(options).root)
+    workspace = Workspace(root=project_root(options))
     workspace.prepare()
     with scratch(workspace.folder / FOLDER) as folder:
         # The lock is free again while somebody sits in the shell: other runs may go on.
