@@ -30,7 +30,7 @@ for line in open("/proc/self/mountinfo"):
     if place.startswith(("/mlops", "/dev/shm", "/tmp")) or place == "/":
         print("|", place, options, after.split()[0])
 for name in sorted(set(os.environ) - {"MLOPS_CI_JOB"}):
-    print("|", name, re.sub(r"/\\S*/(?=check/)", "", os.environ[name]))
+    print("|", name, re.sub("/[^: ]*/(?=check/)|(?<=mlops-tmp-)[0-9a-f]+", "", os.environ[name]))
 '''
 PROBED = CONFIG.replace("python -m py_compile train.py evaluate.py", "python probe.py")
 

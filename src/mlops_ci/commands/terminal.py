@@ -47,7 +47,8 @@ class Terminal:
         """Every key goes to the program: Ctrl-C is its business."""
         before = termios.tcgetattr(self.fileno())
         try:
-            tty.setraw(self.fileno())
+            # What was typed ahead is kept: it is meant for the shell that is still starting.
+            tty.setraw(self.fileno(), termios.TCSADRAIN)
             yield
         finally:
             termios.tcsetattr(self.fileno(), termios.TCSADRAIN, before)
