@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -29,7 +28,7 @@ for line in open("/proc/self/mountinfo"):
     place, options = before.split()[4:6]
     if place.startswith(("/mlops", "/dev/shm", "/tmp")) or place == "/":
         print("|", place, options, after.split()[0])
-for name in sorted(set(os.environ) - {"MLOPS_CI_JOB"}):
+for name in sorted(set(os.environ) - {"MLOPS_CI_JOB", "HOSTNAME"}):
     print("|", name, re.sub("/[^: ]*/(?=check/)|(?<=mlops-tmp-)[0-9a-f]+", "", os.environ[name]))
 '''
 PROBED = CONFIG.replace("python -m py_compile train.py evaluate.py", "python probe.py")
@@ -66,18 +65,14 @@ def checked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if request.param == "docker":
         image = request.getfixturevalue("base_image")
         settings["DOCKER_HOST"] = request.getfixturevalue("docker_host")
-        settings["MLOPS_CI_MIRRORS__IMAGES"] = json.dumps({"debian:bookworm-slim": image})
-    before = os.environ.get("DOCKER_HOST")
-    os.environ["DOCKER_HOST"] = settings["DOCKER_HOST"]
+        settings["MLOPS_CI_MIRRORS__IMAGES"] = f'{{"debian:bookworm-slim" = "{image}"}}'
     project = make_project(tmp_path_factory.mktemp("shell") / "project", config=PROBED, files={"probe.py": PROBE})
     one = Checked(project, settings)
     done = one.call("run", "plan", "build", "check", "prepare", "--only")
     assert done.exit_code == 0, done.said
-    yield one
-    if before is None:
-        del os.environ["DOCKER_HOST"]
-    else:
-        os.environ["DOCKER_HOST"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", settings["DOCKER_HOST"])
+        yield one
 
 
 def test_a_command_sees_what_the_job_of_the_stage_saw_and_leaves_no_trace(checked: Checked):
