@@ -42,8 +42,8 @@ def given(settings: Settings, redactor: Redactor) -> Given:
 
 
 def variable(key: str) -> str:
-    """The environment variable of a setting."""
-    table, _, name = key.partition(".")
+    """The environment variable of a setting; of the table around it, where its name can stand in no variable's."""
+    table, _, name = key.partition('."')[0].partition(".")
     parts = [table, *name.split(".", 1)]
     return "MLOPS_CI_" + "__".join(part.upper().replace("-", "_") for part in parts)
 

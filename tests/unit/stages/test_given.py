@@ -94,6 +94,13 @@ def test_secrets_are_withheld_and_named(tmp_path):
     assert found.sets == ('train.secrets=["HF_TOKEN"]',), "names of variables are no secrets"
 
 
+def test_a_name_that_no_variable_can_have_is_read_from_its_tables_variable(tmp_path):
+    name = variable('mirrors.images."debian:bookworm-slim"')
+    assert name == "MLOPS_CI_MIRRORS__IMAGES"
+    first = loaded(tmp_path, environ={name: '{"debian:bookworm-slim" = "mirror/debian"}'})
+    assert first.tables.mirrors.images == {"debian:bookworm-slim": "mirror/debian"}
+
+
 def test_the_variable_that_a_withheld_setting_is_read_from(tmp_path):
     environ = {variable("train.params.api_key"): "abc", variable("train.start-from"): "champion"}
     first = loaded(tmp_path, environ=environ)
