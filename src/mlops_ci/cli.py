@@ -70,6 +70,15 @@ MODE = click.option("--mode", metavar="NAME", envvar="MLOPS_CI_MODE", help="Over
 SET = click.option(
     "--set", "sets", metavar="KEY=VALUE", multiple=True, help="Change a setting: --set train.params.epochs=5"
 )
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["auto", "docker", "host", "inside"]),
+    default="auto",
+    show_default=True,
+    envvar="MLOPS_CI_ENGINE",
+    help="Where jobs run.",
+)
+VERBOSE = click.option("--verbose", "-v", is_flag=True, help="Show the output of quiet steps too.")
 JSON = click.option("--json", is_flag=True, help="The result as JSON on standard output.")
 
 
@@ -78,21 +87,14 @@ def _stage_options(function: Callable[..., Any]) -> Callable[..., Any]:
         (
             CONFIG,
             click.option("--run", metavar="ID", envvar="MLOPS_CI_RUN", help="Go on with this run, or `latest`."),
-            click.option(
-                "--engine",
-                type=click.Choice(["auto", "docker", "host", "inside"]),
-                default="auto",
-                show_default=True,
-                envvar="MLOPS_CI_ENGINE",
-                help="Where jobs run.",
-            ),
+            ENGINE,
             click.option("--variant", metavar="NAME", envvar="MLOPS_CI_VARIANT", help="auto, cpu, cu128 ..."),
             MODE,
             SET,
             click.option("--only", is_flag=True, help="Only these stages, not what they need."),
             click.option("--force", is_flag=True, help="Run also what is done already."),
             JSON,
-            click.option("--verbose", "-v", is_flag=True, help="Show the output of quiet steps too."),
+            VERBOSE,
         )
     ):
         function = option(function)
@@ -146,6 +148,49 @@ def runs_command(**values: Any) -> int:
 def show_command(run_id: str, **values: Any) -> int:
     """Show what happened in a run (the latest by default)."""
     return _call("show:show", _options(values), run_id)
+
+
+class BeforeDashes(click.Command):
+    """A command whose arguments after `--` belong to another program, whatever stands before it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take off what follows the first `--` before anything is parsed."""
+        cut = args.index("--") if "--" in args else len(args)
+        ctx.meta["after"] = tuple(args[cut + 1 :])
+        return super().parse_args(ctx, args[:cut])
+
+
+@main_group.command("shell", cls=BeforeDashes, short_help="A shell where a stage's command runs.")
+@click.argument("stage", metavar="[STAGE] [-- COMMAND...]", default="train")
+@_stage_options
+@click.pass_context
+def shell_command(ctx: click.Context, /, stage: str, **values: Any) -> int:
+    """A shell in the image, mounts, limits and environment of a stage's job (train by default) of the newest run.
+
+    After `--`: one command in place of the shell, without a terminal. The exit code is that of the shell or command.
+    """
+    return _call("shell:shell", _options(values), stage, ctx.meta["after"])
+
+
+@main_group.command("reproduce", short_help="Repeat a finished run, and say how near it came.")
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "--tolerance",
+    "tolerances",
+    metavar="[METRIC=]SHARE",
+    multiple=True,
+    help="Relative distance that is no difference, of all metrics or of one: 0.01, loss=0.05.",
+)
+@ENGINE
+@CONFIG
+@JSON
+@VERBOSE
+def reproduce_command(run_id: str, tolerances: tuple[str, ...], **values: Any) -> int:
+    """Repeat a finished run from its lineage, publish nothing, and compare the two.
+
+    Exit codes: 0 equal or within tolerance, 1 different, 4 could not be carried out (which input is gone is said).
+    """
+    return _call("reproduce:reproduce", _options(values), run_id, tolerances)
 
 
 @main_group.command("approve", short_help="Approve a promotion that waits for a human.")

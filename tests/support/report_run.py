@@ -25,6 +25,15 @@ from mlops_ci.run.clock import stamp
 from mlops_ci.run.run import RunInfo, create
 from support.report_outputs import RUN, SECONDS, START, digest, file, info, not_scanned, outputs
 
+# What a job in CI says of how to repeat it: longer than a line of the terminal's page.
+AGAIN = (
+    "# in a checkout of the repository:",
+    f"git fetch origin {'c' * 40} && git checkout --detach {'c' * 40}",
+    "gh run download 17 --repo org/fashion --dir .mlops/handover",
+    f"mlops-ci handover collect .mlops/handover --run {RUN}",
+    f"mlops-ci run train --run {RUN} --only --engine docker --mode pr --set 'train.params.note=\"new\" for @me'",
+)
+
 
 def metric_lines() -> list[dict[str, Any]]:
     """A loss that falls, a validation every 20 steps, a learning rate."""
@@ -189,6 +198,7 @@ def _failed(plan: dict[str, Any]) -> None:
             class_="user-code",
             cause="python train.py ended with exit code 1: FloatingPointError: loss is nan at step 301",
             hint="a lower learning rate or gradient clipping may help; the log's last lines follow",
+            again=AGAIN,
         ),
         "warnings": ("\n".join(trace),),
     }
@@ -294,7 +304,7 @@ def _hostile(plan: dict[str, Any]) -> None:
         signature=word,
     )
     found["promote"] = PromoteOutputs(alias=word, from_=word, to=f"{word}2", approved_by=word)
-    error = ErrorInfo(class_=word, cause=f"{word}\n{word}", hint=word)
+    error = ErrorInfo(class_=word, cause=f"{word}\n{word}", hint=word, again=(word, word))
     for stage in pipeline.NAMES:
         plan["changes"][stage] = {"reason": word, "host": word, "version": word, "warnings": (word,)}
     plan["changes"]["promote"] |= {"status": "failed", "exit_code": 10, "error": error}

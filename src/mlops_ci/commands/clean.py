@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.invocation import Options, project_root
 from mlops_ci.errors import UsageError
 from mlops_ci.files import size_of
 from mlops_ci.run.run import run_ids
@@ -24,6 +24,8 @@ PARTS = {
     "builds": ("cache/builds", "generated build files; written again when needed"),
     "sbom": ("cache/sbom", "SBOMs by content key; made again when needed"),
     "runs": ("runs", "records, logs, models of all runs: gone for good"),
+    "shell": ("shell", "folders that a killed `mlops-ci shell` left behind"),
+    "reproduce": ("reproduce", "folders that a killed `mlops-ci reproduce` left behind"),
     "mlflow": ("mlflow", "the embedded MLflow store: gone for good"),
     "store": ("store", "the local object store with published models: gone for good"),
 }
@@ -35,7 +37,7 @@ class UnknownPartError(UsageError):
 
 def clean(options: Options, parts: tuple[str, ...], keep: int | None) -> int:
     """Without a part: list what each holds. With parts: free them; `runs` keeps the newest `keep` runs."""
-    workspace = Workspace(root=load_settings(options).root)
+    workspace = Workspace(root=project_root(options))
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise UnknownPartError(f"there is no part `{unknown[0]}`", hint=f"parts: {', '.join(PARTS)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,17 @@ from types import FrameType
 
 from mlops_ci.commands.surroundings import assume_role, default_registry, drop_empty, log_in
 from mlops_ci.commands.voice import new_console, new_provider
+from mlops_ci.config.find import find
 from mlops_ci.config.load import load
+from mlops_ci.console import Console
+from mlops_ci.engines.base import Engine
 from mlops_ci.engines.select import choose
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.clock import now
 from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.given import given
 from mlops_ci.stages.resolution import Resolution, resolve
 from mlops_ci.stages.same import check_same, remember_settings
 from mlops_ci.stages.session import Session
@@ -56,47 +60,72 @@ def load_settings(options: Options) -> Settings:
     return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
 
 
+def project_root(options: Options) -> Path:
+    """The folder of the configuration, whatever it says: a run may have settings without which it says nothing good."""
+    return find(options.config, Path.cwd()).file.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where an invocation works: what it started has ended when `stack` has closed."""
+
+    provider: Provider
+    console: Console
+    engine: Engine
+    stack: ExitStack
+
+
+@contextmanager
+def workplace(options: Options, workspace: Workspace) -> Iterator[Place]:
+    """Hold the directory's lock, with an engine on which nothing is left of what was killed before."""
+    provider = new_provider()
+    console = new_console(verbose=options.verbose, provider=provider)
+    workspace.prepare()
+    with ExitStack() as stack:
+        stack.callback(provider.sink.flush)
+        stack.enter_context(workspace.lock())
+        stack.enter_context(termination())
+        engine = choose(options.engine, local=provider.local, project=workspace.root, console=console)
+        engine.sweep()
+        yield Place(provider=provider, console=console, engine=engine, stack=stack)
+
+
 @contextmanager
 def open_session(options: Options) -> Iterator[Session]:
     """A session that holds the directory's lock; everything it started has ended when it closes."""
     drop_empty(os.environ)
     settings = load_settings(options)
-    provider = new_provider()
-    console = new_console(verbose=options.verbose, provider=provider)
     workspace = Workspace(root=settings.root)
-    workspace.prepare()
-    with ExitStack() as stack:
-        log_in(settings, os.environ, console, stack)
-        assume_role(settings, provider.name, os.environ, stack)
-        stack.callback(provider.sink.flush)
-        stack.enter_context(workspace.lock())
-        stack.enter_context(_termination())
-        engine = choose(options.engine, local=provider.local, project=settings.root, console=console)
-        engine.sweep()
-        resolution = resolve(settings, workspace, engine, later=options.run is not None and not provider.local)
-        run = _run(options, settings, workspace, provider, resolution, engine.name)
-        console.say(f"run {run.id}")
+    with workplace(options, workspace) as place:
+        hide_secrets(place.console, settings, os.environ)
+        log_in(settings, os.environ, place.console, place.stack)
+        assume_role(settings, place.provider.name, os.environ, place.stack)
+        later = options.run is not None and not place.provider.local
+        resolution = resolve(settings, workspace, place.engine, later=later)
+        run = _run(options, settings, workspace, place, resolution)
+        place.console.say(f"run {run.id}")
         yield Session(
             settings=settings,
             workspace=workspace,
-            provider=provider,
-            console=console,
-            engine=engine,
+            provider=place.provider,
+            console=place.console,
+            engine=place.engine,
             resolution=resolution,
             run=run,
-            stack=stack,
+            stack=place.stack,
             force=options.force,
+            config=options.config,
         )
 
 
-def _run(
-    options: Options,
-    settings: Settings,
-    workspace: Workspace,
-    provider: Provider,
-    resolution: Resolution,
-    engine: str,
-) -> Run:
+def hide_secrets(console: Console, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Hide what `[train] secrets` names, also where a variable's own name does not say that it is one."""
+    for name in settings.tables.train.secrets:
+        console.secret(environ.get(name, ""))
+
+
+def _run(options: Options, settings: Settings, workspace: Workspace, place: Place, resolution: Resolution) -> Run:
+    provider, engine = place.provider, place.engine.name
     if options.run is not None:
         run = open_run(workspace.runs, options.run)
         if not provider.local:
@@ -105,6 +134,7 @@ def _run(
     known = unfinished(workspace.runs, resolution.fingerprint)
     if known is not None:
         return known
+    asked = given(settings, place.console.redactor)
     run = create(
         workspace.runs,
         new_info(
@@ -117,6 +147,9 @@ def _run(
             provider=provider.name,
             lineage=resolution.lineage(settings.tables.train.seed),
             links=dict(provider.links()),
+            file=settings.file.name if settings.file is not None else None,
+            sets=asked.sets,
+            withheld=asked.withheld,
         ),
     )
     remember_settings(run, settings)
@@ -124,7 +157,7 @@ def _run(
 
 
 @contextmanager
-def _termination() -> Iterator[None]:
+def termination() -> Iterator[None]:
     """SIGTERM ends us as Ctrl-C does: through every `finally`, with a record, and with exit code 143."""
 
     def stop(number: int, _frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.invocation import Options, project_root
 from mlops_ci.errors import MlopsError
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
@@ -14,7 +14,7 @@ from mlops_ci.run.workspace import Workspace
 
 def runs(options: Options) -> int:
     """Print one line per run: id, how far it came, verdict, model version, commit."""
-    folder = Workspace(root=load_settings(options).root).runs
+    folder = Workspace(root=project_root(options)).runs
     rows = [_row(open_run(folder, name)) for name in reversed(run_ids(folder))]
     if options.json:
         click.echo(json.dumps(rows, indent=2))
@@ -25,6 +25,7 @@ def runs(options: Options) -> int:
         click.echo(
             f"{row['run']}  {row['status']:<8} {row['stage'] or '-':<9} "
             f"{row['verdict'] or '-':<8} {row['model'] or '-':<16} {(row['commit'] or '-')[:12]}"
+            f"{'  repeats ' + row['reproduces'] if row['reproduces'] else ''}"
         )
     return 0
 
@@ -38,6 +39,7 @@ def _row(run: Run) -> dict[str, str | None]:
         "verdict": None,
         "model": None,
         "commit": run.info.lineage.commit,
+        "reproduces": run.info.reproduces,
     }
     try:
         records = run.records()

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.invocation import Options, project_root
 from mlops_ci.records.codec import to_json
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.terminal import page_text
@@ -16,7 +16,7 @@ from mlops_ci.run.workspace import Workspace
 
 def show(options: Options, name: str) -> int:
     """Print the page of a run (`latest` by default), or its records with `--json`."""
-    run = open_run(Workspace(root=load_settings(options).root).runs, name)
+    run = open_run(Workspace(root=project_root(options)).runs, name)
     if options.json:
         records = {stage: to_json(record) for stage, record in run.records().items()}
         click.echo(json.dumps({"run": to_json(run.info), "records": records}, indent=2))

@@ -93,6 +93,22 @@ class JobResult:
     overdue: bool = False
 
 
+class Person(Protocol):
+    """Somebody at a terminal."""
+
+    def fileno(self) -> int:
+        """What to wait for until something is typed."""
+
+    def typed(self) -> bytes:
+        """What has been typed; nothing when the terminal is gone."""
+
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the terminal."""
+
+    def show(self, data: bytes) -> None:
+        """Output for the terminal, as the program wrote it."""
+
+
 class Engine(Protocol):
     """Starts guests. One implementation per kind of place."""
 
@@ -109,6 +125,9 @@ class Engine(Protocol):
         Whatever ends this call (an interrupt too: the job is asked to stop and has its grace), nothing of the job is
         left running. Raises an error of `errors` when the job could not be started or the engine died.
         """
+
+    def converse(self, job: Job, person: Person) -> JobResult:
+        """Run a job of the kind `shell` with a person at its terminal; confined and ended exactly as `run` does it."""
 
     def gateway(self) -> str:
         """The address of this machine as jobs see it."""

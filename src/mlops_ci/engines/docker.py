@@ -12,7 +12,8 @@ from typing import Any
 
 from mlops_ci.console import Console
 from mlops_ci.engines import jobfiles
-from mlops_ci.engines.base import Job, JobResult
+from mlops_ci.engines.base import Job, JobResult, Person
+from mlops_ci.engines.conversation import converse
 from mlops_ci.engines.defaults import defaults
 from mlops_ci.engines.docker_address import DockerHostError
 from mlops_ci.engines.docker_client import open_client, remove_container
@@ -20,11 +21,13 @@ from mlops_ci.engines.docker_container import OWNER_LABEL, Confinement, paths_of
 from mlops_ci.engines.docker_errors import check_readable, check_started
 from mlops_ci.engines.docker_identity import Identity, identity
 from mlops_ci.engines.docker_launch import Launch, run_container
+from mlops_ci.engines.docker_running import RunningContainer
 from mlops_ci.engines.docker_socket import DockerSocket, DockerUnreachableError
 from mlops_ci.engines.guestfile import guest_file
 from mlops_ci.engines.handover import handed_over, recover
 from mlops_ci.engines.leases import leased_gpus
 from mlops_ci.engines.owner import Owner
+from mlops_ci.engines.supervise import supervise
 
 
 class DockerEngine:
@@ -57,6 +60,18 @@ class DockerEngine:
 
     def run(self, job: Job, on_line: Callable[[str], None]) -> JobResult:
         """See `Engine.run`. The container sees the mounts, the guest, and of the environment only the job's own."""
+        return self._run(job, lambda one: supervise(one, on_line, deadline=job.deadline, grace=jobfiles.grace_of(job)))
+
+    def converse(self, job: Job, person: Person) -> JobResult:
+        """See `Engine.converse`. The container is that of `run`: the terminal is made inside of it."""
+
+        def watch(running: RunningContainer) -> bool:
+            converse(running, person, grace=jobfiles.grace_of(job))
+            return False
+
+        return self._run(job, watch)
+
+    def _run(self, job: Job, watch: Callable[[RunningContainer], bool]) -> JobResult:
         guest = guest_file(self._project)
         check_readable(job, self._identity.hand_over)
         with open_client(self._socket.address) as client, leased_gpus(job, self._console.say) as gpus:
@@ -70,7 +85,7 @@ class DockerEngine:
             jobfiles.write_task(job, paths_of(job))
             writable = [mount.source for mount in job.mounts if not mount.read_only]
             with handed_over(writable, uid=self._identity.hand_over, journal=self._journal):
-                ended = run_container(launch, job, on_line)
+                ended = run_container(launch, job, watch)
             reading = jobfiles.read_outcome(job)
         check_started(job, ended.exit_code, reading)
         return JobResult(

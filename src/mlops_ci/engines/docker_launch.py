@@ -21,8 +21,6 @@ from mlops_ci.engines.docker_events import ContainerEvents
 from mlops_ci.engines.docker_running import RunningContainer
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.engines.docker_stream import ContainerStream
-from mlops_ci.engines.jobfiles import grace_of
-from mlops_ci.engines.supervise import supervise
 
 KILLED, TERMINATED = 137, 143
 ATTACH = "/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1"
@@ -49,8 +47,11 @@ class Ended:
     overdue: bool
 
 
-def run_container(launch: Launch, job: Job, on_line: Callable[[str], None]) -> Ended:
-    """Run the job in a new container, which is gone when this returns or raises."""
+def run_container(launch: Launch, job: Job, watch: Callable[[RunningContainer], bool]) -> Ended:
+    """Run the job in a new container, which is gone when this returns or raises.
+
+    `watch` stays with it to its end, and says whether it was ended because it was overdue.
+    """
     client = launch.client
     host_config = client.create_host_config(
         **host_options(job, launch.confinement),
@@ -64,13 +65,13 @@ def run_container(launch: Launch, job: Job, on_line: Callable[[str], None]) -> E
             for warning in created.get("Warnings") or ():
                 launch.say(f"Docker: {warning}")
             since = _unix_time(client.inspect_container(created["Id"])["Created"])
-        return _watch(launch, job, on_line, container=created["Id"], since=since)
+        return _watch(launch, job, watch, container=created["Id"], since=since)
     finally:
         # By name: an interrupt may come before the engine has told us the id.
         remove_container(client, launch.socket, options["name"])
 
 
-def _watch(launch: Launch, job: Job, on_line: Callable[[str], None], *, container: str, since: int) -> Ended:
+def _watch(launch: Launch, job: Job, watch: Callable[[RunningContainer], bool], *, container: str, since: int) -> Ended:
     """Listen, attach, and only then start, so that no event and no line is missed."""
     client, socket = launch.client, launch.socket
     with closing(ContainerEvents(socket, container, since=since)) as events:
@@ -81,7 +82,7 @@ def _watch(launch: Launch, job: Job, on_line: Callable[[str], None], *, containe
             with translated(job):
                 client.start(container)
             try:
-                overdue = supervise(running, on_line, deadline=job.deadline, grace=grace_of(job))
+                overdue = watch(running)
             except EngineDiedError:
                 _end_without_engine(container)
                 raise

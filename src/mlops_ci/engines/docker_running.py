@@ -51,6 +51,10 @@ class RunningContainer:
             self._ask(last=now - self._silent_since > defaults().stop_silence)
         return None
 
+    def send(self, data: bytes) -> None:
+        """Write to the guest's standard input."""
+        self._stream.send(data)
+
     def close_leash(self) -> None:
         """End the guest's standard input."""
         self._stream.close_leash()

@@ -65,6 +65,10 @@ class ContainerStream:
         self.ended = not data
         return self._frames.feed(data)
 
+    def send(self, data: bytes) -> None:
+        """Write to the container's standard input; raises `OSError` when it is gone."""
+        self._connection.sendall(data)
+
     def close_leash(self) -> None:
         """End the container's standard input; its output still comes."""
         if isinstance(self._connection, ssl.SSLSocket):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlops_ci.console import Console
-from mlops_ci.engines.base import EnvironmentMissingError, Job, JobResult
+from mlops_ci.engines.base import EnvironmentMissingError, Job, JobResult, Person
 from mlops_ci.engines.environment import local_environment, search_path
-from mlops_ci.engines.local import Place, run_local, sweep_local
+from mlops_ci.engines.local import Place, converse_local, run_local, sweep_local
 from mlops_ci.errors import UsageError
 
 SCHEME = "env:"
@@ -36,19 +36,26 @@ class HostEngine:
 
     def run(self, job: Job, on_line: Callable[[str], None]) -> JobResult:
         """See `Engine.run`. The job gets a small environment."""
-        folder = environment_folder(job.ref)
+        return run_local(job, _place(job), on_line, project=self._project, say=self._console.say)
 
-        def environment(marker: str, gpus: tuple[str, ...]) -> Mapping[str, str]:
-            path = search_path(str(folder / "bin"))
-            variables = local_environment(job, marker=marker, path=path, gpus=gpus, inherited=os.environ)
-            return {**variables, "VIRTUAL_ENV": str(folder)}
-
-        place = Place(python=folder / "bin" / "python", environment=environment)
-        return run_local(job, place, on_line, project=self._project, say=self._console.say)
+    def converse(self, job: Job, person: Person) -> JobResult:
+        """See `Engine.converse`."""
+        return converse_local(job, _place(job), person, project=self._project, say=self._console.say)
 
     def sweep(self) -> int:
         """End what dead runs left running."""
         return sweep_local()
+
+
+def _place(job: Job) -> Place:
+    folder = environment_folder(job.ref)
+
+    def environment(marker: str, gpus: tuple[str, ...]) -> Mapping[str, str]:
+        path = search_path(str(folder / "bin"))
+        variables = local_environment(job, marker=marker, path=path, gpus=gpus, inherited=os.environ)
+        return {**variables, "VIRTUAL_ENV": str(folder)}
+
+    return Place(python=folder / "bin" / "python", environment=environment)
 
 
 def environment_folder(ref: str) -> Path:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlops_ci.console import Console
-from mlops_ci.engines.base import Job, JobResult
+from mlops_ci.engines.base import Job, JobResult, Person
 from mlops_ci.engines.defaults import defaults
 from mlops_ci.engines.environment import local_environment, search_path
-from mlops_ci.engines.local import Place, run_local, sweep_local
+from mlops_ci.engines.local import Place, converse_local, run_local, sweep_local
 from mlops_ci.errors import UsageError
 
 DIGEST_VARIABLE = "MLOPS_IMAGE_DIGEST"
@@ -43,6 +43,13 @@ class InsideEngine:
 
     def run(self, job: Job, on_line: Callable[[str], None]) -> JobResult:
         """See `Engine.run`. Raises `WrongImageError` when MLOPS_IMAGE_DIGEST says that this is not the job's image."""
+        return run_local(job, self._place(job), on_line, project=self._project, say=self._console.say)
+
+    def converse(self, job: Job, person: Person) -> JobResult:
+        """See `Engine.converse`."""
+        return converse_local(job, self._place(job), person, project=self._project, say=self._console.say)
+
+    def _place(self, job: Job) -> Place:
         doubt = check_image(job.ref, os.environ.get(DIGEST_VARIABLE))
         if doubt is not None:
             self._console.say(doubt)
@@ -52,8 +59,7 @@ class InsideEngine:
             prefixes = defaults().inside_passed_prefixes
             return local_environment(job, marker=marker, path=path, gpus=gpus, inherited=os.environ, prefixes=prefixes)
 
-        place = Place(python=Path(sys.executable), environment=environment)
-        return run_local(job, place, on_line, project=self._project, say=self._console.say)
+        return Place(python=Path(sys.executable), environment=environment)
 
     def sweep(self) -> int:
         """End what dead runs left running."""

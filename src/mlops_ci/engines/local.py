@@ -13,7 +13,8 @@ from pathlib import Path
 
 from mlops_ci import process
 from mlops_ci.engines import cgroups, jobfiles, leftovers
-from mlops_ci.engines.base import Job, JobResult, Limits
+from mlops_ci.engines.base import Job, JobResult, Limits, Person
+from mlops_ci.engines.conversation import converse
 from mlops_ci.engines.defaults import defaults
 from mlops_ci.engines.guestfile import guest_file
 from mlops_ci.engines.leases import leased_gpus
@@ -35,6 +36,24 @@ class Place:
 
 def run_local(job: Job, place: Place, on_line: Say, *, project: Path, say: Say) -> JobResult:
     """Run the job in a process of its own session; nothing that it started is left when this returns or raises."""
+
+    def watch(running: RunningProcess) -> bool:
+        return supervise(running, on_line, deadline=job.deadline, grace=jobfiles.grace_of(job))
+
+    return _run(job, place, watch, project=project, say=say)
+
+
+def converse_local(job: Job, place: Place, person: Person, *, project: Path, say: Say) -> JobResult:
+    """The same with a person at a terminal."""
+
+    def watch(running: RunningProcess) -> bool:
+        converse(running, person, grace=jobfiles.grace_of(job))
+        return False
+
+    return _run(job, place, watch, project=project, say=say)
+
+
+def _run(job: Job, place: Place, watch: Callable[[RunningProcess], bool], *, project: Path, say: Say) -> JobResult:
     guest = guest_file(project)
     paths = {mount.name: str(mount.source.resolve()) for mount in job.mounts}
     marker = f"{Owner.current().text()}/{secrets.token_hex(8)}"
@@ -45,7 +64,7 @@ def run_local(job: Job, place: Place, on_line: Say, *, project: Path, say: Say) 
         running = RunningProcess(child, marker=marker)
         try:
             _confine(child, job.limits, group, say)
-            overdue = supervise(running, on_line, deadline=job.deadline, grace=jobfiles.grace_of(job))
+            overdue = watch(running)
             seconds = time.monotonic() - started
             running.end_leftovers()
         finally:

@@ -48,6 +48,14 @@ class RunningProcess:
         code = self._child.poll()
         return code if code is None or code >= 0 else 128 - code
 
+    def send(self, data: bytes) -> None:
+        """Write to the guest's standard input; raises `OSError` when it is gone."""
+        if self._child.stdin is None or self._child.stdin.closed:
+            return
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._child.stdin.fileno(), left) :]
+
     def close_leash(self) -> None:
         """Close the guest's standard input."""
         if self._child.stdin is not None:

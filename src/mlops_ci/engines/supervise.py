@@ -38,25 +38,51 @@ class Running(Protocol):
         """End it and everything that it started, now. Never raises."""
 
 
+class Beside(Protocol):
+    """Something else to listen to while a guest runs."""
+
+    def fileno(self) -> int | None:
+        """What to wait for; None when there is nothing more to come."""
+
+    def ready(self) -> None:
+        """There is something."""
+
+    def tick(self) -> None:
+        """Called about ten times a second."""
+
+
 def supervise(running: Running, on_line: Callable[[str], None], *, deadline: float | None, grace: float) -> bool:
+    """Stay with the guest to its end, line by line; see `attend`."""
+    splitter = LineSplitter(on_line)
+    overdue = attend(running, splitter.feed, deadline=deadline, grace=grace)
+    splitter.close()
+    return overdue
+
+
+def attend(
+    running: Running,
+    feed: Callable[[bytes], None],
+    *,
+    deadline: float | None,
+    grace: float,
+    beside: Beside | None = None,
+) -> bool:
     """Stay with the guest to its end; True when it was still there `deadline` + `grace` seconds from now and was ended.
 
-    On an interrupt (KeyboardInterrupt, SystemExit, any error of `on_line`) the guest's leash is closed; it has `grace`
+    On an interrupt (KeyboardInterrupt, SystemExit, any error of `feed`) the guest's leash is closed; it has `grace`
     seconds to save its work, is killed when it does not end, and the interrupt goes on to the caller. A second
     interrupt kills at once.
     """
-    splitter = LineSplitter(on_line)
     end = None if deadline is None else time.monotonic() + deadline + grace
     try:
-        overdue = not _until_ended(running, splitter.feed, end)
+        overdue = not _until_ended(running, feed, end, beside)
         if overdue:
-            _stop(running, splitter.feed, grace)
-        splitter.close()
+            _stop(running, feed, grace)
     except BaseException:
 
         def forgiving(data: bytes) -> None:
             with contextlib.suppress(Exception):
-                splitter.feed(data)
+                feed(data)
 
         with contextlib.suppress(Exception):
             _stop(running, forgiving, grace)
@@ -77,17 +103,26 @@ def _stop(running: Running, feed: Callable[[bytes], None], grace: float) -> None
     _until_ended(running, feed, time.monotonic() + limits.stop_kill)
 
 
-def _until_ended(running: Running, feed: Callable[[bytes], None], end: float | None) -> bool:
+def _until_ended(
+    running: Running, feed: Callable[[bytes], None], end: float | None, beside: Beside | None = None
+) -> bool:
     """Hand on output until the guest has ended and said all; False when it has not by `end` (monotonic seconds)."""
     ended_at: float | None = None
     watched: int | None = None
+    other: int | None = None
     with selectors.DefaultSelector() as selector:
         while True:
             watched = _watch(selector, watched, running.output())
+            if beside is not None:
+                beside.tick()
+                other = _watch(selector, other, beside.fileno())
             if watched is None:
                 time.sleep(TICK / 10)
-            elif selector.select(TICK):
+            ready = {key.fd for key, _ in selector.select(0 if watched is None else TICK)}
+            if watched in ready:
                 feed(running.read())
+            if beside is not None and other in ready:
+                beside.ready()
             now = time.monotonic()
             if running.poll() is not None:
                 ended_at = ended_at or now

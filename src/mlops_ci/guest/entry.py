@@ -55,6 +55,7 @@ def run(path: Path) -> int:
         return guard(
             lambda pipe: _do(task, pipe),
             lambda number: outcome.crashed(task.paths.job, task.run, task.stage, number),
+            relay=task.kind == "shell",
         )
     finally:
         # The keeper does this too: either of the two may have been killed.
@@ -92,6 +93,10 @@ def _do(task: Task, pipe: int) -> int:
             from mlops_ci.guest.health.job import HealthJob
 
             return HealthJob(task, pipe).run()
+        if task.kind == "shell":
+            from mlops_ci.guest.shell_job import ShellJob
+
+            return ShellJob(task, pipe).run()
         from mlops_ci.guest.command_job import CommandJob
 
         return CommandJob(task, pipe).run()

@@ -51,6 +51,14 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class ShellRequest:
+    """For the kind `shell`: the command, or none for a shell on a terminal of this kind (the variable TERM)."""
+
+    argv: tuple[str, ...] = ()
+    terminal: str | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """Times are in seconds. `model` is None when no model is demanded, else the file names that may be pickles."""
 
@@ -70,6 +78,7 @@ class Task:
     model: tuple[str, ...] | None = None
     expect: Expectation = Expectation()
     secrets: tuple[str, ...] = ()
+    shell: ShellRequest | None = None
 
 
 def read_task(path: Path) -> Task:
@@ -87,7 +96,7 @@ def read_task(path: Path) -> Task:
 
 
 def _task(raw: Mapping[str, Any]) -> Task:
-    if raw["kind"] not in ("command", "health"):
+    if raw["kind"] not in ("command", "health", "shell"):
         raise ValueError(f"unknown kind {raw['kind']!r}")
     model = raw.get("model")
     expect = raw.get("expect") or {}
@@ -114,7 +123,16 @@ def _task(raw: Mapping[str, Any]) -> Task:
             torch=expect.get("torch"),
         ),
         secrets=tuple(map(str, raw.get("secrets") or ())),
+        shell=_shell(raw["shell"]) if raw["kind"] == "shell" else None,
     )
+
+
+def _shell(raw: Mapping[str, Any]) -> ShellRequest:
+    terminal = raw.get("terminal")
+    argv = tuple(map(str, raw.get("argv") or ()))
+    if bool(argv) == bool(terminal):
+        raise ValueError("a shell has either a command or a terminal")
+    return ShellRequest(argv=argv, terminal=str(terminal) if terminal else None)
 
 
 def _paths(raw: Mapping[str, str], output: str) -> Paths:

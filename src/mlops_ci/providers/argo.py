@@ -48,6 +48,10 @@ class ArgoProvider:
         """Argo's retry, where the template hands it on."""
         return self.environ.get("MLOPS_CI_ATTEMPT")
 
+    def bring(self, folder: str) -> tuple[str, ...]:  # noqa: ARG002  # part of `Provider`
+        """Its volume is the cluster's: there is no command for it."""
+        return ()
+
     def _write(self, name: str, value: str) -> None:
         write_atomic(Path(self.environ.get("MLOPS_CI_ARGO_OUTPUTS") or OUTPUTS) / name, value)
 

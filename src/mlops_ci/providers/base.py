@@ -40,3 +40,9 @@ class Provider(Protocol):
 
     def attempt(self) -> str | None:
         """Which try of the same job this is."""
+
+    def bring(self, folder: str) -> tuple[str, ...]:
+        """Shell commands that bring what the jobs of this run handed on into `folder`, on another machine.
+
+        Nothing where it is here already, or where nobody can know how. No secret stands in them.
+        """

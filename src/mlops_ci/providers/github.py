@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -144,6 +145,16 @@ class GitHubProvider:
     def attempt(self) -> str | None:
         """GitHub's own count."""
         return self.environ.get("GITHUB_RUN_ATTEMPT")
+
+    def bring(self, folder: str) -> tuple[str, ...]:
+        """All artifacts of the run, by GitHub's own command line tool, which knows who asks."""
+        names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+        server, repository, run = (self.environ.get(name, "") for name in names)
+        if not (server and repository and run):
+            return ()
+        host = server.partition("://")[2]
+        name = repository if host == "github.com" else f"{host}/{repository}"
+        return (shlex.join(["gh", "run", "download", run, "--repo", name, "--dir", folder]),)
 
 
 def github_provider(environ: Mapping[str, str], stream: TextIO) -> GitHubProvider:

@@ -123,6 +123,10 @@ class LocalProvider:
         """There is none."""
         return None
 
+    def bring(self, folder: str) -> tuple[str, ...]:  # noqa: ARG002  # part of `Provider`
+        """What was made here is here."""
+        return ()
+
 
 def unknown_ci(environ: Mapping[str, str]) -> bool:
     """Whether this is a CI system that we know nothing of: CI is what Jenkins, Buildkite and others set."""

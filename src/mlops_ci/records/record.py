@@ -13,11 +13,15 @@ Status = Literal["passed", "failed", "skipped", "waiting"]
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorInfo:
-    """Why a stage failed: `class_` is the failure class, `cause` one line, `hint` the next step."""
+    """Why a stage failed: `class_` is the failure class, `cause` one line, `hint` the next step.
+
+    `again` are the lines that repeat the stage on a person's machine, to be pasted into a shell.
+    """
 
     class_: str
     cause: str
     hint: str = ""
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.evidence import parts
 from mlops_ci.reporting.format import duration, number, short
 from mlops_ci.reporting.lineage import commit_to_model, stages_seconds
-from mlops_ci.reporting.markup import code, details, inert, preformatted, table, text
+from mlops_ci.reporting.markup import code, details, inert, pasteable, preformatted, table, text
 from mlops_ci.reporting.notices import notices
 from mlops_ci.reporting.timeline import StageLine, Status, timeline
 from mlops_ci.reporting.verdict import Kind, Verdict, verdict
@@ -55,6 +55,8 @@ def _why(found: Verdict) -> Iterable[str]:
     if found.next_step:
         yield f"**Next step:** {text(found.next_step)}"
     failed = found.failed
+    if failed and failed.error and failed.error.again:
+        yield "**Again, on your machine:**\n\n" + pasteable(failed.error.again)
     lines = [line for warning in failed.warnings for line in warning.splitlines()] if failed else []
     if failed and lines:
         title = f"Last lines of <b>{inert(failed.stage)}</b>"

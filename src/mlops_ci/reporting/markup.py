@@ -12,6 +12,7 @@ from mlops_ci.reporting.format import clean, one_line
 SPECIAL = re.compile(r"[\\`*_\[\]{}|~$<>&\"']")
 # A zero-width space keeps `@name`, `#12`, `!12` from calling people and linking to strangers' issues.
 MENTION = re.compile(r"(?<![\w])([@#!])(?=\w)")
+COMMAND = re.compile(r"[\\`*_\[\]{}|~$<>&\"'@#!]")
 LONGEST = 300
 
 
@@ -44,3 +45,9 @@ def details(title: str, content: str) -> str:
 def preformatted(lines: Iterable[str]) -> str:
     """Lines as they are, for logs."""
     return "<pre>\n" + "\n".join(map(inert, lines)) + "\n</pre>"
+
+
+def pasteable(lines: Iterable[str]) -> str:
+    """Commands: every character comes out as it was, with nothing invisible in between (no `@` calls anybody here)."""
+    shown = (COMMAND.sub(lambda found: f"&#{ord(found[0])};", clean(line)) for line in lines)
+    return "<pre>\n" + "\n".join(shown) + "\n</pre>"

@@ -11,7 +11,7 @@ from mlops_ci.reporting.format import duration, number, one_line
 from mlops_ci.reporting.lineage import commit_to_model, stages_seconds
 from mlops_ci.reporting.notices import notices
 from mlops_ci.reporting.timeline import StageLine, timeline
-from mlops_ci.reporting.verdict import verdict
+from mlops_ci.reporting.verdict import Verdict, verdict
 
 WIDTH = 100
 METRICS = 4
@@ -19,7 +19,7 @@ REASON_LINES = 2
 
 
 def page_text(data: ReportData) -> str:
-    """The page. Only the path of the HTML page may be longer than a line: cut, it would be of no use."""
+    """The page. Only a command and the HTML page's path may be longer than a line: cut, they would be of no use."""
     found = verdict(data)
     lines = [
         f"{found.kind.upper()}: {found.title}",
@@ -38,7 +38,13 @@ def page_text(data: ReportData) -> str:
         *_problems(data),
         *_wrapped(found.next_step, "next: ", "      "),
     ]
-    return "\n".join([*map(_fitted, lines), *_page(data)])
+    return "\n".join([*map(_fitted, lines), *_again(found), *_page(data)])
+
+
+def _again(found: Verdict) -> list[str]:
+    """The command that repeats what failed. What brings run and commit from CI stands in the log and on the page."""
+    again = found.failed.error.again if found.failed and found.failed.error else ()
+    return [f"again: {one_line(again[-1])}"] if again else []
 
 
 def _fitted(line: str) -> str:

@@ -95,6 +95,8 @@ def _waiting(data: ReportData, promote: Record) -> Verdict:
 def _end(data: ReportData, promote: Record) -> Verdict:
     evaluate, moved = data.outputs.evaluate, data.outputs.promote
     why = one_line(evaluate.why if evaluate else promote.reason)
+    if data.info.reproduces is not None:
+        return Verdict(kind="kept", title=f"a reproduction of run {data.info.reproduces}: nothing is published")
     if promote.status == "skipped" or moved is None or moved.from_ == moved.to:
         stays = f"version {moved.to} stays the champion" if moved and moved.to else "the champion stays"
         return Verdict(kind="kept", title=f"{stays}; {model_name(data)} is a candidate", reason=why)

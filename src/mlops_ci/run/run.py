@@ -49,7 +49,11 @@ class Lineage:
 
 @dataclass(frozen=True, kw_only=True)
 class RunInfo:
-    """The content of `run.json`. By the fingerprint `plan` an unfinished run is recognised as the same work."""
+    """The content of `run.json`. By the fingerprint `plan` an unfinished run is recognised as the same work.
+
+    `file` is the configuration's name; `sets` are the settings that came from outside of it, as `--set` takes them, and
+    `withheld` the keys of those that hold a secret. `reproduces` is the run that this one repeats.
+    """
 
     schema: str = RUN_SCHEMA
     run: str
@@ -62,6 +66,10 @@ class RunInfo:
     provider: str
     lineage: Lineage
     links: Mapping[str, str] = field(default_factory=dict)
+    file: str | None = None
+    sets: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    reproduces: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,15 +179,20 @@ def create(runs: Path, info: RunInfo) -> Run:
 
 
 def open_run(runs: Path, name: str) -> Run:
-    """The run of that id, or `latest`. Raises `UnknownRunError`."""
+    """The run of that id, or `latest`: the newest that repeats no other. Raises `UnknownRunError`."""
     known = run_ids(runs)
     if name == "latest" and known:
-        name = known[-1]
+        found = (_read(runs, one) for one in reversed(known))
+        return next((run for run in found if run.info.reproduces is None), _read(runs, known[-1]))
     if name not in known:
         newest = ", ".join(reversed(known[-3:])) or "none"
         raise UnknownRunError(
             f"there is no run `{name}` in {runs}", hint=f"the newest runs: {newest}; `mlops-ci runs` lists all"
         )
+    return _read(runs, name)
+
+
+def _read(runs: Path, name: str) -> Run:
     return Run(
         folder=runs / name, info=from_json(RunInfo, read_json(runs / name / "run.json"), where=f"{name}/run.json")
     )
@@ -198,13 +211,14 @@ def unfinished(runs: Path, plan: str) -> Run | None:
     if not known:
         return None
     try:
-        newest = open_run(runs, known[-1])
+        newest = open_run(runs, "latest")
         report = newest.record("report")
         promote = newest.record("promote")
     except RecordFormatError:
         return None
     finished = report is not None and promote is not None and promote.done and report.done
-    return newest if newest.info.plan == plan and not finished else None
+    same = newest.info.plan == plan and newest.info.reproduces is None
+    return newest if same and not finished else None
 
 
 def new_info(
@@ -218,6 +232,10 @@ def new_info(
     provider: str,
     lineage: Lineage,
     links: Mapping[str, str],
+    file: str | None = None,
+    sets: tuple[str, ...] = (),
+    withheld: tuple[str, ...] = (),
+    reproduces: str | None = None,
 ) -> RunInfo:
     """The description of a run that starts now."""
     return RunInfo(
@@ -231,4 +249,8 @@ def new_info(
         provider=provider,
         lineage=lineage,
         links=links,
+        file=file,
+        sets=sets,
+        withheld=withheld,
+        reproduces=reproduces,
     )

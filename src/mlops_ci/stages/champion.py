@@ -25,8 +25,11 @@ def current(session: Session) -> ChampionVersion | None:
     return None if found is None or found.run == session.run.id else found
 
 
-def files(session: Session) -> Path | None:
-    """The champion's model files, checked against its manifest, or None when there is no champion."""
+def files(session: Session, target: Path | None = None) -> Path | None:
+    """The champion's model files, checked against its manifest, or None when there is no champion.
+
+    They are put into `target`, by default into the run's own folder for them.
+    """
     found = current(session)
     if found is None:
         return None
@@ -36,7 +39,7 @@ def files(session: Session) -> Path | None:
             f"version {found.version} of {session.settings.model} names no manifest",
             hint="it was not published by mlops-ci; move the alias `champion` to a version that was",
         )
-    folder = fresh(session.run.path("champion"))
+    folder = fresh(target or session.run.path("champion"))
     try:
         fetch(session.store, key, folder, below="model/", sha256=found.tags.get(MANIFEST_DIGEST_TAG))
     except ObjectMissingError as error:

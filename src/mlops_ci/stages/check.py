@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mlops_ci.records.check import CheckOutputs, CommandResult
@@ -31,21 +32,7 @@ def run(session: Session) -> Result:
         return skipped("no [check] commands are configured")
     folder = session.run.path("check")
     with session.console.quiet():
-        outcome = run_job(
-            session,
-            JobSpec(
-                stage="check",
-                folder=folder,
-                task=command_task(
-                    run=session.run.id,
-                    stage="check",
-                    commands=check.commands,
-                    timeout=check.timeout,
-                    settings=session.settings.tables.train,
-                ),
-            ),
-            image(session),
-        )
+        outcome = run_job(session, job(session, folder), image(session))
     shutil.rmtree(folder / "work", ignore_errors=True)
     results = tuple(
         CommandResult(command=command, exit_code=one.exit_code, seconds=one.seconds)
@@ -54,3 +41,19 @@ def run(session: Session) -> Result:
     for one in results:
         session.console.say(f"✓ {one.command} ({one.seconds:.1f} s)")
     return Result(outputs=CheckOutputs(commands=results))
+
+
+def job(session: Session, folder: Path) -> JobSpec:
+    """The job that runs the commands, in `folder`."""
+    check = session.settings.tables.check
+    return JobSpec(
+        stage="check",
+        folder=folder,
+        task=command_task(
+            run=session.run.id,
+            stage="check",
+            commands=check.commands,
+            timeout=check.timeout,
+            settings=session.settings.tables.train,
+        ),
+    )

@@ -29,20 +29,21 @@ def source(session: Session) -> Dataset | None:
 
 def _fetch(session: Session, command: str, output: Path) -> None:
     """Run the fetch command in the image's environment; it writes into `{output}` (also `{data}`)."""
+    run_job(session, fetch_job(session, session.run.path("prepare", "fetch"), command, output), image(session))
+
+
+def fetch_job(session: Session, folder: Path, command: str, output: Path) -> JobSpec:
+    """The job that runs the fetch command, in `folder`."""
     settings = session.settings.tables
-    run_job(
-        session,
-        JobSpec(
+    return JobSpec(
+        stage="prepare",
+        folder=folder,
+        task=command_task(
+            run=session.run.id,
             stage="prepare",
-            folder=session.run.path("prepare", "fetch"),
-            task=command_task(
-                run=session.run.id,
-                stage="prepare",
-                commands=(command.replace("{data}", "{output}"),),
-                timeout=settings.prepare.timeout,
-                settings=settings.train,
-            ),
-            mounts={"output": (output, False)},
+            commands=(command.replace("{data}", "{output}"),),
+            timeout=settings.prepare.timeout,
+            settings=settings.train,
         ),
-        image(session),
+        mounts={"output": (output, False)},
     )

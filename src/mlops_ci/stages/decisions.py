@@ -20,6 +20,8 @@ def switched_on(session: Session, name: str) -> bool:
 
 def no_publishing(session: Session) -> str | None:
     """Why this run publishes nothing, or None."""
+    if (repeated := session.run.info.reproduces) is not None:
+        return f"a reproduction of run {repeated}: nothing is published"
     return "dry run: nothing is published" if switched_on(session, DRY_RUN) else None
 
 

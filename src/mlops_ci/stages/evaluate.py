@@ -61,23 +61,18 @@ def inputs(session: Session) -> Mapping[str, Any]:
 def run(session: Session) -> Result:
     """Score both models where a command is configured, else take the training's own metrics; then decide."""
     rule = session.settings.tables.evaluate
-    trained = session.run.outputs("train", TrainOutputs)
     reigning = champion.current(session)
-    if rule.command is None:
-        challenger = Score(metrics=trained.metrics)
-        defender = None
-    else:
-        challenger = _score(session, rule.command, "challenger", session.run.path("train", "model"))
-        defender = _score_champion(session, rule.command, reigning)
+    new = challenger(session)
+    defender = _score_champion(session, rule.command, reigning) if rule.command is not None else None
     same_data = reigning is not None and reigning.tags.get("mlops.data") == _data_digest(session)
     decision = decide(
         rule,
-        challenger=challenger.metrics,
+        challenger=new.metrics,
         champion=_champion(session, reigning, None),
         champion_metrics=defender.metrics if defender else None,
         same_data=same_data or _no_data(session, reigning),
-        predictions=(challenger.predictions, defender.predictions)
-        if defender and challenger.predictions and defender.predictions
+        predictions=(new.predictions, defender.predictions)
+        if defender and new.predictions and defender.predictions
         else None,
     )
     for gate in decision.gates:
@@ -87,7 +82,7 @@ def run(session: Session) -> Result:
         verdict=decision.verdict,
         champion=_champion(session, reigning, defender),
         gates=decision.gates,
-        metrics={name: value for name, value in challenger.metrics.items() if math.isfinite(value)},
+        metrics=finite(new),
         why=decision.why,
     )
     if decision.verdict == "reject":
@@ -127,33 +122,48 @@ def _score_champion(session: Session, command: str, reigning: ChampionVersion | 
     return _score(session, command, "champion", files)
 
 
-def _score(session: Session, command: str, who: str, model: Path) -> Score:
+def job(session: Session, folder: Path, command: str, model: Path) -> JobSpec:
+    """The job that scores a model, in `folder`."""
     tables = session.settings.tables
-    folder = session.run.path("evaluate", who)
-    output = fresh(folder / "output")
-    mounts: dict[str, tuple[Path, bool]] = {"model": (model, True), "output": (output, False)}
+    mounts: dict[str, tuple[Path, bool]] = {"model": (model, True), "output": (fresh(folder / "output"), False)}
     dataset = prepared.folder(session)
     if dataset is not None:
         mounts["data"] = (dataset, True)
+    return JobSpec(
+        stage="evaluate",
+        folder=folder,
+        task=command_task(
+            run=session.run.id,
+            stage="evaluate",
+            commands=(command,),
+            timeout=tables.evaluate.timeout,
+            settings=tables.train,
+        ),
+        mounts=mounts,
+        gpus=session.gpus if tables.evaluate.on == "gpu" else 0,
+        network=tables.train.network,
+    )
+
+
+def challenger(session: Session) -> Score:
+    """What the new model reached: by the command where one is configured, else as the training said it."""
+    rule = session.settings.tables.evaluate
+    if rule.command is None:
+        return Score(metrics=session.run.outputs("train", TrainOutputs).metrics)
+    return _score(session, rule.command, "challenger", session.run.path("train", "model"))
+
+
+def finite(score: Score) -> dict[str, float]:
+    """The metrics that a record can hold."""
+    return {name: value for name, value in score.metrics.items() if math.isfinite(value)}
+
+
+def _score(session: Session, command: str, who: str, model: Path) -> Score:
+    folder = session.run.path("evaluate", who)
+    spec = job(session, folder, command, model)
+    output = spec.mounts["output"][0]
     with session.console.quiet():
-        run_job(
-            session,
-            JobSpec(
-                stage="evaluate",
-                folder=folder,
-                task=command_task(
-                    run=session.run.id,
-                    stage="evaluate",
-                    commands=(command,),
-                    timeout=tables.evaluate.timeout,
-                    settings=tables.train,
-                ),
-                mounts=mounts,
-                gpus=session.gpus if tables.evaluate.on == "gpu" else 0,
-                network=tables.train.network,
-            ),
-            image(session),
-        )
+        run_job(session, spec, image(session))
     shutil.rmtree(folder / "work", ignore_errors=True)
     found = output / PREDICTIONS
     score = Score(metrics=_metrics(output), predictions=read_predictions(found) if found.is_file() else None)

@@ -43,14 +43,7 @@ def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
 
     The copy stays in `work` below the job's folder, for whoever collects outputs from it.
     """
-    work, job, tmp = spec.folder / "work", spec.folder / "job", fresh(spec.folder / "tmp")
-    shutil.rmtree(work, ignore_errors=True)
-    _clear(job, spec.keep)
-    copy_code(session.settings.root, session.code, work)
-    mounts = {"job": (job, False), "work": (work, False), "tmp": (tmp, False), **spec.mounts}
-    for path, _ in mounts.values():
-        path.mkdir(parents=True, exist_ok=True)
-    train = session.settings.tables.train
+    job = build_job(session, spec, ref)
     log = session.run.path("logs", f"{spec.stage}.log")
     with log.open("a", encoding="utf-8") as stream, activity(session.console, spec.stage, spec.detail):
 
@@ -59,20 +52,7 @@ def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
             stream.flush()
             session.console.output(line)
 
-        finished = session.engine.run(
-            Job(
-                run=session.run.id,
-                stage=spec.stage,
-                ref=ref,
-                task=spec.task,
-                mounts=tuple(Mount(name=name, source=path, read_only=ro) for name, (path, ro) in mounts.items()),
-                limits=Limits(cpus=train.cpus, memory_bytes=train.memory, shm_bytes=train.shm, gpus=spec.gpus),
-                environment={**session.job_environment(), **spec.environment},
-                network=spec.network,
-                deadline=float(spec.task["timeout"]) + float(spec.task["grace"]) + BACKSTOP,
-            ),
-            on_line,
-        )
+        finished = session.engine.run(job, on_line)
     if finished.outcome is None:
         raise GuestLostError(
             f"the job of {spec.stage} ended without a word: {finished.lost or f'exit code {finished.exit_code}'}",
@@ -82,8 +62,31 @@ def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
     outcome = read_outcome(finished.outcome)
     if outcome.exit_code != 0:
         raise JobError(outcome, details=log_tail(log))
-    shutil.rmtree(tmp, ignore_errors=True)
+    shutil.rmtree(job.folder("tmp"), ignore_errors=True)
     return outcome
+
+
+def build_job(session: Session, spec: JobSpec, ref: str) -> Job:
+    """What the engine is to run: a fresh copy of the repository, empty folders, limits, and the job's environment."""
+    work, job, tmp = spec.folder / "work", spec.folder / "job", fresh(spec.folder / "tmp")
+    shutil.rmtree(work, ignore_errors=True)
+    _clear(job, spec.keep)
+    copy_code(session.settings.root, session.code, work)
+    mounts = {"job": (job, False), "work": (work, False), "tmp": (tmp, False), **spec.mounts}
+    for path, _ in mounts.values():
+        path.mkdir(parents=True, exist_ok=True)
+    train = session.settings.tables.train
+    return Job(
+        run=session.run.id,
+        stage=spec.stage,
+        ref=ref,
+        task=spec.task,
+        mounts=tuple(Mount(name=name, source=path, read_only=ro) for name, (path, ro) in mounts.items()),
+        limits=Limits(cpus=train.cpus, memory_bytes=train.memory, shm_bytes=train.shm, gpus=spec.gpus),
+        environment={**session.job_environment(), **spec.environment},
+        network=spec.network,
+        deadline=float(spec.task["timeout"]) + float(spec.task["grace"]) + BACKSTOP,
+    )
 
 
 def log_tail(path: Path) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ def tracking_tags(session: Session) -> dict[str, str]:
     known = facts(session)
     image = known.pop("image")
     tags = {f"mlops.{name.removesuffix('_sha256')}": value for name, value in known.items()}
+    tags["mlops.reproduces"] = session.run.info.reproduces
     tags["mlops.image"] = image["digest"]
     tags["mlops.image_key"] = image["content_key"]
     return {

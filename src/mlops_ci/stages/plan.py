@@ -71,7 +71,7 @@ def _seen_before(session: Session) -> bool:
         if name == session.run.id:
             continue
         earlier = open_run(session.workspace.runs, name)
-        if earlier.info.plan != session.run.info.plan:
+        if earlier.info.plan != session.run.info.plan or earlier.info.reproduces is not None:
             continue
         report = earlier.record("report")
         promote = earlier.record("promote")

@@ -102,28 +102,26 @@ def _again(session: Session) -> tuple[Path | None, str | None]:
 
 
 def _run_command(session: Session, raw: Dataset | None, command: str, folder: Path) -> None:
-    tables = session.settings.tables
     partial = fresh(folder.with_name(f".{folder.name}.partial"))
     (partial / "data").mkdir()
     with session.console.quiet():
-        run_job(
-            session,
-            JobSpec(
-                stage="prepare",
-                folder=session.run.path("prepare"),
-                task=command_task(
-                    run=session.run.id,
-                    stage="prepare",
-                    commands=(command,),
-                    timeout=tables.prepare.timeout,
-                    settings=tables.train,
-                ),
-                mounts={
-                    "output": (partial / "data", False),
-                    **({"data": (raw.path, True)} if raw is not None else {}),
-                },
-            ),
-            image(session),
-        )
+        run_job(session, job(session, session.run.path("prepare"), raw, command, partial / "data"), image(session))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
+
+
+def job(session: Session, folder: Path, raw: Dataset | None, command: str, output: Path) -> JobSpec:
+    """The job that runs the command on the raw data, in `folder`; its result goes to `output`."""
+    tables = session.settings.tables
+    return JobSpec(
+        stage="prepare",
+        folder=folder,
+        task=command_task(
+            run=session.run.id,
+            stage="prepare",
+            commands=(command,),
+            timeout=tables.prepare.timeout,
+            settings=tables.train,
+        ),
+        mounts={"output": (output, False), **({"data": (raw.path, True)} if raw is not None else {})},
+    )

@@ -18,6 +18,8 @@ from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.version import version
 
+GOES_ON = "the same command goes on where it stopped"
+
 
 @dataclass(frozen=True, kw_only=True)
 class StageCode:
@@ -86,13 +88,13 @@ def _attempt(session: Session, name: str, code: StageCode, inputs: Mapping[str, 
         with session.console.fold(name, name):
             result = code.run(session)
     except MlopsError as error:
-        return _failed(error)
+        return _failed(session, name, error)
     except KeyboardInterrupt:
-        return _failed(InterruptedRunError("interrupted", hint="the same command goes on where it stopped"))
+        return _failed(session, name, InterruptedRunError("interrupted", hint=GOES_ON))
     except SystemExit:
-        return _failed(TerminatedRunError("terminated", hint="the same command goes on where it stopped"))
+        return _failed(session, name, TerminatedRunError("terminated", hint=GOES_ON))
     except Exception as error:  # noqa: BLE001  # whatever it is, the record must say so
-        return _failed(_bug(session, name, error))
+        return _failed(session, name, _bug(session, name, error))
     return {
         "status": result.status,
         "exit_code": 0,
@@ -103,14 +105,14 @@ def _attempt(session: Session, name: str, code: StageCode, inputs: Mapping[str, 
     }
 
 
-def _failed(error: MlopsError) -> dict[str, Any]:
+def _failed(session: Session, stage: str, error: MlopsError) -> dict[str, Any]:
     cancelled = isinstance(error, InterruptedRunError | TerminatedRunError)
     details = "\n".join(error.details)
     return {
         "status": "failed",
         "exit_code": error.exit_code,
         "reason": "cancelled" if cancelled else error.cause,
-        "error": ErrorInfo(class_=error.failure_class, cause=error.cause, hint=error.hint),
+        "error": ErrorInfo(class_=error.failure_class, cause=error.cause, hint=error.hint, again=session.again(stage)),
         "outputs": to_json(outputs) if (outputs := getattr(error, "outputs", None)) is not None else {},
         "warnings": (details,) if details else (),
     }
@@ -132,7 +134,8 @@ def _tell(session: Session, record: Record) -> None:
         for details in record.warnings:
             for line in details.splitlines():
                 session.console.output(f"    {line}")
-        text = f"{record.error.cause}\n{record.error.hint}".strip()
+        repeat = ["again:", *record.error.again] if record.error.again else []
+        text = "\n".join(line for line in (record.error.cause, record.error.hint, *repeat) if line)
         session.console.annotate("error", f"{record.stage}: {record.error.class_} (exit {record.exit_code})", text)
     elif record.status in ("skipped", "waiting"):
         session.console.say(f"- {record.stage}: {record.status}: {record.reason}")

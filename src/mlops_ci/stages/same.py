@@ -47,12 +47,28 @@ def _error(run: Run, what: str) -> AnotherRunError:
     )
 
 
-def _difference(run: Run, settings: Settings) -> str:
+def differing(run: Run, settings: Settings) -> list[str] | None:
+    """The settings that are not as the run had them; None when the run does not say how it had them.
+
+    A setting that the run did not know (a newer version brought it) counts only when it is not at its default.
+    """
     path = run.path(FILE)
     if not path.is_file():
-        return ""
+        return None
     before, now = read_json(path), _digests(settings)
-    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    new = {name for name in now if name not in before and _is_default(settings, name)}
+    return sorted(name for name in {*before, *now} - new if before.get(name) != now.get(name))
+
+
+def _is_default(settings: Settings, name: str) -> bool:
+    source = settings.sources.get(name)
+    return source is None or source.kind == "default"
+
+
+def _difference(run: Run, settings: Settings) -> str:
+    names = differing(run, settings)
+    if not names:
+        return ""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f": {', '.join(names[:SHOWN])}{more}"
 

@@ -59,4 +59,6 @@ def _page_of_failure(session: Session, failed: Record) -> None:
     """A run that failed has its page too; a failing report must not hide the failure before it."""
     if failed.stage != "report" and failed.exit_code not in (130, 143):
         run_stage(session, "report", CODE["report"])
-    session.console.say(f"again: mlops-ci run {failed.stage} --run {session.run.id}")
+    session.console.say("again:")
+    for line in failed.error.again if failed.error is not None else ():
+        session.console.output(line)

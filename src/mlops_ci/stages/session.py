@@ -22,6 +22,7 @@ from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.addresses import ca_bundle, store_opener
+from mlops_ci.stages.again import Invoked, again
 from mlops_ci.stages.resolution import Resolution
 from mlops_ci.stores.base import Store
 from mlops_ci.tracking.server import embedded_server
@@ -29,7 +30,7 @@ from mlops_ci.tracking.server import embedded_server
 
 @dataclass
 class Session:
-    """One invocation. Everything that it opens is closed when `stack` closes."""
+    """One invocation. Everything that it opens is closed when `stack` closes. `config` is the file that was named."""
 
     settings: Settings
     workspace: Workspace
@@ -40,6 +41,7 @@ class Session:
     run: Run
     stack: ExitStack
     force: bool = False
+    config: Path | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _server: Future[str] | None = None
 
@@ -64,7 +66,7 @@ class Session:
     @cached_property
     def zipapp(self) -> Path:
         """The guest, as one file."""
-        return guest_file(self.settings.root)
+        return guest_file(self.workspace.root)
 
     @cached_property
     def trivy(self) -> Trivy:
@@ -105,6 +107,11 @@ class Session:
     def store(self) -> Store:
         """The object store: the configured one, else the local folder."""
         return store_opener(self.settings)(self.settings.tables.publish.store or str(self.workspace.store))
+
+    def again(self, stage: str) -> tuple[str, ...]:
+        """The lines that repeat a stage of this run, to be pasted into a shell."""
+        invoked = Invoked(settings=self.settings, engine=self.engine.name, variant=self.variant, config=self.config)
+        return again(stage, self.run, invoked, self.provider, self.console.redactor)
 
     def job_environment(self) -> dict[str, str]:
         """The secrets that the settings name, from this process's environment."""

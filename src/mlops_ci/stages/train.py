@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,17 @@ def _clean_metrics(session: Session) -> int | None:
 def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: float) -> Outcome:
     settings = session.settings.tables.train
     folder = session.run.path("train")
+    spec = replace(
+        job(session, folder, champion_folder=session.run.path("champion")),
+        environment=job_environment(tracker, tracked) if settings.network else {},
+        detail=LatestMetrics(folder / "job" / METRICS),
+    )
+    return run_job(session, replace(spec, task={**spec.task, "timeout": timeout}), image(session))
+
+
+def job(session: Session, folder: Path, *, champion_folder: Path) -> JobSpec:
+    """The job of the training command, in `folder`; the champion's files, where asked for, in theirs."""
+    settings = session.settings.tables.train
     mounts: dict[str, tuple[Path, bool]] = {
         "checkpoints": (folder / "checkpoints", False),
         "model": (_empty(folder / "model"), False),
@@ -126,24 +137,18 @@ def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: f
     if dataset is not None:
         mounts["data"] = (dataset, True)
     if settings.start_from == "champion":
-        files = champion.files(session)
+        files = champion.files(session, champion_folder)
         if files is None:
             session.console.say("there is no champion yet: {champion} is an empty folder")
-        mounts["champion"] = (files or fresh(session.run.path("champion", "none")), True)
-    return run_job(
-        session,
-        JobSpec(
-            stage="train",
-            folder=folder,
-            task={**train_task(run=session.run.id, settings=settings, gpus=session.gpus), "timeout": timeout},
-            mounts=mounts,
-            gpus=session.gpus,
-            keep=(METRICS, SYSTEM),
-            network=settings.network,
-            environment=job_environment(tracker, tracked) if settings.network else {},
-            detail=LatestMetrics(folder / "job" / METRICS),
-        ),
-        image(session),
+        mounts["champion"] = (files or fresh(champion_folder / "none"), True)
+    return JobSpec(
+        stage="train",
+        folder=folder,
+        task=train_task(run=session.run.id, settings=settings, gpus=session.gpus),
+        mounts=mounts,
+        gpus=session.gpus,
+        keep=(METRICS, SYSTEM),
+        network=settings.network,
     )
 
 

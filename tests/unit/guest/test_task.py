@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mlops_ci.guest.task import Expectation, NamedCommand, TaskError, read_task
+from mlops_ci.guest.task import Expectation, NamedCommand, ShellRequest, TaskError, read_task
 
 LEAST = {
     "schema": "mlops-ci/task/1",
@@ -76,3 +76,11 @@ def test_no_task_at_all(tmp_path, content):
         read_task(path)
     with pytest.raises(TaskError):
         read_task(tmp_path / "absent")
+
+
+def test_a_shell_has_a_terminal_or_a_command(tmp_path):
+    assert read(tmp_path, kind="shell", shell={"terminal": "xterm"}).shell == ShellRequest(terminal="xterm")
+    assert read(tmp_path, kind="shell", shell={"argv": ["ls"]}).shell == ShellRequest(argv=("ls",))
+    for wrong in ({}, {"argv": ["ls"], "terminal": "xterm"}):
+        with pytest.raises(TaskError, match="either a command or a terminal"):
+            read(tmp_path, kind="shell", shell=wrong)

@@ -227,3 +227,12 @@ def test_a_broken_event_file_is_not_trusted(tmp_path):
         GITHUB_EVENT_NAME="pull_request", GITHUB_EVENT_PATH=str(path), GITHUB_REPOSITORY="o/m"
     ).trusted()[0]
     assert not provider(GITHUB_EVENT_NAME="pull_request").trusted()[0]
+
+
+@pytest.mark.parametrize(
+    ("server", "name"), [("https://github.com", "org/repo"), ("https://ghe.example", "ghe.example/org/repo")]
+)
+def test_what_brings_a_run_to_another_machine(server, name):
+    there = provider(GITHUB_SERVER_URL=server, GITHUB_REPOSITORY="org/repo", GITHUB_RUN_ID="17")
+    assert there.bring(".mlops/handover") == (f"gh run download 17 --repo {name} --dir .mlops/handover",)
+    assert provider().bring(".mlops/handover") == ()

@@ -152,3 +152,13 @@ def test_only_the_projects_own_code_is_trusted(environ, is_trusted):
     verdict, why = provider(**environ).trusted()
     assert verdict is is_trusted
     assert ("the fork eve/model" in why) == ("eve/model" in environ.values())
+
+
+def test_what_brings_a_run_to_another_machine():
+    around = {"CI_API_V4_URL": "https://gitlab.example/api/v4", "CI_PROJECT_ID": "7", "CI_PIPELINE_ID": "99"}
+    (line,) = provider(**around, CI_JOB_TOKEN="glcbt-secret").bring(".mlops/handover")
+    assert "https://gitlab.example/api/v4/projects/7/pipelines/99/jobs?per_page=100" in line
+    assert 'https://gitlab.example/api/v4/projects/7"/jobs/$job/artifacts"' in line
+    assert "$GITLAB_TOKEN" in line
+    assert "glcbt" not in line
+    assert provider().bring(".mlops/handover") == ()

@@ -64,7 +64,7 @@ def test_to_disk_and_back(value):
 def test_keys_are_those_that_other_tools_read():
     data = to_json(record())
     assert data["schema"] == "mlops-ci/record/1"
-    assert data["error"] == {"class": "user-error", "cause": "boom", "hint": "mend it"}
+    assert data["error"] == {"class": "user-error", "cause": "boom", "hint": "mend it", "again": []}
     assert to_json(PromoteOutputs(alias="a", from_="1", to="2")) == {
         "alias": "a",
         "from": "1",

@@ -13,7 +13,7 @@ from mlops_ci.reporting.markup import preformatted, text
 from mlops_ci.reporting.mermaid import xychart
 from mlops_ci.reporting.series import Series
 from support.report_outputs import RUN, digest
-from support.report_run import HOSTILE, VARIANTS, make_run
+from support.report_run import AGAIN, HOSTILE, VARIANTS, make_run
 
 OURS = {"details", "summary", "b", "code", "pre"}
 
@@ -57,6 +57,12 @@ def test_a_failure_says_the_next_step_and_shows_the_log(tmp_path):
     assert "**Next step:** a lower learning rate" in written
     assert "FloatingPointError(&#34;loss is nan at step 301&#34;)" in written
     assert written.index("Next step") < written.index("| stage |")
+
+
+def test_a_failure_can_be_pasted_as_it_is(tmp_path):
+    written = summary(ReportData.read(make_run(tmp_path, "failed")))
+    block = re.search(r"\*\*Again, on your machine:\*\*\n\n<pre>\n(.*?)\n</pre>", written, re.DOTALL)[1]
+    assert html.unescape(block).splitlines() == list(AGAIN)
 
 
 def test_a_waiting_run_says_how_to_approve(tmp_path):

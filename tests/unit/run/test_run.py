@@ -101,6 +101,14 @@ def test_an_unfinished_run_with_the_same_plan_is_gone_on_with(tmp_path):
     assert unfinished(tmp_path, "p") is None
 
 
+def test_a_run_that_repeats_another_is_neither_the_latest_nor_gone_on_with(tmp_path):
+    first = make(tmp_path)
+    again = create(tmp_path, replace(first.info, run="20270102-030405-abcdef", reproduces=first.id))
+    assert open_run(tmp_path, "latest") == first
+    assert unfinished(tmp_path, "p") == first
+    assert open_run(tmp_path, again.id) == again
+
+
 def test_a_run_that_waits_for_a_human_is_not_finished(tmp_path):
     run = make(tmp_path)
     run.write(record(run, "promote", "waiting"))

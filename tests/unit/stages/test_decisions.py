@@ -20,11 +20,14 @@ UNTRUSTED_WORK = {"prepare", "verify", "train", "evaluate", "publish", "promote"
 ALL_WORK = UNTRUSTED_WORK | {"build", "check", "scan"}
 
 
-def session(*, provider="github", event="push", mode="main", tables=CONFIGURED, runners=None, **environ):
+def session(
+    *, provider="github", event="push", mode="main", tables=CONFIGURED, runners=None, reproduces=None, **environ
+):
     maker = github_provider if provider == "github" else local_provider
     around = {"GITHUB_EVENT_NAME": event, **environ}
     return SimpleNamespace(
         environ=around,
+        run=SimpleNamespace(info=SimpleNamespace(reproduces=reproduces)),
         provider=maker(around, io.StringIO()),
         settings=SimpleNamespace(mode=mode, tables=SimpleNamespace(runners=runners or RunnerSettings(), **tables)),
     )
@@ -32,6 +35,13 @@ def session(*, provider="github", event="push", mode="main", tables=CONFIGURED, 
 
 def decided(one, *, trusted=True, nothing_new=False):
     return left_out(one, trusted=trusted, why="event pull_request from the fork a/b", nothing_new=nothing_new)
+
+
+def test_a_reproduction_publishes_and_promotes_nothing():
+    one = session(reproduces="20260101-000000-abcdef")
+    assert (
+        no_publishing(one) == no_promotion(one) == "a reproduction of run 20260101-000000-abcdef: nothing is published"
+    )
 
 
 def test_own_code_with_servers_runs_everything():

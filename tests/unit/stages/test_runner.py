@@ -34,6 +34,7 @@ def session(tmp_path):
         engine=SimpleNamespace(name="host"),
         variant="cpu",
         force=False,
+        again=lambda stage: ("# first this", f"mlops-ci run {stage} --run {run.id} --only"),
     )
 
 
@@ -92,6 +93,14 @@ def test_a_failure_never_counts_and_is_kept(session):
     assert (passed.status, passed.attempt) == ("passed", 2)
     kept = json.loads(session.run.path("records", "attempts", "check.1.json").read_text())
     assert kept["error"]["cause"] == "boom"
+
+
+def test_a_failure_says_how_to_repeat_it_in_the_record_and_in_the_annotation(session):
+    record = run_stage(session, "check", Code([UserCodeError("boom", hint="mend it")]).stage)
+    command = f"mlops-ci run check --run {session.run.id} --only"
+    assert record.error.again == ("# first this", command)
+    ((level, _, text),) = session.console.sink.annotations
+    assert (level, text) == ("error", f"boom\nmend it\nagain:\n# first this\n{command}")
 
 
 @pytest.mark.parametrize(("end", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])

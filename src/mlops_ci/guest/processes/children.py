@@ -29,22 +29,25 @@ class Children:
         environment: Mapping[str, str],
         folder: str,
         output: int | IO[bytes] | None,
+        terminal: int | None = None,
     ) -> int:
         """Start a program in its own session with nothing on its standard input; gives its process id.
 
-        `output` takes standard output and standard error; None lets it share ours. Raises `OSError` when the program
-        cannot be started.
+        `output` takes standard output and standard error; None lets it share ours. With `terminal`, the inner end of a
+        pseudo-terminal, all three are that, and it is the session's own. Raises `OSError` when the program cannot be
+        started.
         """
+        output = output if terminal is None else terminal
         started: subprocess.Popen[bytes] = subprocess.Popen(
             list(argv),
             cwd=folder,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=output,
             stderr=None if output is None else subprocess.STDOUT,
             start_new_session=True,
             # Safe beside the sampling thread: between fork and exec it only makes system calls.
-            preexec_fn=partial(linux.prepare_job, os.getpid()),  # noqa: PLW1509
+            preexec_fn=partial(linux.prepare_job, os.getpid(), terminal is not None),  # noqa: PLW1509
         )
         self._started[started.pid] = started
         return started.pid

@@ -7,10 +7,12 @@ orphaned descendants ours instead of init's. Elsewhere than on Linux these do no
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import resource
 import signal
 import sys
+import termios
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -45,9 +47,14 @@ def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
             os.kill(os.getpid(), number)
 
 
-def prepare_job(parent: int) -> None:
-    """Between fork and exec of a job: tied to us, no core files, and the kernel's first choice when memory runs out."""
+def prepare_job(parent: int, terminal: bool = False) -> None:
+    """Between fork and exec of a job: tied to us, no core files, and the kernel's first choice when memory runs out.
+
+    With `terminal`, standard input becomes the terminal that rules the new session (Ctrl-C, background jobs).
+    """
     die_with_parent(parent)
+    if terminal:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     try:
         handle = os.open("/proc/self/oom_score_adj", os.O_WRONLY)

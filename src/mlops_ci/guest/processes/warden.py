@@ -29,11 +29,12 @@ AFTER_LOST_LEASH = 8.5
 """Seconds after which the warden no longer waits for a keeper without a leash: 5 s of grace, the kill, the outcome."""
 
 
-def guard(body: Callable[[int], int], on_crash: Callable[[int], int], *, leash: int = 0) -> int:
+def guard(body: Callable[[int], int], on_crash: Callable[[int], int], *, leash: int = 0, relay: bool = False) -> int:
     """Run `body(leash pipe)` in a keeper process and give its exit code, once nothing below us lives any more.
 
     `body` gets a file descriptor that reaches end of file when the leash is lost. `on_crash(signal)` gives the exit
-    code for a keeper that was killed. `leash` is the descriptor that the control side holds.
+    code for a keeper that was killed. `leash` is the descriptor that the control side holds. With `relay`, what is
+    written to it comes out of the leash pipe; the body must then always read that.
     """
     linux.become_subreaper()
     read_end, write_end = os.pipe()
@@ -43,7 +44,7 @@ def guard(body: Callable[[int], int], on_crash: Callable[[int], int], *, leash: 
         closing(write_end)
         _keep(body, read_end, parent)
     closing(read_end)
-    code = _Warden(keeper, write_end, leash).watch()
+    code = _Warden(keeper, write_end, leash, relay=relay).watch()
     return on_crash(-code) if code < 0 else code
 
 
@@ -63,8 +64,9 @@ def _keep(body: Callable[[int], int], leash: int, parent: int) -> NoReturn:
 
 
 class _Warden:
-    def __init__(self, keeper: int, pipe: int, leash: int) -> None:
+    def __init__(self, keeper: int, pipe: int, leash: int, *, relay: bool) -> None:
         self.keeper = keeper
+        self.relay = relay
         self.pipe = pipe
         self.leash: int | None = leash
         self.lost_at: float | None = None
@@ -87,7 +89,10 @@ class _Warden:
 
     def _wake(self, handle: int) -> None:
         if handle == self.leash:
-            if not _more(handle):
+            data = _more(handle)
+            if data and self.relay:
+                _hand_on(self.pipe, data)
+            if not data:
                 self.leash = None
                 self.lost_at = time.monotonic()
                 closing(self.pipe)
@@ -97,8 +102,17 @@ class _Warden:
                 send(self.keeper, number)
 
 
-def _more(handle: int) -> bool:
+def _more(handle: int) -> bytes:
     try:
-        return bool(os.read(handle, 4096))
+        return os.read(handle, 4096)
     except OSError:
-        return False
+        return b""
+
+
+def _hand_on(pipe: int, data: bytes) -> None:
+    """A keeper that is gone is noticed elsewhere."""
+    try:
+        while data:
+            data = data[os.write(pipe, data) :]
+    except OSError:
+        return
