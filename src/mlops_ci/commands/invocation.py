@@ -21,6 +21,7 @@ from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.resolution import Resolution, resolve
 from mlops_ci.stages.same import check_same, remember_settings
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.telling import hide_addresses
 
 # Further `--set` values, one per line: how a CI system passes them on.
 SETS = "MLOPS_CI_SET"
@@ -56,6 +57,7 @@ def open_session(options: Options) -> Iterator[Session]:
     settings = load_settings(options)
     provider = new_provider()
     console = new_console(verbose=options.verbose, provider=provider)
+    hide_addresses(settings, os.environ, console.redactor)
     workspace = Workspace(root=settings.root)
     workspace.prepare()
     with ExitStack() as stack:

@@ -48,6 +48,14 @@ class ArgoProvider:
         """Argo's retry, where the template hands it on."""
         return self.environ.get("MLOPS_CI_ATTEMPT")
 
+    def change(self) -> int | None:
+        """A workflow is about none."""
+        return None
+
+    def branch(self) -> str | None:
+        """Argo tells a pod no branch."""
+        return None
+
     def _write(self, name: str, value: str) -> None:
         write_atomic(Path(self.environ.get("MLOPS_CI_ARGO_OUTPUTS") or OUTPUTS) / name, value)
 

@@ -40,3 +40,9 @@ class Provider(Protocol):
 
     def attempt(self) -> str | None:
         """Which try of the same job this is."""
+
+    def change(self) -> int | None:
+        """The number of the pull request or merge request that this run is about, or None."""
+
+    def branch(self) -> str | None:
+        """The branch (or tag) that this run is about: a checkout in CI belongs to none."""

@@ -27,6 +27,8 @@ CODE: dict[str, StageCode] = {
     )
 }
 
+PAGE = StageCode(inputs=report.inputs_of_page, run=report.page)
+
 
 def run_stages(session: Session, names: Sequence[str], *, only: bool = False) -> int:
     """Run the named stages and (unless `only`) what they need; returns the first failure's exit code, else 0."""
@@ -36,7 +38,7 @@ def run_stages(session: Session, names: Sequence[str], *, only: bool = False) ->
     for name in wanted:
         record = run_stage(session, name, CODE[name])
         if record.status == "failed":
-            _page_of_failure(session, record)
+            _page_of_failure(session, record, only=only)
             return record.exit_code
     return 0
 
@@ -46,8 +48,11 @@ def _done(session: Session, stage: str) -> bool:
     return record is not None and record.done
 
 
-def _page_of_failure(session: Session, failed: Record) -> None:
-    """A run that failed has its page too; a failing report must not hide the failure before it."""
+def _page_of_failure(session: Session, failed: Record, *, only: bool) -> None:
+    """A run that failed has its page too; a failing report must not hide the failure before it.
+
+    Who runs some stages `only` does a part of a run, as a job does: its page is a preliminary one.
+    """
     if failed.stage != "report" and failed.exit_code not in (130, 143):
-        run_stage(session, "report", CODE["report"])
+        run_stage(session, "report", PAGE if only else CODE["report"])
     session.console.say(f"again: mlops-ci run {failed.stage} --run {session.run.id}")

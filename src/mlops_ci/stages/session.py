@@ -29,7 +29,10 @@ from mlops_ci.tracking.server import embedded_server
 
 @dataclass
 class Session:
-    """One invocation. Everything that it opens is closed when `stack` closes."""
+    """One invocation. Everything that it opens is closed when `stack` closes.
+
+    `lost_job` is what the CI system says of a job that failed and left no record.
+    """
 
     settings: Settings
     workspace: Workspace
@@ -40,6 +43,7 @@ class Session:
     run: Run
     stack: ExitStack
     force: bool = False
+    lost_job: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _server: Future[str] | None = None
 
