@@ -29,6 +29,7 @@ TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 60.0
 # A page of a hundred comments at their longest.
 LARGEST_ANSWER = 128 * 1024**2
+NO_ADDRESS, WHOLE = "the address is none", "it begins with https:// and has no spaces"
 
 
 class ServiceUnreachableError(InfrastructureError):
@@ -103,7 +104,7 @@ class Web:
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         from urllib3.exceptions import HTTPError
 
-        host = urlsplit(url).netloc.rpartition("@")[2]
+        host = _host(url)
         try:
             response = self._pool(url).request(
                 method, url, headers=dict(headers), body=body, redirect=False, preload_content=False
@@ -113,10 +114,7 @@ class Web:
         except HTTPError as error:
             raise _unheard(host, error) from None
         except (OSError, ValueError) as error:
-            # Not even an address: its text would stand in the error's.
-            raise ServiceRefusedError(
-                f"{host or 'a service'} cannot be asked: {type(error).__name__}", hint="is the address whole?"
-            ) from None
+            raise ServiceRefusedError(f"{host} cannot be asked: {type(error).__name__}", hint=WHOLE) from None
         if len(data) > LARGEST_ANSWER:
             raise ServiceRefusedError(f"{host} answered with more than {LARGEST_ANSWER // 1024**2} MiB")
         if 200 <= response.status < 300:
@@ -133,6 +131,17 @@ class Web:
         return self._pools[proxy]
 
 
+def _host(url: str) -> str:
+    """Host and port; raises `ServiceRefusedError` for what is no address, without showing it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ServiceRefusedError(NO_ADDRESS, hint=WHOLE) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ServiceRefusedError(NO_ADDRESS, hint=WHOLE)
+    return parts.netloc.rpartition("@")[2]
+
+
 def _unheard(host: str, error: HTTPError) -> ServiceUnreachableError | ServiceRefusedError:
     """The library's own words hold the whole address, so only the kind of error is told."""
     from urllib3 import exceptions as kinds
@@ -142,7 +151,7 @@ def _unheard(host: str, error: HTTPError) -> ServiceUnreachableError | ServiceRe
             f"the TLS certificate of {host} is not trusted here", hint="set [mirrors] ca-bundle to your site's bundle"
         )
     if isinstance(error, kinds.LocationValueError):
-        return ServiceRefusedError("the address is none", hint="it begins with https:// and has no spaces")
+        return ServiceRefusedError(NO_ADDRESS, hint=WHOLE)
     hint = "check the network and the proxy"
     if isinstance(error, kinds.ConnectTimeoutError | kinds.NewConnectionError | kinds.ProxyError):
         return ServiceUnreachableError(f"{host} could not be reached", hint=hint, unheard=True)
