@@ -32,6 +32,7 @@ class Teller:
     redactor: Redactor
     told: list[Notification] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _lost: bool = False
 
     def tell(self, events: Iterable[Event]) -> None:
         """Tell each event to those who do not know it yet."""
@@ -101,10 +102,14 @@ class Teller:
         return sent
 
     def _read(self, key: str) -> Remembered | None:
+        if self._lost:
+            return None
         try:
             return self.memory.read(key)
         except Exception as error:  # noqa: BLE001  # whatever it is: without memory we tell rather than keep silent
             self._warn(f"what was told before is not known, so this may be told again: {_words(error)}")
+            # A store that does not answer is not waited for a second time.
+            self._lost = True
             return None
 
     def _write(self, key: str, remembered: Remembered) -> None:
@@ -157,7 +162,7 @@ def _with_history(event: Event, known: Remembered, channels: Sequence[Channel]) 
     if not lasting:
         return event
     oldest = min(lasting, key=lambda one: one.since)
-    return replace(event, facts={**event.facts, "still so": f"{oldest.times + 1} times since {oldest.since}"})
+    return replace(event, facts={"still so": f"{oldest.times + 1} times since {oldest.since}", **event.facts})
 
 
 def _with_past(event: Event, files: Iterable[Remembered]) -> Event:
@@ -167,7 +172,7 @@ def _with_past(event: Event, files: Iterable[Remembered]) -> Event:
         return event
     oldest = min(over, key=lambda one: one.since)
     times = f"{oldest.times} times" if oldest.times > 1 else "once"
-    return replace(event, facts={**event.facts, "before that": f"{times}, since {oldest.since}"})
+    return replace(event, facts={"before that": f"{times}, since {oldest.since}", **event.facts})
 
 
 def _moment(text: str) -> datetime:

@@ -24,8 +24,10 @@ class Kept:
 
     files: dict[str, Remembered] = field(default_factory=dict)
     broken: bool = False
+    asked: int = 0
 
     def read(self, key):
+        self.asked += 1
         if self.broken:
             raise InfrastructureError("no store", hint="later")
         return self.files.get(key, Remembered())
@@ -151,6 +153,7 @@ def test_without_memory_trouble_is_told_and_recovery_is_not(memory):
     one = Listener()
     told = tell(memory, one, events=[event("failure", 1), event("recovery", 2)])
     assert one.kinds == ["failure"]
+    assert memory.asked == 1
     assert told.warnings == [
         "notifications: what was told before is not known, so this may be told again: no store (later)"
     ]

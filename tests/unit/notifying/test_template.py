@@ -9,6 +9,7 @@ import pytest
 from mlops_ci.notifying.event import Event, Line
 from mlops_ci.notifying.posted import slack_escape, teams_escape
 from mlops_ci.notifying.template import built_in, fill
+from mlops_ci.redaction import Redactor
 
 VALUES = {"title": "t", "reason": "", "facts": {"a": "1", "b": "2"}, "next_step": "n"}
 HOSTILE = 'x"}],{"a":"{title} <!channel> [l](https://evil.invalid) \\'
@@ -58,13 +59,16 @@ def form(value):
 
 
 def test_slack_takes_what_is_sent():
-    """Limits of Block Kit: a header has 150 characters, a section 3000, and there are no empty texts."""
-    event = Event(kind="missed-run", line=Line(project="p"), title="t" * 900, at="1", reason="r" * 9000)
-    from mlops_ci.redaction import Redactor
-
+    """Limits of Block Kit, counted in escaped characters: a section has 3000, a field 2000, and no text is empty."""
+    longest = "&" * 9000
+    event = Event(
+        kind="missed-run", line=Line(project="p"), title=longest, at="1", reason=longest, facts={"a": longest}
+    )
     message = fill(built_in("slack"), event.cleaned(Redactor()).values, slack_escape)
-    assert len(message["blocks"][0]["text"]["text"]) <= 150
-    assert [block["type"] for block in message["blocks"]] == ["header", "section", "context"]
+    sections = [block for block in message["blocks"] if block["type"] == "section"]
+    assert [len(one["text"]["text"]) <= 3000 for one in sections if "text" in one] == [True, True]
+    assert [len(field["text"]) <= 2000 for one in sections for field in one.get("fields", [])] == [True]
+    assert [block["type"] for block in message["blocks"]] == ["section", "section", "section", "context"]
 
 
 def test_an_address_in_teams_stays_whole():
