@@ -17,6 +17,9 @@ from mlops_ci.web import ServiceRefusedError, ServiceUnreachableError
 
 Action = Literal["created", "updated", "unchanged", "left"]
 NAME = "mlops-ci:comment"
+# GitLab obeys lines such as `/close` in a note (docs.gitlab.com, "GitLab quick actions"), and bots do so on GitHub; log
+# lines of anybody's training stand in the comment. As a character reference a slash is read by people alone.
+COMMAND = re.compile(r"^([^\S\n]*)/(?=\w)", re.MULTILINE)
 RUN = re.compile(rf"<!-- {NAME} [^\n]*\brun=(\S+) -->")
 
 
@@ -65,7 +68,7 @@ def mark(project: str, config: str) -> str:
 def body_of(mark: str, run: str, text: str, limit: int) -> str:
     """The comment's text: the hidden line, then as much Markdown as there is room for."""
     head = f"{mark}run={_quoted(run)} -->\n"
-    return head + fit(text, limit - len(head.encode()))
+    return head + fit(COMMAND.sub(r"\1&#47;", text), limit - len(head.encode()))
 
 
 def post(comments: Comments, mark: str, run: str, text: str) -> Posted:

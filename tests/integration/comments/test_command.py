@@ -31,7 +31,9 @@ def project(tmp_path: Path) -> Path:
     (folder / "mlops.toml").write_text(CONFIG)
     run = make_run(folder / ".mlops", "failed")
     record = run / "records" / "train.json"
-    record.write_text(record.read_text().replace("a lower learning rate", f"{LEAK} a lower learning rate"))
+    text = record.read_text().replace("a lower learning rate", f"{LEAK} a lower learning rate")
+    # What GitLab would obey in a note, in the last lines of the training's log.
+    record.write_text(text.replace("Traceback (most", "/close\\nTraceback (most"))
     return folder
 
 
@@ -99,6 +101,8 @@ def test_it_says_what_happened_and_holds_no_secret(server: Forge, project: Path,
     assert "8123" in body
     # As it would stand there, and as Markdown escapes it.
     assert "hunter22" not in body
+    assert "&#47;close" in body
+    assert not [line for line in body.splitlines() if line.startswith("/")]
     assert server.server is not None
     assert all(BOT not in request.target and PERSON not in request.target for request in server.server.requests)
     shutil.rmtree(project / ".mlops" / "runs")

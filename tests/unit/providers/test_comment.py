@@ -28,3 +28,11 @@ def test_no_two_names_have_one_mark():
 def test_the_limit_holds_for_the_whole():
     for limit in (500, 65_536):
         assert len(body_of(mark("digits", "mlops.toml"), "r", "äö\n" * 100_000, limit).encode()) <= limit
+
+
+def test_no_line_of_it_is_a_command_to_the_server_or_to_a_bot():
+    text = "<pre>\n/close\n  /merge now\n\t/assign me\nsee /tmp/x\n</pre>\n/ok to test"
+    body = body_of(mark("digits", "mlops.toml"), "r", text, 1000)
+    assert not [line for line in body.splitlines() if line.strip().startswith("/")]
+    assert "see /tmp/x" in body
+    assert "&#47;close" in body
