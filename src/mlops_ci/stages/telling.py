@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from mlops_ci.console import Console
@@ -31,24 +31,25 @@ class Telling:
 
 
 def tell(
-    events: Sequence[Event],
+    events: Iterable[Event],
     settings: Settings,
     *,
     console: Console,
     environ: Mapping[str, str],
     open_store: Callable[[], Store],
 ) -> Telling:
-    """Tell the events. Nothing that a channel or the memory does raises."""
+    """Tell the events. Nothing here raises: neither for a channel or the memory, nor for a bug of ours."""
     notify = settings.tables.notify
-    if not events or not variables(notify):
-        return Telling()
-    hide(notify, environ, console.redactor)
     try:
+        listed = tuple(events) if variables(notify) else ()
+        if not listed:
+            return Telling()
+        hide(notify, environ, console.redactor)
         opened = open_channels(notify, environ, root=settings.root, bundle=ca_bundle(settings))
         teller = Teller(
             settings=notify, opened=opened, memory=StoreMemory(open_store=open_store), redactor=console.redactor
         )
-        teller.tell(events)
+        teller.tell(listed)
     except Exception as error:  # noqa: BLE001  # what tells of a pipeline must never be what fails it
         return Telling(warnings=(f"notifications: nobody was told: {type(error).__name__}, a bug of mlops-ci",))
     for one in teller.told:
@@ -60,9 +61,8 @@ def tell_of_run(session: Session, data: ReportData) -> Telling:
     """Tell what a run has to tell, where its settings and its provider let it."""
     if not _to_be_told(session.settings, session.provider, session.environ):
         return Telling()
-    events = tuple(of_run(session.settings, session.provider, data, lost_job=session.lost_job))
     return tell(
-        events,
+        of_run(session.settings, session.provider, data, lost_job=session.lost_job),
         session.settings,
         console=session.console,
         environ=session.environ,

@@ -7,13 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from mlops_ci.console import Console
 from mlops_ci.providers.detect import detect
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.settings.notify import NotifySettings
 from mlops_ci.settings.settings import Settings, Tables
 from mlops_ci.settings.train import TrainSettings
 from mlops_ci.stages.events import config_name, line_of, of_run
-from mlops_ci.stages.telling import tell_of_run
+from mlops_ci.stages.telling import tell, tell_of_run
+from support.heard import Heard
 from support.report_run import make_run
 
 LOST = "train failed: it has left no record: see its log"
@@ -112,3 +114,15 @@ def test_where_nobody_is_told_without_a_word(tmp_path, monkeypatch, environ, ask
     )
     tell_of_run(session, ReportData.read(make_run(tmp_path / ".mlops", "failed")))
     assert bool(asked) == asks
+
+
+def test_a_bug_of_ours_fails_no_pipeline(tmp_path):
+    def broken():
+        raise ZeroDivisionError("https://hooks.example/secret")
+        yield
+
+    console = Console(sink=Heard())
+    telling = tell(
+        broken(), settings(tmp_path, slack="SLACK_URL"), console=console, environ={"SLACK_URL": "x"}, open_store=None
+    )
+    assert telling.warnings == ("notifications: nobody was told: ZeroDivisionError, a bug of mlops-ci",)
