@@ -319,6 +319,50 @@ def retry_command(folder: Path, attempts: int) -> int:
     return _call("retry:retry", folder, attempts)
 
 
+@main_group.command("comment", short_help="Write what happened onto the pull request: one comment, kept up to date.")
+@CONFIG
+@MODE
+@SET
+@RUN
+@JSON
+def comment_command(**values: Any) -> int:
+    """Write one comment onto the pull request or merge request, or update it. Its exit code is always 0.
+
+    GitHub: GITHUB_TOKEN, and `pull-requests: write` for the job. GitLab: a project access token (scope `api`) in the
+    variable that [notify] gitlab-token names. Nothing is written for code of a fork.
+    """
+    return _call("comment:comment", _options(values))
+
+
+EVENTS = ("failure", "recovery", "promotion", "approval", "missed-run", "decay", "test")
+
+
+@main_group.command("notify", short_help="Tell people something by the channels in [notify].")
+@click.argument("kind", metavar="KIND", type=click.Choice(EVENTS))
+@click.option("--title", metavar="TEXT", default="", help="One sentence (default: what KIND means).")
+@click.option("--reason", metavar="TEXT", default="", help="Why.")
+@click.option("--next-step", metavar="TEXT", default="", help="What to do.")
+@click.option("--link", metavar="URL", default="", help="Where to look (default: this CI run).")
+@click.option("--cause", metavar="TEXT", default="", help="What tells this trouble from another (default: the reason).")
+@click.option("--fact", "facts", metavar="NAME=VALUE", multiple=True, help="A line of its own.")
+@click.option("--of", "ends", type=click.Choice(EVENTS[:1] + EVENTS[4:6]), multiple=True, help="What `recovery` ends.")
+@click.option("--dry-run", is_flag=True, help="Show what each channel would get.")
+@CONFIG
+@MODE
+@SET
+@RUN
+@JSON
+def notify_command(  # one parameter per option
+    kind: str, facts: tuple[str, ...], ends: tuple[str, ...], dry_run: bool, **values: Any
+) -> int:
+    """Tell people something by the channels in [notify]; `test` tries every channel.
+
+    The same trouble is not told again within [notify] repeat. Exit code 10: a channel could not be reached.
+    """
+    texts = {name: values.pop(name) for name in ("title", "reason", "next_step", "link", "cause")}
+    return _call("notify:notify", _options(values), kind, texts=texts, facts=facts, ends=ends, dry_run=dry_run)
+
+
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")
 @JSON
 def doctor_command(**values: Any) -> int:

@@ -62,3 +62,44 @@ def test_the_configured_ca_bundle_wins(tmp_path, monkeypatch):
     assert network.ca_bundle(mine) == mine
     assert network.ca_bundle() == other
     assert network.ca_bundle(tmp_path / "absent.pem") is None
+
+
+def test_only_this_machine_is_asked_without_tls() -> None:
+    assert [
+        network.is_loopback(host)
+        for host in ("localhost", "127.0.0.1:5000", "[::1]:5000", "10.0.0.1:5000", "localhost.evil.invalid")
+    ] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_other_side_may_ask_for_more_patience(monkeypatch):
+    slept = []
+    monkeypatch.setattr(network.time, "sleep", slept.append)
+    calls = []
+
+    def busy():
+        calls.append(1)
+        if len(calls) < 3:
+            raise TimeoutError("busy")
+        return "done"
+
+    answers = iter([7.0, 0.0])
+    assert retry(busy, transient=lambda _: True, policy=FAST, asked_to_wait=lambda _: next(answers)) == "done"
+    assert slept[0] == 7.0
+    assert slept[1] < 0.1
+
+
+def test_proxies_never_stand_before_this_machine(monkeypatch):
+    for name in network.PROXY_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    assert network.proxy_for("https://hooks.example/x") == "http://proxy.example:3128"
+    assert network.proxy_for("http://127.0.0.1:9/x") == ""
+    monkeypatch.setenv("NO_PROXY", "hooks.example")
+    assert network.proxy_for("https://hooks.example/x") == ""

@@ -26,6 +26,7 @@ from mlops_ci.stages.given import given
 from mlops_ci.stages.resolution import Resolution, resolve
 from mlops_ci.stages.same import check_same, remember_settings
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.telling import hide_addresses
 
 # Further `--set` values, one per line: how a CI system passes them on.
 SETS = "MLOPS_CI_SET"
@@ -98,6 +99,7 @@ def open_session(options: Options) -> Iterator[Session]:
     workspace = Workspace(root=settings.root)
     with workplace(options, workspace) as place:
         hide_secrets(place.console, settings, os.environ)
+        hide_addresses(settings, os.environ, place.console.redactor)
         log_in(settings, os.environ, place.console, place.stack)
         assume_role(settings, place.provider.name, os.environ, place.stack)
         later = options.run is not None and not place.provider.local

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import click
@@ -15,7 +15,7 @@ from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError
 from mlops_ci.files import write_atomic
 from mlops_ci.orchestrators.called import called_file
-from mlops_ci.orchestrators.outcome import JobEnd, Outcome, facts, outcome, read_needs
+from mlops_ci.orchestrators.outcome import CANCELLED, JobEnd, Outcome, facts, outcome, read_needs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
 from mlops_ci.run.handover import RESULT
@@ -23,6 +23,7 @@ from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.stages.runner import run_left_out
 from mlops_ci.stages.sequence import run_stages
+from mlops_ci.stages.telling import tell_of_no_run
 
 # What the CI system says of its jobs, as JSON: too long for an argument, and no argument is safe from a shell.
 NEEDS = "MLOPS_CI_NEEDS"
@@ -41,9 +42,12 @@ def result(options: Options, file: str) -> int:
         plan = run.record("plan")
         left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
         stages = {stage for job in jobs for stage in job.stages}
-        code = _report(replace(options, run=run.id), {k: why for k, why in left_out.items() if k in stages})
+        mine = {stage: why for stage, why in left_out.items() if stage in stages}
+        code = _report(replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out)))
         records = {name: record for name, record in run.records().items() if name != "report"}
     found = outcome(jobs, ends, records, left_out)
+    if run is None and _lost(found):
+        _tell_of_no_run(options, found)
     _hand_on(options, found, run, records, ends)
     return found.exit_code or code
 
@@ -54,13 +58,27 @@ def _run(options: Options) -> Run | None:
     return open_run(workspace.runs, options.run or "latest") if run_ids(workspace.runs) else None
 
 
-def _report(options: Options, left_out: Mapping[str, str]) -> int:
+def _lost(found: Outcome) -> str:
+    """What failed, for a report that may find no record of it. Who cancels a job knows it."""
+    return found.reason if found.exit_code not in (0, CANCELLED) else ""
+
+
+def _tell_of_no_run(options: Options, found: Outcome) -> None:
+    provider = new_provider()
+    console = new_console(verbose=False, provider=provider)
+    settings = load_settings(options)
+    for warning in tell_of_no_run(settings, provider, found.reason, console=console, environ=os.environ).warnings:
+        console.annotate("warning", "result", warning)
+
+
+def _report(options: Options, left_out: Mapping[str, str], lost: Callable[[], str]) -> int:
     """The records of the stages that no job ran, then the page. A page that fails must not hide what is counted."""
     try:
         with open_session(options) as session:
             for stage, why in left_out.items():
                 if session.run.record(stage) is None:
                     run_left_out(session, stage, why)
+            session.lost_job = lost()
             return run_stages(session, ("report",), only=True)
     except MlopsError as error:
         new_console(verbose=False).annotate(

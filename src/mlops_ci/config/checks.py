@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import warnings
@@ -28,6 +29,8 @@ DATA: Key = ("data",)
 PREPARE: Key = ("prepare",)
 PARAMS: Key = ("train", "params")
 START_FROM: Key = ("train", "start-from")
+EMAIL_TO: Key = ("notify", "email-to")
+WEBHOOK: Key = ("notify", "webhook")
 WORD_IN_BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 PARAMETER = "params."
 PLACEHOLDERS = ("data", "output", "checkpoints", "model", "champion", "seed")
@@ -46,6 +49,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _files(tables, root)
     yield from _evaluate(tables)
     yield from _store(tables)
+    yield from _notify(tables, root)
 
 
 def _commands(tables: Tables) -> Iterator[Finding]:
@@ -175,3 +179,25 @@ def _store(tables: Tables) -> Iterator[Finding]:
     store = tables.publish.store
     if store is not None and "://" in store and not re.match(r"s3://[^/\s]+", store):
         yield Finding(key=("publish", "store"), message="expected s3://bucket/prefix, or a folder")
+
+
+def _notify(tables: Tables, root: Path) -> Iterator[Finding]:
+    notify = tables.notify
+    if notify.email is not None and not notify.email_to:
+        yield Finding(key=("notify", "email"), message="needs `email-to`: who gets the mail", given=(EMAIL_TO,))
+    for name in ("webhook_key", "webhook_template"):
+        if getattr(notify, name) is not None and notify.webhook is None:
+            message = "needs `webhook`: the variable with the address"
+            yield Finding(key=("notify", name.replace("_", "-")), message=message, given=(WEBHOOK,))
+    if notify.webhook_template is not None and (fault := _no_json(root, notify.webhook_template)):
+        yield Finding(key=("notify", "webhook-template"), message=fault)
+
+
+def _no_json(root: Path, value: str) -> str | None:
+    if fault := _missing_file(root, value):
+        return fault
+    try:
+        json.loads((root / value).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        return f"{value} cannot be read as JSON: {error}"
+    return None

@@ -59,6 +59,15 @@ def found(value: Any) -> str:
     return f"{name} {short}".strip()
 
 
+def hidden(annotation: Any) -> bool:
+    """Whether a wrong value of this type may be a secret."""
+    return any(
+        isinstance(mark, Form) and mark.hidden
+        for one in choices(annotation)
+        for mark in getattr(one, "__metadata__", ())
+    )
+
+
 def near(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant: dashes, underscores and case do not count, some letters may be wrong."""
     plain = {one.lower().replace("_", "-"): one for one in known}

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mlops_ci.config.declared import annotation_at, item_of, tables
 from mlops_ci.config.errors import Problem
-from mlops_ci.config.expected import allowed_texts, expected, found, near
+from mlops_ci.config.expected import allowed_texts, expected, found, hidden, near
 from mlops_ci.config.keys import Key, lookup
 from mlops_ci.config.layers import Merged
 from mlops_ci.config.toml_text import written
@@ -125,7 +125,8 @@ class _Checker:
             value = lookup(self.merged.tree, key)
             meant = near(value, allowed_texts(annotation)) if isinstance(value, str) else None
             hint = f'; did you mean "{meant}"?' if meant else ""
-            self.add(key, f"expected {expected(annotation) if annotation else 'a table'}, found {found(value)}{hint}")
+            shown = "another text (not shown: it may be a secret)" if _secret(annotation, value) else found(value)
+            self.add(key, f"expected {expected(annotation) if annotation else 'a table'}, found {shown}{hint}")
 
     def _unknown(self, key: Key) -> str:
         name = str(key[-1])
@@ -139,6 +140,10 @@ class _Checker:
         if key[0] == "train" and not isinstance(lookup(self.merged.tree, key), dict):
             return "unknown key; parameters of your script belong in `params`"
         return f"unknown key; this table has {', '.join(known)}"
+
+
+def _secret(annotation: Any, value: Any) -> bool:
+    return isinstance(value, str) and annotation is not None and hidden(annotation)
 
 
 def _unknown_at_top(name: str, *, is_table: bool) -> str:

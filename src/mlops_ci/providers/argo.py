@@ -52,6 +52,14 @@ class ArgoProvider:
         """Its volume is the cluster's: there is no command for it."""
         return ()
 
+    def change(self) -> int | None:
+        """A workflow is about none."""
+        return None
+
+    def branch(self) -> str | None:
+        """Argo tells a pod no branch."""
+        return None
+
     def _write(self, name: str, value: str) -> None:
         write_atomic(Path(self.environ.get("MLOPS_CI_ARGO_OUTPUTS") or OUTPUTS) / name, value)
 

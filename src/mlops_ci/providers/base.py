@@ -46,3 +46,9 @@ class Provider(Protocol):
 
         Nothing where it is here already, or where nobody can know how. No secret stands in them.
         """
+
+    def change(self) -> int | None:
+        """The number of the pull request or merge request that this run is about, or None."""
+
+    def branch(self) -> str | None:
+        """The branch (or tag) that this run is about: a checkout in CI belongs to none."""

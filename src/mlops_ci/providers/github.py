@@ -16,7 +16,7 @@ from typing import TextIO
 
 from mlops_ci.console import Level, Status
 from mlops_ci.providers.budget import fit
-from mlops_ci.providers.github_event import trusted
+from mlops_ci.providers.github_event import pull_request, trusted
 from mlops_ci.providers.local import wants_colour
 from mlops_ci.providers.stream import LineWriter
 from mlops_ci.providers.text import Painter, flat, rows
@@ -155,6 +155,14 @@ class GitHubProvider:
         host = server.partition("://")[2]
         name = repository if host == "github.com" else f"{host}/{repository}"
         return (shlex.join(["gh", "run", "download", run, "--repo", name, "--dir", folder]),)
+
+    def change(self) -> int | None:
+        """The pull request of the event."""
+        return pull_request(self.environ)
+
+    def branch(self) -> str | None:
+        """Of a pull request, the branch that it comes from."""
+        return self.environ.get("GITHUB_HEAD_REF") or self.environ.get("GITHUB_REF_NAME") or None
 
 
 def github_provider(environ: Mapping[str, str], stream: TextIO) -> GitHubProvider:

@@ -34,9 +34,8 @@ def trusted(environ: Mapping[str, str]) -> tuple[bool, str]:
         return True, f"event {event}"
     if not event.startswith("pull_request") and event != "workflow_run":
         return False, f"event {event}: anybody may have caused it"
-    try:
-        payload = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    except (KeyError, OSError, ValueError, RecursionError):
+    payload = _payload(environ)
+    if payload is None:
         return False, f"event {event}, and its file cannot be read"
     head = _head(event, payload)
     own = environ.get("GITHUB_REPOSITORY")
@@ -45,6 +44,24 @@ def trusted(environ: Mapping[str, str]) -> tuple[bool, str]:
     if head.lower() == own.lower():
         return True, f"event {event} from this repository"
     return False, f"event {event} from the fork {head}"
+
+
+def pull_request(environ: Mapping[str, str]) -> int | None:
+    """The number of the pull request that the event is about, or None."""
+    if not (environ.get("GITHUB_EVENT_NAME") or "").startswith("pull_request"):
+        return None
+    payload = _payload(environ)
+    request = payload.get("pull_request") if isinstance(payload, dict) else None
+    number = request.get("number") if isinstance(request, dict) else None
+    return number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else None
+
+
+def _payload(environ: Mapping[str, str]) -> Any:
+    """What the event's file says; None when it cannot be read."""
+    try:
+        return json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    except (KeyError, OSError, ValueError, RecursionError):
+        return None
 
 
 def _head(event: str, payload: Any) -> str | None:

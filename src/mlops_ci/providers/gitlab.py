@@ -154,6 +154,16 @@ class GitLabProvider:
         fetch = f'{ask} -o job.zip {shlex.quote(base)}"/jobs/$job/artifacts" && unzip -qo job.zip && rm job.zip'
         return (f"for job in $({ask} {jobs} | {ids}); do {fetch}; done",)
 
+    def change(self) -> int | None:
+        """The merge request of the pipeline, counted in its project."""
+        number = self.environ.get("CI_MERGE_REQUEST_IID", "")
+        return int(number) if number.isdecimal() and int(number) > 0 else None
+
+    def branch(self) -> str | None:
+        """Of a merge request, the branch that it comes from."""
+        names = ("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_REF_NAME")
+        return next((self.environ[name] for name in names if self.environ.get(name)), None)
+
     def _concerns(self, event: str, kind: str) -> bool:
         """A child pipeline has another source, but still the variables of its merge request."""
         name = kind.replace(" ", "_")

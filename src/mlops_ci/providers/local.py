@@ -127,6 +127,14 @@ class LocalProvider:
         """What was made here is here."""
         return ()
 
+    def change(self) -> int | None:
+        """A person's own work."""
+        return None
+
+    def branch(self) -> str | None:
+        """Git knows."""
+        return None
+
 
 def unknown_ci(environ: Mapping[str, str]) -> bool:
     """Whether this is a CI system that we know nothing of: CI is what Jenkins, Buildkite and others set."""

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mlops_ci.records.record import FileRef
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notification:
+    """What became of one event in one channel. `repeated`: not sent, since the same was told a short while ago."""
+
+    event: str
+    channel: str
+    ending: Literal["sent", "told before", "repeated", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportOutputs:
-    """The pages that were written."""
+    """The pages that were written, and who was told what."""
 
     files: tuple[FileRef, ...]
+    notifications: tuple[Notification, ...] = ()

@@ -7,13 +7,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from mlops_ci.errors import InfrastructureError
-from mlops_ci.network import RetryPolicy, retry
-from mlops_ci.network import ca_bundle as system_ca_bundle
+from mlops_ci.network import RetryPolicy, connections, is_loopback, proxy_for, retry
 from mlops_ci.registry.credentials import Credentials, credentials_for
-from mlops_ci.registry.reference import HUB, Reference, is_loopback, parse
+from mlops_ci.registry.reference import HUB, Reference, parse
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -113,21 +111,10 @@ class Registry:
 
     def _pool(self, url: str) -> PoolManager:
         """The connections for an address: direct, or through the proxy that the environment names."""
-        from urllib3 import PoolManager, ProxyManager, Retry, Timeout
-
-        parts = urlsplit(url)
-        direct = is_loopback(parts.netloc) or bool(proxy_bypass(parts.hostname or ""))
-        proxy = "" if direct else getproxies().get(parts.scheme, "")
+        proxy = proxy_for(url)
         if proxy not in self._pools:
-            bundle = self._ca_bundle or system_ca_bundle()
-            timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-            certificates = str(bundle) if bundle else None
-            # Redirects are followed; trying again is `network.retry`'s business.
-            redirects = Retry(total=3, connect=0, read=0, status=0, other=0)
-            self._pools[proxy] = (
-                ProxyManager(proxy, ca_certs=certificates, timeout=timeout, retries=redirects)
-                if proxy
-                else PoolManager(ca_certs=certificates, timeout=timeout, retries=redirects)
+            self._pools[proxy] = connections(
+                proxy, ca_bundle=self._ca_bundle, connect=CONNECT_SECONDS, read=READ_SECONDS, redirects=3
             )
         return self._pools[proxy]
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from mlops_ci.errors import UsageError
+from mlops_ci.network import is_loopback
 
 HUB = "docker.io"
 HUB_API = "registry-1.docker.io"
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REFERENCE = re.compile(
     rf"(?P<repository>{COMPONENT}(?:/{COMPONENT})*)"
@@ -47,12 +47,6 @@ class Reference:
     def _path(self) -> str:
         official = (self.host or HUB) == HUB and "/" not in self.repository
         return f"library/{self.repository}" if official else self.repository
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (with or without a port) is this machine."""
-    name = host if host.endswith("]") else re.sub(r":\d+$", "", host)
-    return name in LOOPBACK
 
 
 def parse(text: str) -> Reference:

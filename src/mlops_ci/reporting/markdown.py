@@ -29,27 +29,34 @@ LOG_LINES = 40
 
 
 def summary(data: ReportData) -> str:
-    """The whole summary. Headings are of the third level: it stands inside somebody else's page."""
+    """The whole summary."""
     found = verdict(data)
     blocks = [
-        f"### {ICONS[found.kind]} {found.kind.capitalize()}: {text(found.title)}",
-        *_alerts(data),
-        *_why(found),
-        _about(data),
-        _stages(data),
-        *_metrics(data),
+        heading(found),
+        *alerts(data),
+        *why(found),
+        about(data),
+        stages(data),
+        *metrics(data),
         *(details(title, content) for title, content in parts(data)),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def _alerts(data: ReportData) -> Iterable[str]:
+def heading(found: Verdict) -> str:
+    """The verdict. Of the third level: it stands inside somebody else's page."""
+    return f"### {ICONS[found.kind]} {found.kind.capitalize()}: {text(found.title)}"
+
+
+def alerts(data: ReportData) -> Iterable[str]:
+    """What a reader must not overlook, one block each."""
     for notice in notices(data):
-        why = f": {text(notice.why)}" if notice.why else ""
-        yield f"> [!{notice.level.upper()}]\n> **{text(notice.text)}**{why}"
+        because = f": {text(notice.why)}" if notice.why else ""
+        yield f"> [!{notice.level.upper()}]\n> **{text(notice.text)}**{because}"
 
 
-def _why(found: Verdict) -> Iterable[str]:
+def why(found: Verdict) -> Iterable[str]:
+    """The reason and the next step; of a failure also the last lines of its log."""
     if found.reason:
         yield f"**Why:** {text(found.reason)}"
     if found.next_step:
@@ -63,7 +70,8 @@ def _why(found: Verdict) -> Iterable[str]:
         yield details(title, preformatted(lines[-LOG_LINES:]))
 
 
-def _about(data: ReportData) -> str:
+def about(data: ReportData) -> str:
+    """Which run of which commit this is."""
     info, way = data.info, commit_to_model(data)
     cells = {
         "run": code(info.run),
@@ -77,7 +85,8 @@ def _about(data: ReportData) -> str:
     return table(tuple(cells), [tuple(cells.values())])
 
 
-def _stages(data: ReportData) -> str:
+def stages(data: ReportData) -> str:
+    """One row per stage."""
     return table(("", "stage", "time", "attempts", "result"), map(_stage, timeline(data)))
 
 
@@ -93,7 +102,8 @@ def _stage(line: StageLine) -> tuple[str, ...]:
     )
 
 
-def _metrics(data: ReportData) -> Iterable[str]:
+def metrics(data: ReportData) -> Iterable[str]:
+    """The run's metrics beside the champion's."""
     rows = metric_rows(data)
     champion = data.outputs.evaluate.champion if data.outputs.evaluate else None
     if not rows:

@@ -39,10 +39,14 @@ class Range:
 
 @dataclass(frozen=True)
 class Form:
-    """A text's form: a regular expression (valid in Python, Rust and JavaScript alike) and what it says in words."""
+    """A text's form: a regular expression (valid in Python, Rust and JavaScript alike) and what it says in words.
+
+    `hidden`: what does not have the form may be a secret, and no message shows it.
+    """
 
     pattern: str
     expected: str
+    hidden: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema: dict[str, Any] = {**handler(source), "pattern": self.pattern}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlops_ci.records.report import ReportOutputs
@@ -12,20 +13,39 @@ from mlops_ci.reporting.page import write_page
 from mlops_ci.reporting.terminal import page_text
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.telling import tell_of_run
 
 
 def inputs(session: Session) -> Mapping[str, Any]:
-    """All records but the report's own."""
-    return {
+    """All records but the report's own, and what the CI system says beside them."""
+    records = {
         name: [record.status, record.attempt, record.fingerprint, record.finished_at]
         for name, record in session.run.records().items()
         if name != "report"
     }
+    return {**records, "lost_job": session.lost_job}
+
+
+def inputs_of_page(session: Session) -> Mapping[str, Any]:
+    """The same for a page that nobody is told of: the report itself is then still to come."""
+    return {**inputs(session), "told": False}
 
 
 def run(session: Session) -> Result:
-    """Write `report/index.html` and `summary.md`, hand the summary to the provider, show the terminal's page."""
+    """Write the page, and tell those who want to know. Telling never fails: what went wrong is a warning."""
     data = ReportData.read(session.run.folder)
+    files = _write(session, data)
+    telling = tell_of_run(session, data)
+    return Result(outputs=replace(files, notifications=telling.notifications), warnings=telling.warnings)
+
+
+def page(session: Session) -> Result:
+    """Write the page alone: in a job that does a part of a run, the last job tells."""
+    return Result(outputs=_write(session, ReportData.read(session.run.folder)))
+
+
+def _write(session: Session, data: ReportData) -> ReportOutputs:
+    """Write `report/index.html` and `summary.md`, hand the summary to the provider, show the terminal's page."""
     folder = session.run.path("report")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -33,4 +53,4 @@ def run(session: Session) -> Result:
     session.provider.summary((folder / "summary.md").read_text())
     for line in page_text(data).splitlines():
         session.console.output(line)
-    return Result(outputs=ReportOutputs(files=tuple(session.run.file(path) for path in files)))
+    return ReportOutputs(files=tuple(session.run.file(path) for path in files))

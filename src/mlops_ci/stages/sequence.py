@@ -29,6 +29,7 @@ CODE: dict[str, StageCode] = {
 }
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+PAGE = StageCode(inputs=report.inputs_of_page, run=report.page)
 
 
 def run_stages(
@@ -45,7 +46,7 @@ def run_stages(
         why = left_out.get(name)
         record = run_stage(session, name, CODE[name]) if why is None else run_left_out(session, name, why)
         if record.status == "failed":
-            _page_of_failure(session, record)
+            _page_of_failure(session, record, only=only)
             return record.exit_code
     return 0
 
@@ -55,10 +56,13 @@ def _done(session: Session, stage: str) -> bool:
     return record is not None and record.done
 
 
-def _page_of_failure(session: Session, failed: Record) -> None:
-    """A run that failed has its page too; a failing report must not hide the failure before it."""
+def _page_of_failure(session: Session, failed: Record, *, only: bool) -> None:
+    """A run that failed has its page too; a failing report must not hide the failure before it.
+
+    Who runs some stages `only` does a part of a run, as a job does: its page is a preliminary one.
+    """
     if failed.stage != "report" and failed.exit_code not in (130, 143):
-        run_stage(session, "report", CODE["report"])
+        run_stage(session, "report", PAGE if only else CODE["report"])
     session.console.say("again:")
     for line in failed.error.again if failed.error is not None else ():
         session.console.output(line)

@@ -30,7 +30,10 @@ from mlops_ci.tracking.server import embedded_server
 
 @dataclass
 class Session:
-    """One invocation. Everything that it opens is closed when `stack` closes. `config` is the file that was named."""
+    """One invocation. Everything that it opens is closed when `stack` closes.
+
+    `config` is the file that was named; `lost_job` what the CI system says of a job that failed and left no record.
+    """
 
     settings: Settings
     workspace: Workspace
@@ -42,6 +45,7 @@ class Session:
     stack: ExitStack
     force: bool = False
     config: Path | None = None
+    lost_job: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _server: Future[str] | None = None
 

@@ -45,10 +45,12 @@ def test_every_commented_default_is_the_default(folder):
 def test_every_example_is_a_value_that_may_stand_there(folder, table):
     folder.write("", "requirements.txt")
     folder.write("", "Dockerfile")
+    folder.write("{}", "notify.json")
     text = render("digits", "python train.py").split("# Overlays for", 1)[0]
     before, rest = text.split(f"\n[{table}]\n")
     inside, *after = re.split(r"(?m)^\[", rest, maxsplit=1)
     data = '\n[data]\npath = "data"\n' if table != "train" else ""
+    inside = inside.replace("#email-to = []", '#email-to = ["team@example.com"]')
     document = f"{before}\n[{table}]\n{SETTING.sub(chr(92) + '1', inside)}{''.join(f'[{one}' for one in after)}"
     folder.load(document.replace("\n[data]\n", data or "\n[data]\n"))
 
