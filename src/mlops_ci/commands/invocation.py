@@ -13,6 +13,7 @@ from types import FrameType
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.config.load import load
 from mlops_ci.engines.select import choose
+from mlops_ci.files import digest_of
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.clock import now
 from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
@@ -51,8 +52,11 @@ def load_settings(options: Options) -> Settings:
 
 
 @contextmanager
-def open_session(options: Options) -> Iterator[Session]:
-    """A session that holds the directory's lock; everything it started has ended when it closes."""
+def open_session(options: Options, *, purpose: str = "") -> Iterator[Session]:
+    """A session that holds the directory's lock; everything it started has ended when it closes.
+
+    A run with a `purpose` is none that a run without it goes on with, and the other way round.
+    """
     settings = load_settings(options)
     provider = new_provider()
     console = new_console(verbose=options.verbose, provider=provider)
@@ -65,7 +69,7 @@ def open_session(options: Options) -> Iterator[Session]:
         engine = choose(options.engine, local=provider.local, project=settings.root, console=console)
         engine.sweep()
         resolution = resolve(settings, workspace, engine)
-        run = _run(options, settings, workspace, provider, resolution, engine.name)
+        run = _run(options, settings, workspace, provider, resolution, engine.name, purpose)
         console.say(f"run {run.id}")
         yield Session(
             settings=settings,
@@ -87,13 +91,15 @@ def _run(
     provider: Provider,
     resolution: Resolution,
     engine: str,
+    purpose: str,
 ) -> Run:
+    plan = digest_of([resolution.fingerprint, purpose]) if purpose else resolution.fingerprint
     if options.run is not None:
         run = open_run(workspace.runs, options.run)
         if not provider.local:
             check_same(run, settings, resolution, engine)
         return run
-    known = unfinished(workspace.runs, resolution.fingerprint)
+    known = unfinished(workspace.runs, plan)
     if known is not None:
         return known
     run = create(
@@ -101,7 +107,7 @@ def _run(
         new_info(
             moment=now(),
             project=settings.name,
-            plan=resolution.fingerprint,
+            plan=plan,
             mode=settings.mode,
             engine=engine,
             variant=resolution.variant,

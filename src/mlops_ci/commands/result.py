@@ -18,6 +18,8 @@ from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
+from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.night import Night, is_night
 from mlops_ci.stages.runner import run_left_out
 from mlops_ci.stages.sequence import run_stages
 
@@ -41,7 +43,16 @@ def result(options: Options, file: str | None) -> int:
         records = {name: record for name, record in run.records().items() if name != "report"}
     found = outcome(jobs, ends, records, left_out)
     _hand_on(options, found, run, records, ends)
+    if run is not None:
+        _end_of_night(load_settings(options), run, found)
     return found.exit_code or code
+
+
+def _end_of_night(settings: Settings, run: Run, found: Outcome) -> None:
+    if is_night(settings):
+        provider = new_provider()
+        console = new_console(verbose=False, provider=provider)
+        Night.of(settings, provider, console).end(run, found.result, found.exit_code, found.reason)
 
 
 def _run(options: Options) -> Run | None:

@@ -13,11 +13,26 @@ from mlops_ci.commands.outputs import of_run
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.records.codec import to_json
+from mlops_ci.stages.night import Night, is_night
 from mlops_ci.stages.sequence import run_stages
+from mlops_ci.stages.session import Session
 
 
 class UnknownStageError(UsageError):
     """No stage of that name."""
+
+
+def _run(session: Session, names: Sequence[str], *, only: bool) -> int:
+    """Run them. A nightly leaves its stamps at its outer ends: where `plan` and where `report` are asked for."""
+    if not is_night(session.settings):
+        return run_stages(session, names, only=only)
+    night = Night.of(session.settings, session.provider, session.console, session.environ)
+    if "plan" in names:
+        night.begin(session.run)
+    code = run_stages(session, names, only=only)
+    if "report" in names or (code and not only):
+        night.end_of(session.run, code)
+    return code
 
 
 def run(options: Options, names: Sequence[str]) -> int:
@@ -29,7 +44,7 @@ def run(options: Options, names: Sequence[str]) -> int:
                 hint=f"stages: {', '.join(pipeline.NAMES)}",
             )
     with open_session(options) as session:
-        code = run_stages(session, tuple(names) or pipeline.NAMES, only=options.only)
+        code = _run(session, tuple(names) or pipeline.NAMES, only=options.only)
         for name, value in of_run(session.run, code).items():
             session.provider.set_output(name, value)
         if options.json:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import warnings
+import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mlops_ci import cron
 from mlops_ci.config.expected import near
 from mlops_ci.config.keys import Key
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
@@ -46,6 +48,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _files(tables, root)
     yield from _evaluate(tables)
     yield from _store(tables)
+    yield from _nightly(tables)
 
 
 def _commands(tables: Tables) -> Iterator[Finding]:
@@ -175,3 +178,18 @@ def _store(tables: Tables) -> Iterator[Finding]:
     store = tables.publish.store
     if store is not None and "://" in store and not re.match(r"s3://[^/\s]+", store):
         yield Finding(key=("publish", "store"), message="expected s3://bucket/prefix, or a folder")
+
+
+def _nightly(tables: Tables) -> Iterator[Finding]:
+    if tables.nightly.schedule is not None:
+        try:
+            cron.parse(tables.nightly.schedule)
+        except cron.CronError as error:
+            yield Finding(key=("nightly", "schedule"), message=str(error))
+    zone = tables.nightly.timezone
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        meant = near(zone, zoneinfo.available_timezones())
+        hint = f"; did you mean `{meant}`?" if meant else "; a name of the IANA database, such as Europe/Berlin"
+        yield Finding(key=("nightly", "timezone"), message=f"there is no time zone {zone} on this machine{hint}")

@@ -13,6 +13,7 @@ from mlops_ci.settings.data import DataSettings
 from mlops_ci.settings.evaluate import EvaluateSettings
 from mlops_ci.settings.image import ImageSettings
 from mlops_ci.settings.mirrors import MirrorSettings
+from mlops_ci.settings.nightly import NightlySettings
 from mlops_ci.settings.prepare import PrepareSettings
 from mlops_ci.settings.project import ProjectSettings
 from mlops_ci.settings.publish import PublishSettings
@@ -48,6 +49,7 @@ class Tables(Table):
     scan: ScanSettings = ScanSettings()
     mirrors: MirrorSettings = MirrorSettings()
     runners: RunnerSettings = RunnerSettings()
+    nightly: NightlySettings = NightlySettings()
 
 
 @dataclass(frozen=True, kw_only=True)

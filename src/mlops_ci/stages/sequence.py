@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from mlops_ci import pipeline
 from mlops_ci.records.record import Record
 from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, train, verify
-from mlops_ci.stages.runner import StageCode, run_stage
+from mlops_ci.stages.night import idle
+from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
 
 CODE: dict[str, StageCode] = {
@@ -28,15 +29,19 @@ CODE: dict[str, StageCode] = {
 }
 
 
+WORK = frozenset(pipeline.NAMES) - {"plan", "report"}
+
+
 def run_stages(session: Session, names: Sequence[str], *, only: bool = False) -> int:
     """Run the named stages and (unless `only`) what they need; returns the first failure's exit code, else 0."""
     wanted = tuple(names) if only else pipeline.with_needs(tuple(names))
-    if "train" in wanted and not _done(session, "train"):
-        session.warm_tracking()
     for name in wanted:
-        record = run_stage(session, name, CODE[name])
+        why = idle(session.run) if name in WORK else None
+        if name in WORK and why is None and "train" in wanted and not _done(session, "train"):
+            session.warm_tracking()
+        record = run_stage(session, name, CODE[name]) if why is None else run_left_out(session, name, why)
         if record.status == "failed":
-            _page_of_failure(session, record)
+            page_of_failure(session, record)
             return record.exit_code
     return 0
 
@@ -46,7 +51,7 @@ def _done(session: Session, stage: str) -> bool:
     return record is not None and record.done
 
 
-def _page_of_failure(session: Session, failed: Record) -> None:
+def page_of_failure(session: Session, failed: Record) -> None:
     """A run that failed has its page too; a failing report must not hide the failure before it."""
     if failed.stage != "report" and failed.exit_code not in (130, 143):
         run_stage(session, "report", CODE["report"])
