@@ -15,12 +15,11 @@ SUFFIX: dict[Word, str] = {"start": "/start", "success": "", "fail": "/fail"}
 
 def ping(address: str, word: Word, *, ca_bundle: Path | None = None) -> str | None:
     """Tell the switch; None when it took the word, else why not, without the address."""
-    if urlsplit(address).scheme not in {"http", "https"}:
-        return "its address is no http:// or https:// address"
-    url = _with_suffix(address, SUFFIX[word])
     limits = read_toml("nightly.toml")["ping"]
     try:
-        return _ask(url, limits["timeout"], limits["attempts"], ca_bundle)
+        if urlsplit(address).scheme not in {"http", "https"}:
+            return "its address is no http:// or https:// address"
+        return _ask(_with_suffix(address, SUFFIX[word]), limits["timeout"], limits["attempts"], ca_bundle)
     except Exception as error:  # noqa: BLE001  # whatever it is: a ping costs no pipeline its result
         # The message would name the address, and the address is the credential.
         return f"it could not be reached ({type(error).__name__})"
@@ -37,7 +36,8 @@ def _ask(url: str, seconds: float, attempts: int, ca_bundle: Path | None) -> str
 
     certificates = str(ca_bundle) if ca_bundle else None
     limit = urllib3.Timeout(total=seconds)
-    retries = urllib3.Retry(total=attempts - 1, redirect=2, backoff_factor=0.5, raise_on_status=False)
+    # Who has taken the connection and says nothing is not asked again: the limit counts for each attempt.
+    retries = urllib3.Retry(total=attempts - 1, read=0, redirect=2, backoff_factor=0.5, raise_on_status=False)
     proxy = _proxy(url)
     with (
         urllib3.ProxyManager(proxy, timeout=limit, retries=retries, ca_certs=certificates)

@@ -20,6 +20,9 @@ PLUGIN_FOLDERS = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugin
 DOCKER = {"iptables": "iptables", "ip": "iproute2", "mmdebstrap": "mmdebstrap"}
 REGISTRY = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
 
+# Tools that check what is written here for others; they need no server.
+CHECKS = {"promtool": "prometheus"}
+
 
 def missing(components: frozenset[str]) -> tuple[str, ...]:
     """The packages to install before these components can start; empty when there is nothing to do."""
@@ -29,7 +32,7 @@ def missing(components: frozenset[str]) -> tuple[str, ...]:
 def _missing(components: frozenset[str]) -> Iterator[str]:
     if importlib.util.find_spec("ensurepip") is None:
         yield "python3-venv"
-    commands: dict[str, str] = {}
+    commands = dict(CHECKS)
     if components & {"docker", "docker-containerd"}:
         commands |= DOCKER
         if not engine_is_recent():
