@@ -44,24 +44,22 @@ class Status:
 
 
 def judge(memory: Memory, expected: Expectation, now: datetime) -> Status:
-    """The schedule's state at `now`: the newest start that is due decides, then how that run goes or ended."""
+    """The schedule's state at `now`: whether a run has started since the newest time that is over, and how it went."""
     last = _last_start(memory)
     if expected.cron is None:
         return _without_schedule(memory, expected, now, last)
     skew = timedelta(seconds=read_toml("nightly.toml")["clock"]["skew"])
-    due = expected.cron.previous(now, expected.zone)
     upcoming = stamp(expected.cron.next(now, expected.zone))
-    if not _began(last, due - skew) and now <= due + expected.within:
-        # Its time has come, but it may still start: until then the one before counts.
-        upcoming = stamp(due)
-        due = expected.cron.previous(due - timedelta(seconds=1), expected.zone)
+    # What may still start is not judged yet.
+    overdue = expected.cron.previous(now - expected.within - timedelta(microseconds=1), expected.zone)
     if last is None:
-        return Status(state="never ran", why="no run has left a stamp", expected_at=stamp(due), next_at=upcoming)
-    if not _began(last, due - skew):
-        why = f"due {_shown(due, expected.zone)}, and the last run began {_shown(last, expected.zone)}"
+        return Status(state="never ran", why="no run has left a stamp", expected_at=stamp(overdue), next_at=upcoming)
+    if last < overdue - skew:
+        why = f"due {_shown(overdue, expected.zone)}, and the last run began {_shown(last, expected.zone)}"
         if memory.started is not None and _runs(memory.started, memory.ended):
             why += ", without an end so far"
-        return Status(state="missed", why=why, expected_at=stamp(due), next_at=upcoming)
+        return Status(state="missed", why=why, expected_at=stamp(overdue), next_at=upcoming)
+    due = expected.cron.previous(last + skew, expected.zone)
     delay = max(0.0, (last - due).total_seconds())
     state, why = _course(memory, expected, now, last)
     if state == "on time" and delay > expected.within.total_seconds():
@@ -103,10 +101,6 @@ def _last_start(memory: Memory) -> datetime | None:
     found = [memory.started.at] if memory.started else []
     found += [memory.ended.started_at] if memory.ended else []
     return max(map(parse, found), default=None)
-
-
-def _began(last: datetime | None, since: datetime) -> bool:
-    return last is not None and last >= since
 
 
 def _shown(moment: datetime, zone: ZoneInfo) -> str:

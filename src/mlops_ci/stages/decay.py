@@ -57,7 +57,7 @@ def run_decay(session: Session) -> int:
         else:
             record = run_left_out(session, name, LEFT_OUT)
         if record.status == "failed":
-            page_of_failure(session, record)
+            page_of_failure(session, record, again="mlops-ci nightly decay")
             return record.exit_code
     return 0
 

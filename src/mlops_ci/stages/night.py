@@ -15,7 +15,7 @@ from mlops_ci.files import digest_of
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.nightly.freshness import Parts, decide
 from mlops_ci.nightly.ping import Word, ping
-from mlops_ci.nightly.stamps import Ended, Stamps, Started
+from mlops_ci.nightly.stamps import Ended, StampDamagedError, Stamps, Started
 from mlops_ci.providers.base import Provider
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.plan import Freshness
@@ -26,19 +26,30 @@ from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.addresses import ca_bundle, store_opener
 from mlops_ci.stages.decisions import DRY_RUN, NIGHTLY, forced, is_on
 from mlops_ci.stages.session import Session
+from mlops_ci.stores.errors import StoreAccessError
 
 # What the result depends on beside code, data and image. The rest (addresses, runners, the schedule) is no news.
 TABLES = ("image", "data", "prepare", "train", "evaluate")
 
 
 def freshness(session: Session) -> Freshness:
-    """What is new since the last successful night. A store that cannot be asked is an error: it is no "nothing new"."""
-    nightly = session.settings.tables.nightly
-    last = stamps(session.settings, session.workspace).succeeded()
-    found = decide(parts(session), last, now=now(), max_age=nightly.max_age, forced=forced(session))
-    if last is None and not session.provider.local and not session.settings.tables.publish.store:
-        return replace(found, why=f"{found.why}: no [publish] store is set, and this machine keeps nothing")
-    return found
+    """What is new since the last successful night.
+
+    Stamps that cannot be had are never "nothing new": a store that does not answer is an error, to try again; one that
+    refuses this job, and a damaged stamp, cost a training at most, and are said loudly.
+    """
+    settings = session.settings
+    unread = ""
+    try:
+        last = stamps(settings, session.workspace).succeeded()
+    except (StoreAccessError, StampDamagedError) as error:
+        last, unread = None, f": {error.cause}"
+        session.console.annotate("warning", "nightly: it counts as new", f"{error.cause}\n{error.hint}")
+    max_age = settings.tables.nightly.max_age
+    found = decide(parts(session), last, now=now(), max_age=max_age, forced=forced(session))
+    if last is None and not unread and not session.provider.local and not settings.tables.publish.store:
+        unread = ": no [publish] store is set, and this machine keeps nothing"
+    return replace(found, why=f"{found.why}{unread}")
 
 
 def parts(session: Session) -> Parts:

@@ -41,7 +41,7 @@ def run_stages(session: Session, names: Sequence[str], *, only: bool = False) ->
             session.warm_tracking()
         record = run_stage(session, name, CODE[name]) if why is None else run_left_out(session, name, why)
         if record.status == "failed":
-            page_of_failure(session, record)
+            page_of_failure(session, record, again=f"mlops-ci run {record.stage} --run {session.run.id}")
             return record.exit_code
     return 0
 
@@ -51,8 +51,8 @@ def _done(session: Session, stage: str) -> bool:
     return record is not None and record.done
 
 
-def page_of_failure(session: Session, failed: Record) -> None:
+def page_of_failure(session: Session, failed: Record, *, again: str) -> None:
     """A run that failed has its page too; a failing report must not hide the failure before it."""
     if failed.stage != "report" and failed.exit_code not in (130, 143):
         run_stage(session, "report", CODE["report"])
-    session.console.say(f"again: mlops-ci run {failed.stage} --run {session.run.id}")
+    session.console.say(f"again: {again}")

@@ -37,6 +37,7 @@ RUNS = Memory(started=start("25 02:05"), ended=end("24 02:05", "24 03:00", run="
 TABLE = [
     # memory, now, state, when it was due
     (Memory(), "25 12:00", "never ran", "25 02:00"),
+    (Memory(), "25 02:30", "never ran", "24 02:00"),
     (ON_TIME, "25 12:00", "on time", "25 02:00"),
     (ON_TIME, "26 01:59", "on time", "25 02:00"),
     # The next one is due, and may still start.
@@ -143,3 +144,13 @@ def test_without_a_schedule_the_time_since_the_last_start_counts(memory, now, st
     rule = Expectation(cron=None, zone=ZoneInfo("UTC"), within=timedelta(days=1), longest=timedelta(hours=4))
     found = judge(memory, rule, at(now))
     assert (found.state, found.expected_at, found.next_at) == (state, None, None)
+
+
+def test_a_schedule_that_comes_more_often_than_a_run_may_be_late():
+    """Every ten minutes, an hour to start: a run 50 minutes ago is none that is missed."""
+    rule = Expectation(
+        cron=cron.parse("*/10 * * * *"), zone=ZoneInfo("UTC"), within=timedelta(hours=1), longest=timedelta(hours=4)
+    )
+    assert judge(ON_TIME, rule, at("25 03:05")).state == "on time"
+    assert judge(ON_TIME, rule, at("25 03:10")).state == "on time"
+    assert judge(ON_TIME, rule, at("25 03:11")).state == "missed"
