@@ -19,7 +19,7 @@ from mlops_ci.records.record import Record
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
-from mlops_ci.stages.night import Night, is_night
+from mlops_ci.stages.night import Night, idle, is_night
 from mlops_ci.stages.runner import run_left_out
 from mlops_ci.stages.sequence import run_stages
 
@@ -52,7 +52,9 @@ def _end_of_night(settings: Settings, run: Run, found: Outcome) -> None:
     if is_night(settings):
         provider = new_provider()
         console = new_console(verbose=False, provider=provider)
-        Night.of(settings, provider, console).end(run, found.result, found.exit_code, found.reason)
+        # What had nothing to do is no success to rest on, however its jobs are counted.
+        result = found.result if idle(run) is None or found.exit_code else "skipped"
+        Night.of(settings, provider, console).end(run, result, found.exit_code, found.reason)
 
 
 def _run(options: Options) -> Run | None:

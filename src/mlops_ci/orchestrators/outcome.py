@@ -88,12 +88,16 @@ def _one(
     if end is not None and end.result == "failure":
         code = end.outputs.get("exit-code", "")
         return "failed", int(code) if code.isdigit() and code != "0" else LOST, "it has left no record: see its log"
+    if all(stage in left_out and (stage not in records or _skipped(records[stage])) for stage in job.stages):
+        return "left out", 0, left_out[job.stages[-1]]
     if all(stage in records and not _bad(records[stage]) for stage in job.stages):
         waits = any(records[stage].status == "waiting" for stage in job.stages)
         return ("waits" if waits else "passed"), 0, ""
-    if all(stage in left_out for stage in job.stages):
-        return "left out", 0, left_out[job.stages[-1]]
     return "did not run", UNCHECKED, "nothing says why: its condition, or a job that it needs"
+
+
+def _skipped(record: Record) -> bool:
+    return record.status == "skipped"
 
 
 def _bad(record: Record) -> bool:
