@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_ci.config.explain import effective
 from mlops_ci.records.plan import PlannedImage, PlanOutputs
+from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.stages import night
 from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runners, switched_on
@@ -19,12 +20,14 @@ DIM, RESET = "\x1b[2m", "\x1b[0m"
 
 def inputs(session: Session) -> Mapping[str, Any]:
     """The plan depends on everything that was resolved, and on who asks."""
-    return {
+    known = {
         "resolution": session.resolution.fingerprint,
         "provider": session.provider.name,
         "trusted": session.provider.trusted(),
         "switches": [switched_on(session, name) for name in (DRY_RUN, ALWAYS)],
     }
+    # "Nothing to do" holds for the moment: the last success grows old.
+    return known if night.idle(session.run) is None else {**known, "asked_again": stamp(now())}
 
 
 def run(session: Session) -> Result:

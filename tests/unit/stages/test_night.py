@@ -15,7 +15,7 @@ from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.settings.settings import Settings, Tables
 from mlops_ci.settings.train import TrainSettings
-from mlops_ci.stages import night
+from mlops_ci.stages import night, plan
 from mlops_ci.stages.night import Night, base_image, freshness, stamps
 from mlops_ci.stores.errors import StoreAccessError, StoreUnreachableError
 from mlops_ci.stores.local import LocalStore
@@ -217,3 +217,14 @@ def test_the_base_is_what_the_lowest_layer_stands_on():
     assert base_image(one) != base_image(layer(base={"name": "debian", "digest": "sha256:2"}, files=[1]))
     assert base_image(layer(python="3.11")) != base_image(layer(python="3.12"))
     assert base_image(layer(digest="sha256:1", python="3.11")) == base_image(layer(digest="sha256:1", python="3.12"))
+
+
+def test_a_run_that_goes_on_asks_again_whether_there_is_something_to_do(tmp_path, run):
+    """Killed while it had nothing to do, and gone on with when the last success has grown old."""
+    one = session(tmp_path)
+    one.run, one.resolution = run, SimpleNamespace(fingerprint="f")
+    first = plan.inputs(one)
+    run.write(a_record(run, "plan", outputs=freshly()))
+    assert plan.inputs(one) == first, "what is due stays due"
+    run.write(a_record(run, "plan", outputs=freshly(due=False)))
+    assert plan.inputs(one) != first
