@@ -15,7 +15,7 @@ from mlops_ci import cron
 from mlops_ci.commands.invocation import Options, load_settings, open_session
 from mlops_ci.commands.outputs import of_run
 from mlops_ci.commands.voice import new_console, new_provider
-from mlops_ci.errors import MlopsError, UncheckedError, UsageError
+from mlops_ci.errors import MissingError, MlopsError, UncheckedError, UsageError
 from mlops_ci.files import write_atomic
 from mlops_ci.nightly import prometheus as metrics
 from mlops_ci.nightly.ping import Word
@@ -41,6 +41,10 @@ class NoScheduleError(UsageError):
 
 class ScheduleUnknownError(UncheckedError):
     """The store that holds the schedule's stamps could not be asked."""
+
+
+class MetricsFileError(MissingError):
+    """The file for Prometheus cannot be written."""
 
 
 def status(options: Options, max_delay: str | None, file: Path | None) -> int:
@@ -114,8 +118,15 @@ def decay(options: Options) -> int:
 
 
 def _write(file: Path | None, settings: Settings, found: Status | None, memory: Memory, moment: datetime) -> None:
-    if file is not None:
+    if file is None:
+        return
+    try:
         write_atomic(file, metrics.text(settings.name, settings.mode or NIGHTLY, found, memory, moment))
+    except OSError as error:
+        raise MetricsFileError(
+            f"{file} cannot be written: {error.strerror}",
+            hint="name a file in the folder that the node exporter's textfile collector reads, and may be written here",
+        ) from error
 
 
 def _as_json(settings: Settings, found: Status, memory: Memory, moment: datetime) -> str:

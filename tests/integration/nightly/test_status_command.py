@@ -97,6 +97,8 @@ def test_without_a_schedule_somebody_must_say_how_often(machine, tmp_path):
     wrong = ask(machine, str(tmp_path / "store"), "--max-delay", "soon")
     assert (wrong.exit_code, "--max-delay soon" in wrong.stderr) == (2, True)
     leave(open_store(str(tmp_path / "store")), "skipped", 0)
+    unwritable = ask(machine, str(tmp_path / "store"), "--max-delay", "1d", "--prometheus", "/dev/null/x")
+    assert (unwritable.exit_code, "/dev/null/x cannot be written" in unwritable.stderr) == (3, True)
     assert ask(machine, str(tmp_path / "store"), "--max-delay", "1d").exit_code == 0
 
 
