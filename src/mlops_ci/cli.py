@@ -363,6 +363,46 @@ def notify_command(  # one parameter per option
     return _call("notify:notify", _options(values), kind, texts=texts, facts=facts, ends=ends, dry_run=dry_run)
 
 
+@main_group.group("nightly", short_help="Watch the scheduled retrain, and the champion between two of them.")
+def nightly_group() -> None:
+    """Watch the scheduled retrain (`mlops-ci run --mode nightly`), and the champion between two of them."""
+
+
+@nightly_group.command("status", short_help="When the last nightly was due, when it ran, and how it ended.")
+@click.option("--max-delay", metavar="TIME", help="How late a run may start (default: [nightly] start-within).")
+@click.option("--prometheus", metavar="FILE", type=click.Path(path_type=Path), help="Write metrics to FILE too.")
+@CONFIG
+@MODE
+@SET
+@JSON
+def status_command(max_delay: str | None, prometheus: Path | None, **values: Any) -> int:
+    """Say when the last nightly was due, when it ran, and how it ended. Any machine that reaches the store can ask.
+
+    Exit codes: 0 all is well, 1 missed, failed, running too long or never run, 4 the store could not be asked.
+    """
+    return _call("nightly:status", _options(values), max_delay, prometheus)
+
+
+@nightly_group.command("ping", short_help="Tell a dead man's switch that a run starts or has ended.")
+@click.argument("word", type=click.Choice(["start", "success", "fail"]))
+@CONFIG
+@MODE
+@SET
+def ping_command(word: str, **values: Any) -> int:
+    """Tell the dead man's switch whose address the environment holds. It never fails: the exit code is always 0."""
+    return _call("nightly:tell", _options(values), word)
+
+
+@nightly_group.command("decay", short_help="Score the champion on today's data: is it still as good?")
+@_stage_options
+def decay_command(**values: Any) -> int:
+    """Score the champion on today's data, and fail (exit 1) when it is worse than at its promotion.
+
+    Nothing is trained, published or moved. The mode is `weekly` unless --mode names another.
+    """
+    return _call("nightly:decay", _options(values))
+
+
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")
 @JSON
 def doctor_command(**values: Any) -> int:

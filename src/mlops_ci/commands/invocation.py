@@ -17,6 +17,7 @@ from mlops_ci.config.load import load
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
 from mlops_ci.engines.select import choose
+from mlops_ci.files import digest_of
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.clock import now
 from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
@@ -92,8 +93,11 @@ def workplace(options: Options, workspace: Workspace) -> Iterator[Place]:
 
 
 @contextmanager
-def open_session(options: Options) -> Iterator[Session]:
-    """A session that holds the directory's lock; everything it started has ended when it closes."""
+def open_session(options: Options, *, purpose: str = "") -> Iterator[Session]:
+    """A session that holds the directory's lock; everything it started has ended when it closes.
+
+    A run with a `purpose` is none that a run without it goes on with, and the other way round.
+    """
     drop_empty(os.environ)
     settings = load_settings(options)
     workspace = Workspace(root=settings.root)
@@ -104,7 +108,7 @@ def open_session(options: Options) -> Iterator[Session]:
         assume_role(settings, place.provider.name, os.environ, place.stack)
         later = options.run is not None and not place.provider.local
         resolution = resolve(settings, workspace, place.engine, later=later)
-        run = _run(options, settings, workspace, place, resolution)
+        run = _run(options, settings, workspace, place, resolution, purpose)
         place.console.say(f"run {run.id}")
         yield Session(
             settings=settings,
@@ -126,14 +130,17 @@ def hide_secrets(console: Console, settings: Settings, environ: Mapping[str, str
         console.secret(environ.get(name, ""))
 
 
-def _run(options: Options, settings: Settings, workspace: Workspace, place: Place, resolution: Resolution) -> Run:
+def _run(
+    options: Options, settings: Settings, workspace: Workspace, place: Place, resolution: Resolution, purpose: str
+) -> Run:
     provider, engine = place.provider, place.engine.name
+    plan = digest_of([resolution.fingerprint, purpose]) if purpose else resolution.fingerprint
     if options.run is not None:
         run = open_run(workspace.runs, options.run)
         if not provider.local:
             check_same(run, settings, resolution, engine)
         return run
-    known = unfinished(workspace.runs, resolution.fingerprint)
+    known = unfinished(workspace.runs, plan)
     if known is not None:
         return known
     asked = given(settings, place.console.redactor)
@@ -142,7 +149,7 @@ def _run(options: Options, settings: Settings, workspace: Workspace, place: Plac
         new_info(
             moment=now(),
             project=settings.name,
-            plan=resolution.fingerprint,
+            plan=plan,
             mode=settings.mode,
             engine=engine,
             variant=resolution.variant,

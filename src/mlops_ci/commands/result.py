@@ -21,6 +21,8 @@ from mlops_ci.records.record import Record
 from mlops_ci.run.handover import RESULT
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
+from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.night import Night, idle, is_night
 from mlops_ci.stages.runner import run_left_out
 from mlops_ci.stages.sequence import run_stages
 from mlops_ci.stages.telling import tell_of_no_run
@@ -49,7 +51,18 @@ def result(options: Options, file: str) -> int:
     if run is None and _lost(found):
         _tell_of_no_run(options, found)
     _hand_on(options, found, run, records, ends)
+    if run is not None:
+        _end_of_night(load_settings(options), run, found)
     return found.exit_code or code
+
+
+def _end_of_night(settings: Settings, run: Run, found: Outcome) -> None:
+    if is_night(settings):
+        provider = new_provider()
+        console = new_console(verbose=False, provider=provider)
+        # What had nothing to do is no success to rest on, however its jobs are counted.
+        result = found.result if idle(run) is None or found.exit_code else "skipped"
+        Night.of(settings, provider, console).end(run, result, found.exit_code, found.reason)
 
 
 def _run(options: Options) -> Run | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -14,11 +14,26 @@ from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.records.codec import to_json
 from mlops_ci.run.run import Run
+from mlops_ci.stages.night import Night, is_night
 from mlops_ci.stages.sequence import run_stages
+from mlops_ci.stages.session import Session
 
 
 class UnknownStageError(UsageError):
     """No stage of that name."""
+
+
+def _run(session: Session, names: Sequence[str], *, only: bool, left_out: Mapping[str, str]) -> int:
+    """Run them. A nightly leaves its stamps at its outer ends: where `plan` and where `report` are asked for."""
+    if not is_night(session.settings):
+        return run_stages(session, names, only=only, left_out=left_out)
+    night = Night.of(session.settings, session.provider, session.console, session.environ)
+    if "plan" in names:
+        night.begin(session.run)
+    code = run_stages(session, names, only=only, left_out=left_out)
+    if "report" in names or (code and not only):
+        night.end_of(session.run, code)
+    return code
 
 
 def run(options: Options, names: Sequence[str], *, as_planned: bool = False) -> int:
@@ -34,7 +49,7 @@ def run(options: Options, names: Sequence[str], *, as_planned: bool = False) -> 
             )
     with open_session(options) as session:
         left_out = _left_out(session.run) if as_planned else {}
-        code = run_stages(session, tuple(names) or pipeline.NAMES, only=options.only, left_out=left_out)
+        code = _run(session, tuple(names) or pipeline.NAMES, only=options.only, left_out=left_out)
         for name, value in of_run(session.run, code).items():
             session.provider.set_output(name, value)
         if options.json:

@@ -6,10 +6,12 @@ import json
 import re
 import shlex
 import warnings
+import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mlops_ci import cron
 from mlops_ci.config.expected import near
 from mlops_ci.config.keys import Key
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
@@ -50,6 +52,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _evaluate(tables)
     yield from _store(tables)
     yield from _notify(tables, root)
+    yield from _nightly(tables)
 
 
 def _commands(tables: Tables) -> Iterator[Finding]:
@@ -201,3 +204,18 @@ def _no_json(root: Path, value: str) -> str | None:
     except (OSError, ValueError, RecursionError) as error:
         return f"{value} cannot be read as JSON: {error}"
     return None
+
+
+def _nightly(tables: Tables) -> Iterator[Finding]:
+    if tables.nightly.schedule is not None:
+        try:
+            cron.parse(tables.nightly.schedule)
+        except cron.CronError as error:
+            yield Finding(key=("nightly", "schedule"), message=str(error))
+    zone = tables.nightly.timezone
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        meant = near(zone, zoneinfo.available_timezones())
+        hint = f"; did you mean `{meant}`?" if meant else "; a name of the IANA database, such as Europe/Berlin"
+        yield Finding(key=("nightly", "timezone"), message=f"there is no time zone {zone} on this machine{hint}")

@@ -16,7 +16,7 @@ from mlops_ci.settings.settings import Source
 
 MODE = "mode"
 # What the workflows of CI providers pass; they need no overlay to be known.
-BUILT_IN_MODES = ("pr", "main", "nightly")
+BUILT_IN_MODES = ("pr", "main", "nightly", "weekly")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,3 +53,17 @@ def _open(open_store: OpenStore | None) -> OpenStore:
     from mlops_ci.stores.open import open_store as default
 
     return default
+
+
+def freshness_mark(data: DataSettings, digest: str | None, open_store: OpenStore | None = None) -> str | None:
+    """What tells new data from old on any machine, without fetching it; None when only fetching can tell.
+
+    `digest` is what `plan_digest` said. For an S3 prefix it is the listing: on a machine that has never fetched the
+    data, the content's digest is unknown.
+    """
+    origin = origin_of(data)
+    if origin is None:
+        return "none"
+    if origin.kind == "source" and data.fingerprint == "content":
+        return list_remote(_open(open_store)(origin.value)).digest
+    return digest

@@ -176,14 +176,26 @@ def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> Called
     whole = set(targets) == set(pipeline.NAMES)
     # A file that only goes on begins nothing: its caller names the run, and plan finds it again.
     stages = ("plan", *targets, "report") if goes_on else (*pipeline.with_needs(targets), "report")
+    jobs = jobs_of(stages, targets=(*targets, "plan", "report"))
     return CalledFile(
         name=name,
         title=title,
         about=about,
-        jobs=jobs_of(stages, targets=(*targets, "plan", "report")),
+        jobs=tuple(map(_with_stamp, jobs)) if name == "nightly" else jobs,
         inputs=_inputs(name, whole=whole, goes_on=goes_on),
         outputs=TAIL,
         goes_on=goes_on,
+    )
+
+
+def _with_stamp(job: Job) -> Job:
+    """The first and the last job of a nightly read and leave the stamps of the schedule in the object store."""
+    if job.name not in {"plan", "result"}:
+        return job
+    return replace(
+        job,
+        secrets=tuple(dict.fromkeys((*job.secrets, "store"))),
+        permissions=dict(sorted({**job.permissions, "id-token": "write"}.items())),
     )
 
 

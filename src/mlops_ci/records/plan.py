@@ -18,8 +18,26 @@ class PlannedImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Freshness:
+    """What a nightly run found against the last successful one. `due`: it has something to do; `why` says so in a line.
+
+    `parts` are the fingerprints (data, code, image, base image, settings), null where only fetching can tell. `changed`
+    and `unchanged` name them. `last_run` and `last_at` (its end) are null when no successful run is known.
+    """
+
+    due: bool
+    why: str
+    parts: Mapping[str, str | None]
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    last_run: str | None = None
+    last_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanOutputs:
-    """`nothing_new`: code, data, image, config and seed equal those of the newest finished run.
+    """`nothing_new`: what the run is made from equals that of an earlier run: of the last successful night (see
+    `freshness`), or, in other modes, of one that this directory holds.
 
     `runners`: labels by class of machine. `left_out`: stages that no job of the pipeline runs, with the reason.
     """
@@ -32,3 +50,4 @@ class PlanOutputs:
     trusted_because: str = ""
     runners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    freshness: Freshness | None = None

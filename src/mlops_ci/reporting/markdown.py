@@ -22,6 +22,7 @@ ICONS: dict[Kind, str] = {
     "rejected": "⛔",
     "cancelled": "🛑",
     "unfinished": "⏳",
+    "skipped": "⏭️",
 }
 MARKS: dict[Status, str] = {"passed": "✅", "failed": "❌", "skipped": "⏭️", "waiting": "✋", "not run": "▫️"}
 METRICS = 12

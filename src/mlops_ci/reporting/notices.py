@@ -57,7 +57,10 @@ def on_cpu(data: ReportData) -> bool:
 
 def unscanned(data: ReportData) -> str | None:
     """Why the images were not scanned for vulnerabilities; None when they were, or when that stage is still to come."""
-    record, outputs = data.records.get("scan"), data.outputs.scan
+    record, outputs, train = data.records.get("scan"), data.outputs.scan, data.records.get("train")
+    if train is not None and train.status == "skipped":
+        # Nothing was made that anybody could run.
+        return None
     if record is None:
         return "this run has no scan" if "train" in data.records or "publish" in data.records else None
     skipped = (

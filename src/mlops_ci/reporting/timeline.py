@@ -74,6 +74,8 @@ def _plan(data: ReportData) -> str:
     plan = data.outputs.plan
     if plan is None:
         return ""
+    if plan.freshness is not None:
+        return plan.freshness.why
     new = "; nothing is new since an earlier run" if plan.nothing_new else ""
     return f"{'trusted' if plan.trusted else 'not trusted'}, runner {plan.runner}{new}"
 

@@ -10,7 +10,7 @@ from mlops_ci.records.record import Record
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.format import one_line
 
-Kind = Literal["promoted", "kept", "waiting", "failed", "rejected", "cancelled", "unfinished"]
+Kind = Literal["promoted", "kept", "waiting", "failed", "rejected", "cancelled", "unfinished", "skipped"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +92,25 @@ def _waiting(data: ReportData, promote: Record) -> Verdict:
     )
 
 
+def _untrained(data: ReportData, why: str) -> Verdict:
+    """Nothing was to be trained: a nightly without anything new, or the champion alone was scored."""
+    evaluate = data.outputs.evaluate
+    if evaluate is not None and evaluate.champion is not None:
+        return Verdict(kind="kept", title=f"champion version {evaluate.champion.version} holds", reason=why)
+    record = data.records.get("evaluate")
+    return Verdict(
+        kind="skipped", title="nothing was trained", reason=one_line(record.reason) if record is not None else why
+    )
+
+
 def _end(data: ReportData, promote: Record) -> Verdict:
     evaluate, moved = data.outputs.evaluate, data.outputs.promote
     why = one_line(evaluate.why if evaluate else promote.reason)
     if data.info.reproduces is not None:
         return Verdict(kind="kept", title=f"a reproduction of run {data.info.reproduces}: nothing is published")
+    train = data.records.get("train")
+    if train is not None and train.status == "skipped":
+        return _untrained(data, why)
     if promote.status == "skipped" or moved is None or moved.from_ == moved.to:
         stays = f"version {moved.to} stays the champion" if moved and moved.to else "the champion stays"
         return Verdict(kind="kept", title=f"{stays}; {model_name(data)} is a candidate", reason=why)

@@ -13,6 +13,7 @@ from mlops_ci.settings.data import DataSettings
 from mlops_ci.settings.evaluate import EvaluateSettings
 from mlops_ci.settings.image import ImageSettings
 from mlops_ci.settings.mirrors import MirrorSettings
+from mlops_ci.settings.nightly import NightlySettings
 from mlops_ci.settings.notify import NotifySettings
 from mlops_ci.settings.prepare import PrepareSettings
 from mlops_ci.settings.project import ProjectSettings
@@ -49,6 +50,7 @@ class Tables(Table):
     scan: ScanSettings = ScanSettings()
     mirrors: MirrorSettings = MirrorSettings()
     runners: RunnerSettings = RunnerSettings()
+    nightly: NightlySettings = NightlySettings()
     notify: NotifySettings = NotifySettings()
 
 

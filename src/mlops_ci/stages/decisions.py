@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mlops_ci import pipeline
 from mlops_ci.orchestrators.labels import hosted, labels
 from mlops_ci.settings.runners import RunnerSettings
@@ -15,7 +17,12 @@ TRUE = frozenset({"1", "true", "yes"})
 
 def switched_on(session: Session, name: str) -> bool:
     """Whether a switch of the environment is on: CI systems pass on booleans as text."""
-    return session.environ.get(name, "").lower() in TRUE
+    return is_on(session.environ, name)
+
+
+def is_on(environ: Mapping[str, str], name: str) -> bool:
+    """The same, of an environment."""
+    return environ.get(name, "").lower() in TRUE
 
 
 def no_publishing(session: Session) -> str | None:
@@ -45,11 +52,16 @@ def no_memory(session: Session) -> str | None:
     return f"no champion memory: {' and '.join(missing)} not configured, and this machine keeps nothing"
 
 
-def left_out(session: Session, *, trusted: bool, why: str, nothing_new: bool) -> dict[str, str]:
-    """Stage to reason, for the stages that no job of this pipeline is to run."""
-    reasons: dict[str, str] = {}
-    if nothing_new and session.settings.mode == NIGHTLY and not switched_on(session, ALWAYS):
-        reasons = dict.fromkeys(_work(), "nothing is new since an earlier finished run")
+def forced(session: Session) -> str | None:
+    """Who wants a nightly to run in any case, or None."""
+    if session.force:
+        return "asked for by --force"
+    return f"asked for by {ALWAYS}" if switched_on(session, ALWAYS) else None
+
+
+def left_out(session: Session, *, trusted: bool, why: str, idle: str | None = None) -> dict[str, str]:
+    """Stage to reason, for the stages that no job of this pipeline is to run; `idle` says why there is no work."""
+    reasons = dict.fromkeys(_work(), idle) if idle else {}
     if reason := no_publishing(session):
         reasons |= {"publish": reason}
     if reason := no_promotion(session):

@@ -63,8 +63,8 @@ def run(session: Session) -> Result:
     rule = session.settings.tables.evaluate
     reigning = champion.current(session)
     new = challenger(session)
-    defender = _score_champion(session, rule.command, reigning) if rule.command is not None else None
-    same_data = reigning is not None and reigning.tags.get("mlops.data") == _data_digest(session)
+    defender = score_champion(session, rule.command, reigning) if rule.command is not None else None
+    same_data = reigning is not None and reigning.tags.get("mlops.data") == data_digest(session)
     decision = decide(
         rule,
         challenger=new.metrics,
@@ -98,21 +98,22 @@ def _champion(session: Session, reigning: ChampionVersion | None, score: Score |
         name=session.settings.model,
         version=reigning.version,
         metrics=score.metrics if score is not None else reigning.metrics,
-        data_digest=_data_digest(session) if score is not None else reigning.tags.get("mlops.data"),
+        data_digest=data_digest(session) if score is not None else reigning.tags.get("mlops.data"),
     )
 
 
-def _data_digest(session: Session) -> str | None:
+def data_digest(session: Session) -> str | None:
+    """The digest of the data that this run evaluates on."""
     prepare = session.run.record("prepare")
     return prepare.outputs.get("data_digest") if prepare is not None else None
 
 
 def _no_data(session: Session, reigning: ChampionVersion | None) -> bool:
     """Neither run was given data by us: what the script reads is part of its code and image, as far as we can see."""
-    return reigning is not None and reigning.tags.get("mlops.data") is None and _data_digest(session) is None
+    return reigning is not None and reigning.tags.get("mlops.data") is None and data_digest(session) is None
 
 
-def _score_champion(session: Session, command: str, reigning: ChampionVersion | None) -> Score | None:
+def score_champion(session: Session, command: str, reigning: ChampionVersion | None) -> Score | None:
     """The champion on today's data; its files are verified before they are loaded."""
     if reigning is None:
         return None

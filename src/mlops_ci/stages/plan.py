@@ -7,8 +7,10 @@ from typing import Any
 
 from mlops_ci.config.explain import effective
 from mlops_ci.records.plan import PlannedImage, PlanOutputs
+from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
-from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, left_out, runners, switched_on
+from mlops_ci.stages import night
+from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runners, switched_on
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 
@@ -18,12 +20,14 @@ DIM, RESET = "\x1b[2m", "\x1b[0m"
 
 def inputs(session: Session) -> Mapping[str, Any]:
     """The plan depends on everything that was resolved, and on who asks."""
-    return {
+    known = {
         "resolution": session.resolution.fingerprint,
         "provider": session.provider.name,
         "trusted": session.provider.trusted(),
         "switches": [switched_on(session, name) for name in (DRY_RUN, ALWAYS)],
     }
+    # "Nothing to do" holds for the moment: the last success grows old.
+    return known if night.idle(session.run) is None else {**known, "asked_again": stamp(now())}
 
 
 def run(session: Session) -> Result:
@@ -46,10 +50,14 @@ def run(session: Session) -> Result:
     if session.variant == "cpu":
         session.console.say("CPU: everything below is measured on a CPU; nothing here says anything about a GPU")
     session.console.say(f"trusted: {'yes' if trusted else 'no'} ({why})")
-    nothing_new = _seen_before(session)
-    without = left_out(session, trusted=trusted, why=why, nothing_new=nothing_new)
-    if nothing_new:
+    freshness = night.freshness(session) if session.settings.mode == NIGHTLY else None
+    nothing_new = freshness.last_run is not None and not freshness.changed if freshness else _seen_before(session)
+    if freshness is not None:
+        session.console.say(f"{NIGHTLY}: {freshness.why}")
+    elif nothing_new:
         session.console.say("nothing is new since an earlier finished run: same code, data, image, settings and seed")
+    idle = freshness.why if freshness and not freshness.due else None
+    without = left_out(session, trusted=trusted, why=why, idle=idle)
     for name, reason in without.items():
         session.console.say(f"{name} is left out: {reason}")
     return Result(
@@ -62,6 +70,7 @@ def run(session: Session) -> Result:
             trusted_because=why,
             runners=machines,
             left_out=without,
+            freshness=freshness,
         )
     )
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from mlops_ci import pipeline
 from mlops_ci.records.record import Record
 from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, train, verify
+from mlops_ci.stages.night import idle
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
 
@@ -31,22 +32,25 @@ CODE: dict[str, StageCode] = {
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PAGE = StageCode(inputs=report.inputs_of_page, run=report.page)
 
+WORK = frozenset(pipeline.NAMES) - {"plan", "report"}
+
 
 def run_stages(
     session: Session, names: Sequence[str], *, only: bool = False, left_out: Mapping[str, str] = NOTHING
 ) -> int:
     """Run the named stages and (unless `only`) what they need; returns the first failure's exit code, else 0.
 
-    `left_out` are stages that are only noted as skipped, and why.
+    `left_out` are stages that are only noted as skipped, and why; a night without news leaves out all work.
     """
     wanted = tuple(names) if only else pipeline.with_needs(tuple(names))
-    if "train" in wanted and "train" not in left_out and not _done(session, "train"):
-        session.warm_tracking()
+    trains = "train" in wanted and "train" not in left_out and not _done(session, "train")
     for name in wanted:
-        why = left_out.get(name)
+        why = left_out.get(name) or (idle(session.run) if name in WORK else None)
+        if name in WORK and why is None and trains:
+            session.warm_tracking()
         record = run_stage(session, name, CODE[name]) if why is None else run_left_out(session, name, why)
         if record.status == "failed":
-            _page_of_failure(session, record, only=only)
+            page_of_failure(session, record, only=only)
             return record.exit_code
     return 0
 
@@ -56,13 +60,17 @@ def _done(session: Session, stage: str) -> bool:
     return record is not None and record.done
 
 
-def _page_of_failure(session: Session, failed: Record, *, only: bool) -> None:
+def page_of_failure(session: Session, failed: Record, *, only: bool = False, again: str | None = None) -> None:
     """A run that failed has its page too; a failing report must not hide the failure before it.
 
-    Who runs some stages `only` does a part of a run, as a job does: its page is a preliminary one.
+    Who runs some stages `only` does a part of a run, as a job does: its page is a preliminary one. `again` is the
+    command that repeats it, where the record does not know better.
     """
     if failed.stage != "report" and failed.exit_code not in (130, 143):
         run_stage(session, "report", PAGE if only else CODE["report"])
+    if again is not None:
+        session.console.say(f"again: {again}")
+        return
     session.console.say("again:")
     for line in failed.error.again if failed.error is not None else ():
         session.console.output(line)

@@ -21,6 +21,9 @@ DOCKER = {"iptables": "iptables", "ip": "iproute2", "mmdebstrap": "mmdebstrap"}
 REGISTRY = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
 TOOLS = {"rsync": "rsync"}  # gitlab-ci-local copies the trees of its jobs with it
 
+# Tools that check what is written here for others; they need no server.
+CHECKS = {"promtool": "prometheus"}
+
 
 def missing(components: frozenset[str]) -> tuple[str, ...]:
     """The packages to install before these components can start; empty when there is nothing to do."""
@@ -30,7 +33,7 @@ def missing(components: frozenset[str]) -> tuple[str, ...]:
 def _missing(components: frozenset[str]) -> Iterator[str]:
     if importlib.util.find_spec("ensurepip") is None:
         yield "python3-venv"
-    commands: dict[str, str] = {}
+    commands = dict(CHECKS)
     if components & {"docker", "docker-containerd"}:
         commands |= DOCKER
         if not engine_is_recent():

@@ -104,3 +104,14 @@ def test_inputs_that_the_tool_reads_name_a_variable_once():
     variables = [one.variable for one in called_file("nightly").inputs if one.variable]
     assert len(variables) == len(set(variables))
     assert all(name.startswith("MLOPS_CI_") for name in variables)
+
+
+@pytest.mark.parametrize("name", ["plan", "result"])
+def test_a_nightly_leaves_its_stamps_in_the_store_by_key_or_by_role(name):
+    nightly, train = called_file("nightly").job(name), called_file("train").job(name)
+    assert "store" in nightly.secrets
+    assert nightly.permissions == {**train.permissions, "id-token": "write"}
+    assert "id-token" not in train.permissions
+    assert [job for job in called_file("nightly").jobs if job.name not in {"plan", "result"}] == [
+        job for job in called_file("train").jobs if job.name not in {"plan", "result"}
+    ]

@@ -131,3 +131,12 @@ def test_the_facts_name_digests_and_no_file(run):
     assert told["promoted"] is True
     assert told["stages"]["train"] == {"status": "passed", "exit_code": 0, "attempt": 1, "seconds": 1.0}
     assert "place" not in json.dumps(told)
+
+
+def test_left_out_is_left_out_whether_or_not_its_records_say_so(run):
+    why = dict.fromkeys(WORK[1:], "nothing is new")
+    skipped = {"status": "skipped", "reason": "nothing is new"}
+    jobs = ends(**{job.name: "skipped" for job in JOBS if job.name != "plan"})
+    written = {**records(run, "plan"), **{name: a_record(run, name, **skipped) for name in WORK[1:]}}
+    for found in (outcome(JOBS, jobs, written, why), outcome(JOBS, jobs, records(run, "plan"), why)):
+        assert (found.result, found.exit_code, found.reason) == ("skipped", 0, "nothing is new")

@@ -126,3 +126,26 @@ def test_a_broken_commit_time_is_no_way(tmp_path):
     text = (folder / "run.json").read_text().replace("2026-11-22T04:06:41+01:00", "yesterday")
     (folder / "run.json").write_text(text)
     assert commit_to_model(ReportData.read(folder)) is None
+
+
+def skip(folder, *stages, reason):
+    for stage in stages:
+        change(folder, stage, status="skipped", reason=reason, outputs={})
+
+
+def test_a_night_without_news_is_neither_kept_nor_unscanned(tmp_path):
+    folder = make_run(tmp_path)
+    work = ("build", "check", "scan", "prepare", "verify", "train", "evaluate", "publish", "promote")
+    skip(folder, *work, reason="nothing is new since run r: same data and code")
+    data = ReportData.read(folder)
+    found = verdict(data)
+    assert (found.kind, found.title) == ("skipped", "nothing was trained")
+    assert "nothing is new since run r" in found.reason
+    assert NOT_SCANNED not in [one.text for one in notices(data)]
+
+
+def test_a_champion_that_was_only_scored_holds(tmp_path):
+    folder = make_run(tmp_path, "kept")
+    skip(folder, "check", "scan", "verify", "train", "publish", "promote", reason="evaluate only")
+    found = verdict(ReportData.read(folder))
+    assert (found.kind, found.title) == ("kept", "champion version 6 holds")

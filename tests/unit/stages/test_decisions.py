@@ -12,7 +12,7 @@ from mlops_ci.providers.local import local_provider
 from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.settings.tracking import TrackingSettings
-from mlops_ci.stages.decisions import left_out, no_memory, no_promotion, no_publishing
+from mlops_ci.stages.decisions import forced, left_out, no_memory, no_promotion, no_publishing
 
 CONFIGURED = {"tracking": TrackingSettings(uri="https://mlflow.example"), "publish": PublishSettings(store="s3://b/p")}
 EMPTY = {"tracking": TrackingSettings(), "publish": PublishSettings()}
@@ -33,8 +33,8 @@ def session(
     )
 
 
-def decided(one, *, trusted=True, nothing_new=False):
-    return left_out(one, trusted=trusted, why="event pull_request from the fork a/b", nothing_new=nothing_new)
+def decided(one, *, trusted=True, idle=None):
+    return left_out(one, trusted=trusted, why="event pull_request from the fork a/b", idle=idle)
 
 
 def test_a_reproduction_publishes_and_promotes_nothing():
@@ -84,7 +84,18 @@ def test_where_a_forks_event_hands_secrets_to_jobs_nothing_runs(event):
     assert "secrets" in found["build"]
 
 
-def test_a_nightly_without_anything_new_is_left_out_unless_it_must_run():
-    assert set(decided(session(mode="nightly"), nothing_new=True)) == ALL_WORK
-    assert decided(session(mode="nightly", MLOPS_CI_ALWAYS="true"), nothing_new=True) == {}
-    assert decided(session(mode="main"), nothing_new=True) == {}
+def test_a_nightly_without_work_is_left_out_with_the_reason():
+    found = decided(session(mode="nightly"), idle="nothing is new since run r")
+    assert set(found) == ALL_WORK
+    assert set(found.values()) == {"nothing is new since run r"}
+
+
+def test_who_wants_it_to_run_in_any_case_is_named():
+    one = session(mode="nightly", MLOPS_CI_ALWAYS="true")
+    one.force = False
+    assert "MLOPS_CI_ALWAYS" in forced(one)
+    one.force = True
+    assert "--force" in forced(one)
+    other = session(mode="nightly", MLOPS_CI_ALWAYS="false")
+    other.force = False
+    assert forced(other) is None

@@ -1,0 +1,106 @@
+"""Nights one after the other: the first trains, the second has nothing to do, new data trains, age forces."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mlops_ci import pipeline
+from support.cli import call, newest_run, records
+from support.project import make_project
+
+WORK = pipeline.NAMES[1:-1]
+QUICK = {"MLOPS_CI_ENGINE": "host", "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1", "DOCKER_HOST": "unix:///nonexistent.sock"}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """The data is no part of the code: it comes from elsewhere, every day."""
+    return make_project(tmp_path / "project", files={".gitignore": ".mlops/\ndata/\n"})
+
+
+def night(repository, settings, **more):
+    done = call(repository, "run", "--mode", "nightly", environment={**settings, **more})
+    return done, records(repository)
+
+
+def status(repository, settings, mode="nightly"):
+    done = call(repository, "nightly", "status", "--max-delay", "1d", "--mode", mode, "--json", environment=settings)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_nights_one_after_the_other(repository, scanned):
+    settings = {**QUICK, **scanned}
+    done, first = night(repository, settings)
+    assert done.exit_code == 0, done.said
+    assert first["plan"]["outputs"]["freshness"]["why"] == "no earlier successful run is known"
+    assert first["promote"]["outputs"]["to"] == "1"
+    trained = first["plan"]["run"]
+
+    done, idle = night(repository, settings)
+    assert done.exit_code == 0, done.said
+    assert idle["plan"]["run"] != trained
+    assert {name: idle[name]["status"] for name in WORK} == dict.fromkeys(WORK, "skipped")
+    reason = idle["train"]["reason"]
+    assert trained in reason
+    assert all(part in reason for part in ("data", "code", "image", "base image", "settings"))
+    assert "SKIPPED: nothing was trained" in done.said
+    assert trained in (newest_run(repository) / "report" / "summary.md").read_text()
+    code, found = status(repository, settings)
+    assert (code, found["state"], found["ended"]["result"], found["succeeded"]["run"]) == (
+        0,
+        "on time",
+        "skipped",
+        trained,
+    )
+
+    # The champion on data that it was not made for.
+    (repository / "data" / "numbers.txt").write_text("100 200 300\n")
+    decayed = call(repository, "nightly", "decay", environment=settings)
+    assert decayed.exit_code == 1, decayed.said
+    found = records(repository)
+    assert found["evaluate"]["error"]["class"] == "decayed"
+    assert "closeness of version 1 is worse" in found["evaluate"]["reason"]
+    assert found["train"]["status"] == "skipped"
+    assert "publish" not in found
+    assert status(repository, settings, "weekly")[1]["state"] == "failed"
+    assert status(repository, settings)[1]["ended"]["result"] == "skipped", "it is another schedule"
+
+    done, new = night(repository, settings)
+    assert done.exit_code == 0, done.said
+    assert new["plan"]["outputs"]["freshness"]["changed"] == ["data"]
+    assert new["publish"]["outputs"]["model"]["version"] == "2"
+    assert status(repository, settings)[1]["succeeded"]["run"] == new["plan"]["run"]
+
+
+def test_age_and_force_run_a_night_without_news(repository):
+    """Only plan decides, so only plan is run; the stamp is what a whole night has left."""
+    settings = QUICK
+    first = call(repository, "run", "plan", "--mode", "nightly", environment=settings)
+    assert first.exit_code == 0, first.said
+    leave_success(repository)
+
+    def planned(*arguments, **more):
+        done = call(repository, "run", "plan", "--mode", "nightly", *arguments, environment={**settings, **more})
+        assert done.exit_code == 0, done.said
+        return records(repository)["plan"]["outputs"]
+
+    assert set(planned("--set", "nightly.max-age=30d")["left_out"]) == set(WORK)
+    old = planned("--set", "nightly.max-age=1s")
+    assert (old["left_out"], old["nothing_new"]) == ({}, True)
+    assert "forced by age" in old["freshness"]["why"]
+    forced = planned("--set", "nightly.max-age=29d", MLOPS_CI_ALWAYS="true")
+    assert forced["left_out"] == {}
+    assert "MLOPS_CI_ALWAYS" in forced["freshness"]["why"]
+
+
+def leave_success(repository):
+    """The stamp of a night that was made from what this plan has found."""
+    plan = records(repository)["plan"]
+    at = plan["started_at"]
+    stamp = {"schema": "mlops-ci/nightly-ended/1", "run": plan["run"], "started_at": at, "at": at}
+    stamp |= {"result": "passed", "exit_code": 0, "parts": plan["outputs"]["freshness"]["parts"]}
+    path = repository / ".mlops" / "store" / "nightly" / "mean" / "nightly" / "succeeded.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(stamp))
