@@ -130,9 +130,17 @@ def cli() -> str:
     context = _context(main_group, "mlops-ci", None)
     parts = ["# Command line\n", f"```text\n{main_group.get_help(context)}\n```\n"]
     for name in main_group.list_commands(context):
-        command = main_group.commands[name]
-        parts.append(f"## {name}\n\n```text\n{command.get_help(_context(command, name, context))}\n```\n")
+        parts += _helps(main_group.commands[name], name, name, context)
     return "\n".join(parts)
+
+
+def _helps(command: click.Command, name: str, full: str, above: click.Context) -> list[str]:
+    """The help of a command, and of those of its group."""
+    context = _context(command, name, above)
+    parts = [f"## {full}\n\n```text\n{command.get_help(context)}\n```\n"]
+    for inner in command.commands if isinstance(command, click.Group) else ():
+        parts += _helps(command.commands[inner], inner, f"{full} {inner}", context)
+    return parts
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
