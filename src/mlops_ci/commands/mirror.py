@@ -12,6 +12,7 @@ from mlops_ci.commands.invocation import Options, load_settings
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.engines.select import choose
 from mlops_ci.errors import UsageError
+from mlops_ci.images.lookup import configured_ca_bundle
 from mlops_ci.mirroring.export import export as export_archive
 from mlops_ci.mirroring.importing import EXPORTS, SETTINGS
 from mlops_ci.mirroring.importing import bring as import_archive
@@ -60,7 +61,8 @@ def export(options: Options, file: Path, without: Sequence[str]) -> int:
 
 def bring(options: Options, file: Path, registry: str | None, folder: Path | None) -> int:
     """Import the archive; the settings that make the pipeline use it go to standard output."""
-    workspace = Workspace(root=load_settings(options).root)
+    settings = load_settings(options)
+    workspace = Workspace(root=settings.root)
     workspace.prepare()
     done = import_archive(
         file,
@@ -68,6 +70,7 @@ def bring(options: Options, file: Path, registry: str | None, folder: Path | Non
         cache=workspace.cache,
         registry=registry,
         console=new_console(verbose=options.verbose),
+        ca_bundle=configured_ca_bundle(settings),
     )
     if options.json:
         facts = {"folder": str(done.folder), "changed": done.changed, "variables": dict(done.variables)}

@@ -16,7 +16,7 @@ from mlops_ci.images.builder import docker_environment
 from mlops_ci.images.lookup import engine_image
 from mlops_ci.images.plan import owner
 from mlops_ci.mirroring import layout
-from mlops_ci.mirroring.index import IMAGE, BaseEntry, ImageEntry, Index
+from mlops_ci.mirroring.index import IMAGE, BaseEntry, ImageEntry
 from mlops_ci.mirroring.reading import Archive
 from mlops_ci.mirroring.wanted import Wanted
 from mlops_ci.mirroring.writing import Source
@@ -47,11 +47,12 @@ def finished(wanted: Wanted, missing: list[str]) -> tuple[tuple[ImageEntry, ...]
         cache=wanted.cache,
         console=wanted.console,
     )
+    shared = bool(wanted.settings.tables.image.registry)
     entries = []
     for plan in wanted.plans:
         project = owner(wanted.settings, plan.name)
         ref = naming.image_ref(project, plan.name, plan.content_key, registry=None)
-        if _has(plan.ref, wanted.console, pull=plan.name not in built):
+        if _has(plan.ref, wanted.console, pull=shared and plan.name not in built):
             if ref != plan.ref:
                 _docker(["tag", plan.ref, ref], wanted.console)
             entries.append(ImageEntry(layer=plan.name, project=project, content_key=plan.content_key, ref=ref))
@@ -84,7 +85,9 @@ def save(refs: Sequence[str], folder: Path, console: Console) -> dict[str, Sourc
     return found
 
 
-def bring(archive: Archive, registry: str | None, folder: Path, console: Console) -> dict[str, str]:
+def bring(
+    archive: Archive, *, registry: str | None, ca_bundle: Path | None, folder: Path, console: Console
+) -> dict[str, str]:
     """Load the images into the engine, and with `registry` push them there: the reference by layer.
 
     What is there already is left alone.
@@ -94,20 +97,20 @@ def bring(archive: Archive, registry: str | None, folder: Path, console: Console
         entry.layer: naming.image_ref(entry.project, entry.layer, entry.content_key, registry=registry)
         for entry in index.images
     }
-    pushed = {
-        entry.layer for entry in index.images if registry is not None and Registry().head(refs[entry.layer]) is not None
-    }
-    lacking = [entry for entry in index.images if entry.layer not in pushed and engine_image(entry.ref) is None]
-    base = index.base.ref if index.base and registry is None else None
-    if lacking or (base and engine_image(base) is None):
+    there = Registry(ca_bundle=ca_bundle) if registry is not None else None
+    entries = [entry for entry in index.images if there is None or there.head(refs[entry.layer]) is None]
+    wanted = [entry.ref for entry in entries]
+    if index.base is not None and index.base.ref is not None and there is None:
+        wanted.append(index.base.ref)
+    if any(engine_image(ref) is None for ref in wanted):
         _load(archive, folder, console)
-    for entry in index.images:
-        if engine_image(entry.ref) is None and entry.layer not in pushed:
-            raise ImageLoadError(f"the engine has no {entry.ref} after loading", hint="run the same command again")
-        if registry is not None and entry.layer not in pushed:
-            _docker(["tag", entry.ref, refs[entry.layer]], console)
-            with long_step(console, f"push-{entry.layer}", f"pushing {refs[entry.layer]}"):
-                transfer.push(refs[entry.layer], console)
+    for ref in wanted:
+        if engine_image(ref) is None:
+            raise ImageLoadError(f"the engine has no {ref} after loading", hint="run the same command again")
+    for entry in entries if there is not None else ():
+        _docker(["tag", entry.ref, refs[entry.layer]], console)
+        with long_step(console, f"push-{entry.layer}", f"pushing {refs[entry.layer]}"):
+            transfer.push(refs[entry.layer], console)
     return refs
 
 
@@ -127,11 +130,6 @@ def _load(archive: Archive, folder: Path, console: Console) -> None:
                 raise ImageLoadError("the engine could not load the images", hint="see above; is there space left?")
     finally:
         whole.unlink(missing_ok=True)
-
-
-def names(index: Index) -> list[str]:
-    """The names in the archive: layers, and the base image when it is there."""
-    return [*(entry.ref for entry in index.images), *([index.base.ref] if index.base and index.base.ref else [])]
 
 
 def _base(wanted: Wanted, missing: list[str]) -> BaseEntry | None:
@@ -158,7 +156,7 @@ def _has(ref: str, console: Console, *, pull: bool) -> bool:
 
 def _docker(words: list[str], console: Console) -> bool:
     """Whether the command went well."""
-    finished_ = process.run(
+    ended = process.run(
         ["docker", *words],
         environment=docker_environment(),
         on_line=console.output,
@@ -166,4 +164,4 @@ def _docker(words: list[str], console: Console) -> bool:
         check=False,
         leashed=True,
     )
-    return finished_.exit_code == 0
+    return ended.exit_code == 0

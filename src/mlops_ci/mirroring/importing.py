@@ -49,7 +49,9 @@ class Imported:
     index: Index
 
 
-def bring(file: Path, *, folder: Path, cache: Path, registry: str | None, console: Console) -> Imported:
+def bring(
+    file: Path, *, folder: Path, cache: Path, registry: str | None, console: Console, ca_bundle: Path | None = None
+) -> Imported:
     """Import the archive; what is there already stays as it is, and what a killed import left is completed.
 
     Raises `MirrorDamagedError` before anything is used.
@@ -67,7 +69,10 @@ def bring(file: Path, *, folder: Path, cache: Path, registry: str | None, consol
         with FileLock(folder / ".lock"):
             changed = _lay_out(archive, folder, console)
             if index.images:
-                for layer, ref in images.bring(archive, registry, cache / "mirror", console).items():
+                brought = images.bring(
+                    archive, registry=registry, ca_bundle=ca_bundle, folder=cache / "mirror", console=console
+                )
+                for layer, ref in brought.items():
                     console.say(f"image {layer}: {ref}")
             console.say(f"vulnerability database: {database.bring(archive, cache / 'trivy')}")
             return _settings(index, folder, registry, changed)
