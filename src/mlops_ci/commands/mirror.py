@@ -116,5 +116,5 @@ def _table(rows: Iterable[Need]) -> list[str]:
 def _cells(row: Need) -> tuple[str, ...]:
     digest = (row.digest or "-").removeprefix("sha256:")[:DIGEST_SHOWN]
     size = "-" if row.bytes is None else f"{row.bytes / 1e6:.1f}"
-    carried = "itself" if row.carried == "archive" else f"in {row.carried}"
+    carried = {"archive": "itself", "": "no"}.get(row.carried, f"in {row.carried}")
     return (row.kind, row.name, row.version or "-", digest, size, row.source, carried)

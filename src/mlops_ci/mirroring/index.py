@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 SCHEMA = "mlops-ci/mirror/1"
 WHEEL, TOOL, IMAGE, DATABASE, ACTION, LOCK = "wheel", "tool", "image", "database", "action", "lock"
-KINDS = ("images", "wheels", "database", "actions", "tool")
 # Nothing that an index names may leave the folder that it is laid out in.
 PATH = re.compile(r"(?:wheels|tool|images|trivy|actions)(?:/[A-Za-z0-9_+!][A-Za-z0-9._+!-]*)+")
 

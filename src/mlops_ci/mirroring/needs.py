@@ -21,7 +21,7 @@ from mlops_ci.version import version
 class Need:
     """`digest` is what identifies it, `bytes` its size, each None where nobody knows it yet.
 
-    `carried` says how the archive has it: as a file of its own, or inside another row's.
+    `carried` says how the archive has it: as a file of its own, inside another row's, or (empty) not at all.
     """
 
     kind: str
@@ -120,13 +120,14 @@ def _requirements(wanted: Wanted) -> Iterator[Need]:
 
 
 def _scanner(wanted: Wanted) -> Iterator[Need]:
+    carried = f"wheel {SCANNER}" if any(pin.name == SCANNER for pin in wanted.locks[0].pins) else ""
     try:
         trivy = wanted.trivy
     except ScannerMissingError:
-        row = Need(kind="scanner", name="trivy", version="", digest=None, bytes=None, source="missing on this machine")
+        source = "missing on this machine"
+        yield Need(kind="scanner", name="trivy", version="", digest=None, bytes=None, source=source, carried=carried)
     else:
-        carried = f"wheel {SCANNER}"
-        row = Need(
+        yield Need(
             kind="scanner",
             name="trivy",
             version=trivy.version,
@@ -135,7 +136,6 @@ def _scanner(wanted: Wanted) -> Iterator[Need]:
             source=str(trivy.path),
             carried=carried,
         )
-    yield row
     cache = wanted.cache / "trivy"
     file = cache / "db" / "trivy.db"
     yield Need(

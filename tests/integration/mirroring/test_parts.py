@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -15,8 +16,9 @@ from mlops_ci.mirroring.actions import Action, bundles
 from mlops_ci.mirroring.tool import tool_wheel
 from mlops_ci.mirroring.wanted import Lock, Wanted
 from mlops_ci.mirroring.wheels import Wheels, WheelsUnavailableError
+from support.cli import call
 from support.image_projects import locked, make_settings, write_wheel
-from support.project import commit
+from support.project import commit, make_project
 
 
 @pytest.fixture
@@ -120,3 +122,15 @@ def test_the_tools_wheel_from_its_checkout_and_from_what_is_installed_hold_the_s
     }
     assert "mlops_ci/bundle/requirements/tool.lock" in two.namelist()
     assert tool.DISTRIBUTION == "mlops-ci"
+
+
+def test_list_as_a_table_and_as_json(tmp_path):
+    project = make_project(tmp_path / "project")
+    rows = json.loads(call(project, "mirror", "list", "--engine", "host", "--json").stdout)
+    assert {row["kind"] for row in rows} == {"wheel", "scanner", "action", "tool"}
+    done = call(project, "mirror", "list", "--engine", "host")
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:4] == ["what", "name", "version", "digest"]
+    assert len(lines) == len(rows) + 2
+    assert lines[-1].startswith(f"{len(rows)} rows, ")
