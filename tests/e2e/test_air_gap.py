@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from mlops_ci import pipeline
+from support import isolated
 from support.cli import clean_environment, records
-from support.isolated import alone, run
+from support.isolated import run
 from support.project import CONFIG, make_project
-
-__all__ = ["alone"]
 
 MLOPS = (sys.executable, "-m", "mlops_ci")
 # One requirement of the user's own beside the locks; the layer of MLflow's client is not needed by this training.
@@ -31,7 +30,13 @@ def without_pip_sources(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def exported(tmp_path: Path, scanned: dict[str, str]) -> Path:
+def alone() -> tuple[str, ...]:
+    """What runs a command with loopback alone; first of all, since a machine that cannot do that need not export."""
+    return isolated.alone()
+
+
+@pytest.fixture
+def exported(tmp_path: Path, alone: tuple[str, ...], scanned: dict[str, str]) -> Path:
     """The archive of a small project, and the project itself beside it."""
     project = make_project(tmp_path / "project", config=SMALL, files={"requirements.txt": "tabulate\n"})
     environment = clean_environment({**scanned, "MLOPS_CI_CACHE": str(tmp_path / "cache")})

@@ -12,9 +12,8 @@ import pytest
 ALONE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 
 
-@pytest.fixture(scope="session")
 def alone() -> tuple[str, ...]:
-    """The start of a command line that runs the rest of it with loopback alone."""
+    """The start of a command line that runs the rest of it with loopback alone; skips the test where it cannot be."""
     for program in ("unshare", "ip"):
         if shutil.which(program) is None:
             pytest.skip(f"there is no `{program}`: install the packages util-linux and iproute2")
