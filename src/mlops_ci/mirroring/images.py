@@ -71,12 +71,17 @@ def save(refs: Sequence[str], folder: Path, console: Console) -> dict[str, Sourc
     with long_step(console, "save-images", f"saving {len(refs)} images"):
         if not _docker(["save", "--output", str(target), *refs], console):
             raise ImageSaveError("the images could not be saved", hint="is there space left? see above")
+    return contents(target)
+
+
+def contents(saved: Path) -> dict[str, Source]:
+    """What the engine saved, each file where it lies in its tar."""
     found: dict[str, Source] = {}
-    with tarfile.open(target) as archive:
-        links = {}
+    with tarfile.open(saved) as archive:
+        links: dict[str, str] = {}
         for member in archive:
             if member.isfile():
-                source = Source(path=target, size=member.size, offset=member.offset_data)
+                source = Source(path=saved, size=member.size, offset=member.offset_data)
                 found[f"{FOLDER}/{member.name}"] = source
             elif member.issym():
                 links[member.name] = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
