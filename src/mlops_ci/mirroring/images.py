@@ -10,6 +10,7 @@ from pathlib import Path
 from mlops_ci import process
 from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError
+from mlops_ci.files import digest_of
 from mlops_ci.images import naming, transfer
 from mlops_ci.images.build import build_images
 from mlops_ci.images.builder import docker_environment
@@ -24,6 +25,7 @@ from mlops_ci.progress import long_step
 from mlops_ci.registry.client import Registry
 
 FOLDER = "images"
+SHORT = 16
 
 
 class ImageSaveError(InfrastructureError):
@@ -67,10 +69,13 @@ def save(refs: Sequence[str], folder: Path, console: Console) -> dict[str, Sourc
     Layers that several images share are there once.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "images.tar"
-    with long_step(console, "save-images", f"saving {len(refs)} images"):
-        if not _docker(["save", "--output", str(target), *refs], console):
-            raise ImageSaveError("the images could not be saved", hint="is there space left? see above")
+    known = [(ref, found.digest if (found := engine_image(ref)) else "") for ref in refs]
+    target = folder / f"{digest_of(known)[:SHORT]}.tar"
+    # The docker command writes elsewhere first: what has the name is whole.
+    if not target.exists():
+        with long_step(console, "save-images", f"saving {len(refs)} images"):
+            if not _docker(["save", "--output", str(target), *refs], console):
+                raise ImageSaveError("the images could not be saved", hint="is there space left? see above")
     return contents(target)
 
 
