@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
@@ -12,11 +11,33 @@ from pathlib import Path
 import pytest
 
 from mlops_ci import pipeline
+from mlops_ci.config.load import load
+from mlops_ci.console import Console, NullSink
+from mlops_ci.images import lockfile
+from mlops_ci.mirroring import export, wanted
+from mlops_ci.resources import bundle
 from support import isolated
 from support.cli import clean_environment, records
 from support.isolated import run
 from support.project import CONFIG, make_project
 
+# What the tool itself imports: its extras are a hundred wheels, of the same kind.
+CORE = frozenset(
+    [
+        "annotated-types",
+        "click",
+        "filelock",
+        "jinja2",
+        "markupsafe",
+        "nvidia-ml-py",
+        "packaging",
+        "pydantic",
+        "pydantic-core",
+        "typing-extensions",
+        "typing-inspection",
+        "urllib3",
+    ]
+)
 MLOPS = (sys.executable, "-m", "mlops_ci")
 # One requirement of the user's own beside the locks; the layer of MLflow's client is not needed by this training.
 SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.3") + 'layer = "torch"\nrequirements = "requirements.txt"\n'
@@ -36,16 +57,23 @@ def alone() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def exported(tmp_path: Path, alone: tuple[str, ...], scanned: dict[str, str]) -> Path:
-    """The archive of a small project, and the project itself beside it."""
+def exported(tmp_path: Path, alone: tuple[str, ...], scanned: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The archive of a small project, and the project itself beside it. Of the tool's extras it has none."""
+    lock = tmp_path / "requirements" / "tool.lock"
+    lock.parent.mkdir()
+    lock.write_text(
+        "".join(pin.text for pin in lockfile.read(bundle("requirements") / "tool.lock") if pin.name in CORE)
+    )
+    for module in (export, wanted):
+        monkeypatch.setattr(module, "bundle", lambda _: lock.parent)
     project = make_project(tmp_path / "project", config=SMALL, files={"requirements.txt": "tabulate\n"})
-    environment = clean_environment({**scanned, "MLOPS_CI_CACHE": str(tmp_path / "cache")})
-    words = ["mirror", "export", "--engine", "host", "--json", tmp_path / "site.tar"]
-    done = run([*MLOPS, *words], cwd=project, environment=environment)
-    facts = json.loads(done.stdout)
-    assert facts["bytes"] == (tmp_path / "site.tar").stat().st_size
+    settings = load(None, cwd=project, mode=None, environ=scanned, sets=(), flags={})
+    console = Console(sink=NullSink())
+    asked = wanted.Wanted(settings=settings, engine="host", cache=tmp_path / "cache", console=console)
+    done = export.export(asked, tmp_path / "site.tar", without=("actions",))
+    assert done.bytes == done.file.stat().st_size
     assert not (tmp_path / "site.tar.parts").exists()
-    return tmp_path / "site.tar"
+    return done.file
 
 
 def test_the_whole_pipeline_without_a_network(tmp_path: Path, exported: Path, alone: tuple[str, ...]) -> None:
@@ -77,7 +105,9 @@ def the_tool_itself(tmp_path: Path, alone: tuple[str, ...], environment: dict[st
     new.mkdir()
     subprocess.run(["tar", "-xf", tmp_path / "site.tar", "tool", "wheels"], cwd=new, check=True)
     run([sys.executable, "-m", "venv", new / "venv"], cwd=new, environment=environment)
-    pip = [*alone, new / "venv" / "bin" / "python", "-m", "pip", "install", "--no-index", "--find-links", "wheels"]
-    run([*pip, "--dry-run", "--require-hashes", "-r", "tool/tool.lock"], cwd=new, environment=environment)
+    python = new / "venv" / "bin" / "python"
+    pip = [*alone, python, "-m", "pip", "install", "--no-index", "--find-links", "wheels"]
+    run([*pip, "--require-hashes", "-r", "tool/tool.lock"], cwd=new, environment=environment)
     (wheel,) = (new / "tool").glob("*.whl")
     run([*pip, "--no-deps", wheel], cwd=new, environment=environment)
+    run([*alone, python, "-m", "mlops_ci", "plan", "--engine", "host"], cwd=tmp_path / "site", environment=environment)

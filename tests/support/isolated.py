@@ -25,7 +25,7 @@ def alone() -> tuple[str, ...]:
 
 
 def run(
-    words: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str], timeout: float = 300
+    words: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str], timeout: float = 900
 ) -> subprocess.CompletedProcess[str]:
     """Run a program that must end well; all that it said is shown when it does not."""
     done = subprocess.run(
