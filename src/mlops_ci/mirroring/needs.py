@@ -71,8 +71,8 @@ def _images(wanted: Wanted) -> Iterator[Need]:
 def _apt(wanted: Wanted) -> Iterator[Need]:
     source = wanted.settings.tables.mirrors.apt or "Debian's own mirror"
     for spec in wanted.specs if wanted.engine == "docker" else ():
-        if "apt" in spec.uses:
-            names = spec.args.get("APT_PACKAGES") or "Debian packages and their security updates"
+        names = spec.args.get("APT_PACKAGES", "Debian packages and their security updates")
+        if "apt" in spec.uses and names:
             yield Need(
                 kind="apt",
                 name=names,
