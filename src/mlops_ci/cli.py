@@ -403,6 +403,81 @@ def decay_command(**values: Any) -> int:
     return _call("nightly:decay", _options(values))
 
 
+@main_group.group("mirror", short_help="Everything from outside, as one archive for sites without a network.")
+def mirror_group() -> None:
+    """Everything that this project needs from outside: listed, exported as one checksummed archive, imported again."""
+
+
+ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["auto", "docker", "host"]),
+    default="auto",
+    show_default=True,
+    envvar="MLOPS_CI_ENGINE",
+    help="Docker: finished images. Host: the wheels to make environments from.",
+)
+VARIANT = click.option("--variant", metavar="NAME", envvar="MLOPS_CI_VARIANT", help="auto, cpu, cu128 ...")
+VERBOSE = click.option("--verbose", "-v", is_flag=True, help="Show the output of quiet steps too.")
+
+
+@mirror_group.command("list", short_help="List base images, wheels, scanner, actions, the tool.")
+@CONFIG
+@ENGINE
+@VARIANT
+@MODE
+@SET
+@JSON
+def mirror_list_command(**values: Any) -> int:
+    """List everything that the project needs from outside, with sizes where they are known. Fetches nothing."""
+    return _call("mirror:list_needs", _options(values))
+
+
+@mirror_group.command("export", short_help="Write all of it into one archive.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["images", "wheels", "database", "actions", "tool"]),
+    help="Leave this out; may be given several times.",
+)
+@CONFIG
+@ENGINE
+@VARIANT
+@MODE
+@SET
+@JSON
+@VERBOSE
+def mirror_export_command(file: Path, without: tuple[str, ...], **values: Any) -> int:
+    """Fetch what is listed and write it into FILE, a tar whose every byte is checked on import.
+
+    The same command goes on where it was interrupted: what was fetched lies in FILE.parts until FILE is whole.
+    """
+    return _call("mirror:export", _options(values), file, without)
+
+
+@mirror_group.command("import", short_help="Check an archive, and put all of it where the pipeline takes it from.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--registry", metavar="HOST/PREFIX", help="Push the images there, for all machines of the site.")
+@click.option(
+    "--to",
+    "folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where wheels and actions go (default: .mlops/mirror).",
+)
+@CONFIG
+@MODE
+@SET
+@JSON
+@VERBOSE
+def mirror_import_command(file: Path, registry: str | None, folder: Path | None, **values: Any) -> int:
+    """Check every byte of FILE, then load images, lay out wheels and the scanner's database; needs no network.
+
+    Prints the settings that make the pipeline use all of it. Run again, it changes nothing.
+    """
+    return _call("mirror:bring", _options(values), file, registry, folder)
+
+
 @main_group.command("doctor", short_help="Say what this machine has and lacks.")
 @JSON
 def doctor_command(**values: Any) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
 import sys
 import time
@@ -18,13 +16,12 @@ from mlops_ci.images import build_failure, catalogue, content_key, environment, 
 from mlops_ci.images.bake import PlanOutdatedError
 from mlops_ci.images.layers import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.images.lookup import EnvironmentLookup, ImageFacts
+from mlops_ci.images.pip_call import pip_environment, source_lines
 from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
 
-# Settings of the user's pip that would install into another place than the environment.
-FOREIGN = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME")
 SHOWN_LINES = 40
 
 
@@ -129,7 +126,7 @@ class HostBuild:
     def _make(self, path: Path, *, with_pip: bool) -> None:
         words: list[str | Path] = [sys.executable, "-m", "venv", *([] if with_pip else ["--without-pip"]), path]
         finished = process.run(
-            words, environment=_environment(), on_line=self.console.output, check=False, leashed=True
+            words, environment=pip_environment(), on_line=self.console.output, check=False, leashed=True
         )
         if finished.exit_code != 0:
             said = f"{finished.stdout}{finished.stderr}"
@@ -164,10 +161,10 @@ class HostBuild:
         """Run the lowest layer's pip, which every environment sees, for this one."""
         extra = work / "sources.txt"
         extra.touch(mode=0o600)
-        extra.write_text(self._source_lines(torch_index=torch_index), encoding="utf-8")
+        extra.write_text(source_lines(self.packages, torch_index=torch_index), encoding="utf-8")
         finished = process.run(
             [environment.python_of(path), "-m", "pip", "install", "--requirement", extra, *options],
-            environment=_environment(self.packages),
+            environment=pip_environment(self.packages),
             on_line=self.console.output,
             redactor=self.console.redactor,
             echo=self.console.output,
@@ -181,28 +178,3 @@ class HostBuild:
                 hint="what pip said is shown above",
                 details=lines[-SHOWN_LINES:],
             )
-
-    def _source_lines(self, *, torch_index: bool) -> str:
-        """A requirements file that only names sources: addresses with credentials never become arguments."""
-        lines: list[tuple[str, str]] = []
-        if self.packages.configured:
-            lines.append(("--index-url", self.packages.index or ""))
-        if torch_index:
-            lines.append(("--extra-index-url", self.packages.torch_index))
-        lines += [("--find-links", str(place)) for place in (*self.packages.folders, *self.packages.pages)]
-        return "".join(f"{option} {shlex.quote(value)}\n" for option, value in lines)
-
-
-def _environment(packages: PackageSources | None = None) -> dict[str, str]:
-    """Our environment without what would lead pip astray; pip's own configuration counts unless the settings do."""
-    found = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    found.update(PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", PIP_PROGRESS_BAR="off")
-    if packages is None:
-        return found
-    if packages.configured:
-        for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
-            found.pop(name, None)
-        found["PIP_CONFIG_FILE"] = os.devnull
-    if packages.configured_ca is not None:
-        found["PIP_CERT"] = str(packages.configured_ca)
-    return found

@@ -65,6 +65,11 @@ class Recipe:
         """The version of PyTorch with its local part."""
         return f"{self.catalogue.torch(self.settings.tables.image.torch)}{self.variant.local}"
 
+    @property
+    def period(self) -> str:
+        """The period in which the lowest layer counts as fresh: a site without a network keeps that of its archive."""
+        return self.settings.tables.mirrors.period or content_key.epoch(self.catalogue.base.freshness)
+
 
 def layer_specs(recipe: Recipe) -> tuple[LayerSpec, ...]:
     """The layers from base to top. Raises a `UsageError` for settings that no image can be made from."""
@@ -118,7 +123,7 @@ def _catalogue_layer(recipe: Recipe, layer: Layer) -> LayerSpec:
     files += _shared(recipe.catalogue, layer)
     text = (layer.folder / "Dockerfile").read_bytes()
     lowest = layer.parent is None
-    args = {"PERIOD": content_key.epoch(recipe.catalogue.base.freshness)} if lowest else {}
+    args = {"PERIOD": recipe.period} if lowest else {}
     document = {**_document(recipe, layer.name, files), "dockerfile": content_key.digest_bytes(text), "args": args}
     if lowest and recipe.base is not None:
         document["base"] = {"name": recipe.base.name, "digest": recipe.base.digest}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -83,6 +83,12 @@ def locked_archives(folders: Iterable[Path], pins: Iterable[Pin]) -> tuple[Path,
     return tuple(found)
 
 
+def versions(folders: Iterable[Path], wanted: Iterable[tuple[str, Version]]) -> tuple[Path, ...]:
+    """The archives in local folders of these distributions and versions, whatever their hash."""
+    chosen = set(wanted)
+    return tuple(path for path, name, version in _archives(folders) if (name, version) in chosen)
+
+
 def other_archives(folders: Iterable[Path], without: Iterable[str]) -> tuple[Path, ...]:
     """All archives in local folders but those of the distributions `without`."""
     skipped = set(without)
@@ -94,19 +100,24 @@ def reachable_from_builds(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(address for address in addresses if urlsplit(address).scheme in ("http", "https"))
 
 
-def _archives(folders: Iterable[Path]) -> Iterable[tuple[Path, str, Version]]:
+def named(paths: Iterable[Path]) -> Iterator[tuple[Path, str, Version]]:
+    """Those of the paths whose name is that of a wheel or a source archive, with distribution and version."""
+    for path in paths:
+        if not path.name.endswith(ARCHIVES):
+            continue
+        try:
+            if path.suffix == ".whl":
+                name, version, *_ = parse_wheel_filename(path.name)
+            else:
+                name, version = parse_sdist_filename(path.name)
+        except (InvalidWheelFilename, InvalidSdistFilename):
+            continue
+        yield path, name, version
+
+
+def _archives(folders: Iterable[Path]) -> Iterator[tuple[Path, str, Version]]:
     for folder in folders:
-        for path in sorted(folder.iterdir()):
-            if not path.name.endswith(ARCHIVES) or not path.is_file():
-                continue
-            try:
-                if path.suffix == ".whl":
-                    name, version, *_ = parse_wheel_filename(path.name)
-                else:
-                    name, version = parse_sdist_filename(path.name)
-            except (InvalidWheelFilename, InvalidSdistFilename):
-                continue
-            yield path, name, version
+        yield from named(path for path in sorted(folder.iterdir()) if path.is_file())
 
 
 def _folder(link: str, root: Path) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -113,8 +114,6 @@ def _current(folder: Path, source: str, now: datetime) -> bool:
 
 def _download(trivy: Trivy, repository: str | None, folder: Path) -> _DownloadError | None:
     """Fetch into a folder of its own, why not if not; only a whole database takes the place of the old one."""
-    from filelock import FileLock
-
     with scratch(trivy.cache, "incoming") as incoming:
         try:
             network.retry(
@@ -124,13 +123,39 @@ def _download(trivy: Trivy, repository: str | None, folder: Path) -> _DownloadEr
             )
         except _DownloadError as error:
             return error
-        fresh = incoming / "db"
-        write_json(fresh / SOURCE, {"source": repository or TRIVYS_OWN})
-        with FileLock(trivy.cache / "database.lock"):
-            if folder.exists():
-                os.replace(folder, incoming / "replaced")
-            os.replace(fresh, folder)
+        _take(incoming, folder, source=repository or TRIVYS_OWN)
     return None
+
+
+def bring(cache: Path, fill: Callable[[Path], None], *, source: str) -> None:
+    """Put a database that came by hand into Trivy's cache folder: `fill` writes its two files into the folder it gets.
+
+    The old one stays until the new one is whole.
+    """
+    with scratch(cache, "incoming") as incoming:
+        (incoming / "db").mkdir()
+        fill(incoming / "db")
+        _built_at(incoming / "db")
+        _take(incoming, cache / "db", source=source)
+
+
+def cached_moment(cache: Path) -> datetime | None:
+    """When the database in Trivy's cache folder was built; None without a usable one."""
+    try:
+        return _built_at(cache / "db") if (cache / "db" / "trivy.db").is_file() else None
+    except DatabaseBrokenError:
+        return None
+
+
+def _take(incoming: Path, folder: Path, *, source: str) -> None:
+    """Let the whole database in `incoming` take the place of the one in `folder`."""
+    from filelock import FileLock
+
+    write_json(incoming / "db" / SOURCE, {"source": source})
+    with FileLock(folder.parent / "database.lock"):
+        if folder.exists():
+            os.replace(folder, incoming / "replaced")
+        os.replace(incoming / "db", folder)
 
 
 def _ask(trivy: Trivy, repository: str | None) -> None:

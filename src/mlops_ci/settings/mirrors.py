@@ -29,3 +29,5 @@ class MirrorSettings(Table):
     """CA bundle for everything that speaks TLS, builds included. Default: the system's."""
     trivy_db: Annotated[Text | None, Example("mirror.example/aquasecurity/trivy-db:2")] = None
     """OCI repository of Trivy's vulnerability database."""
+    period: Annotated[Text | None, Example("2026-11")] = None
+    """The period of the lowest image layer instead of the current one: finished layers of an archive stay good."""

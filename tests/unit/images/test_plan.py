@@ -243,3 +243,12 @@ def test_a_new_period_changes_the_lowest_image(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(catalogue, "load", lambda: never)
     assert plan(tmp_path)["base"].content_key != monthly["base"].content_key
     assert monthly["base"].document["args"]["PERIOD"]
+
+
+def test_a_site_without_a_network_keeps_the_period_of_its_images(tmp_path: Path) -> None:
+    fixed = plan(tmp_path, mirrors={"period": "2020-01"})
+    spec = fixed["base"].spec
+    assert spec is not None
+    assert spec.args == {"PERIOD": "2020-01"}
+    assert keys(fixed) == keys(plan(tmp_path, mirrors={"period": "2020-01"}))
+    assert keys(fixed)["base"] != keys(plan(tmp_path))["base"]

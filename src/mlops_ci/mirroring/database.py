@@ -1,0 +1,51 @@
+"""The scanner's database: taken from its cache, up to date, and laid where a scan without a network finds it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from mlops_ci.mirroring.index import DATABASE, DatabaseEntry
+from mlops_ci.mirroring.reading import Archive
+from mlops_ci.mirroring.wanted import Wanted
+from mlops_ci.mirroring.writing import Source
+from mlops_ci.scanning.database import bring as bring_database
+from mlops_ci.scanning.database import cached_digest, cached_moment, obtain
+
+FOLDER = "trivy"
+FILES = ("trivy.db", "metadata.json")
+SOURCE = "an archive of mlops-ci mirror"
+
+
+def export(wanted: Wanted) -> tuple[DatabaseEntry, dict[str, Source]]:
+    """The database as fresh as a scan would have it. Raises what the scan would raise."""
+    scan = wanted.settings.tables.scan
+    found = obtain(
+        wanted.trivy,
+        repository=wanted.settings.tables.mirrors.trivy_db,
+        offline=scan.offline,
+        max_age=scan.db_max_age,
+    )
+    folder = wanted.trivy.cache / "db"
+    files = {f"{FOLDER}/{name}": Source(path=folder / name, size=(folder / name).stat().st_size) for name in FILES}
+    return DatabaseEntry(built_at=found.info.built_at, sha256=found.info.digest), files
+
+
+def bring(archive: Archive, cache: Path) -> str:
+    """Put the database where the scan looks for it; in words what was done. One that is newer stays."""
+    entry = archive.index.database
+    if entry is None:
+        return "the archive has none"
+    if cached_digest(cache) == entry.sha256:
+        return "it is there already"
+    here = cached_moment(cache)
+    if here is not None and here > datetime.fromisoformat(entry.built_at):
+        return f"the one that is there is newer ({here:%Y-%m-%d %H:%M} UTC): it stays"
+
+    def fill(folder: Path) -> None:
+        for member in archive.index.of_kind(DATABASE):
+            with (folder / member.path.removeprefix(f"{FOLDER}/")).open("wb") as stream:
+                archive.copy(member, stream)
+
+    bring_database(cache, fill, source=SOURCE)
+    return f"laid into {cache / 'db'}"
