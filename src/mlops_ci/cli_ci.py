@@ -1,0 +1,172 @@
+"""Commands of CI systems: the files rendered for them, one run over several jobs, what they show and whom they tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlops_ci.cli_options import CONFIG, JSON, MODE, RUN, SET, Ordered, call, options, stage_options
+
+
+@click.group("handover", cls=Ordered, short_help="Hand a run on from one CI job to the next.")
+def handover_group() -> None:
+    """Hand a run on from one CI job to the next: each packs what it made, the next collects it."""
+
+
+@click.group("render", cls=Ordered, short_help="Write the graph down for a CI system.")
+def render_group() -> None:
+    """Write the graph down as the files of a CI system, with a site's own names, runners and mirrors."""
+
+
+OUTPUT = click.option(
+    "--output",
+    metavar="DIR",
+    default=".",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The repository that gets them.",
+)
+CHECK = click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file is not as rendered.")
+
+
+@render_group.command("github", short_help="The reusable workflows and the setup action.")
+@click.option("--profile", metavar="NAME", default="default", show_default=True, help="default, enterprise, FILE.toml.")
+@OUTPUT
+@CHECK
+def render_github_command(profile: str, output: Path, check: bool) -> int:
+    """Write .github/workflows/{train,build,scan,verify,publish,nightly}.yml and .github/actions/setup/action.yml."""
+    return call("render:github", profile, output, check=check)
+
+
+@render_group.command("gitlab", short_help="The files to include, and CI/CD components.")
+@click.option(
+    "--profile", metavar="NAME", default="default", show_default=True, help="default, self-managed, FILE.toml."
+)
+@OUTPUT
+@CHECK
+def render_gitlab_command(profile: str, output: Path, check: bool) -> int:
+    """Write ci/gitlab/{train,build,scan,verify,publish,nightly}.yml, and the same as components in templates/."""
+    return call("render:gitlab", profile, output, check=check)
+
+
+JOB = click.option("--job", metavar="NAME", required=True, help="The job: plan, build, scan, prepare, train ...")
+FILE = click.option("--file", metavar="NAME", default="train", show_default=True, help="The called file of the job.")
+
+
+@handover_group.command("pack", short_help="Put what a job hands on into a folder.")
+@click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
+@JOB
+@FILE
+@CONFIG
+@MODE
+@SET
+@RUN
+def pack_command(target: Path, job: str, file: str, **values: Any) -> int:
+    """Put into FOLDER what a job hands on: its records and the files that later jobs read."""
+    return call("handover:pack", options(values), job, target, file=file)
+
+
+@handover_group.command("collect", short_help="Put a run together again from what jobs handed on.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--for", "jobs", metavar="JOB", multiple=True, help="Check that all is there that this job needs.")
+@FILE
+@CONFIG
+@MODE
+@SET
+@RUN
+def collect_command(folder: Path, jobs: tuple[str, ...], file: str, **values: Any) -> int:
+    """Put a run together again: the newest attempt of each job below FOLDER, every file checked."""
+    return call("handover:collect", options(values), folder, jobs, file=file)
+
+
+@handover_group.command("cancelled", short_help="After a cancel: end what is left, and note it.")
+@JOB
+@FILE
+@stage_options
+def cancelled_command(job: str, file: str, **values: Any) -> int:
+    """After a cancelled job: end what it left running, and let its record say `cancelled`."""
+    return call("handover:cancelled", options(values), job, file=file)
+
+
+@click.command("result", short_help="The last job of a pipeline: report, and count up the jobs.")
+@FILE
+@stage_options
+def result_command(file: str, **values: Any) -> int:
+    """Report on the run, count up the jobs (MLOPS_CI_NEEDS), and hand every fact on as outputs."""
+    return call("result:result", options(values), file)
+
+
+@click.command("reports", short_help="Write a run in the formats that CI systems show.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
+@CONFIG
+@MODE
+@SET
+@RUN
+def reports_command(folder: Path, **values: Any) -> int:
+    """Write the run into FOLDER as JUnit, OpenMetrics, annotations, SBOM and page: what CI systems show."""
+    return call("reports:reports", options(values), folder)
+
+
+@click.command("retry", short_help="Run failed jobs again when machine or network was at fault (GitHub).")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--attempts", type=click.IntRange(1, 50), default=3, show_default=True, help="How many tries in all.")
+def retry_command(folder: Path, attempts: int) -> int:
+    """Look at what a finished pipeline handed on in FOLDER, and ask GitHub for another try where one is worth it."""
+    return call("retry:retry", folder, attempts)
+
+
+@click.command("comment", short_help="Write what happened onto the pull request: one comment, kept up to date.")
+@CONFIG
+@MODE
+@SET
+@RUN
+@JSON
+def comment_command(**values: Any) -> int:
+    """Write one comment onto the pull request or merge request, or update it. Its exit code is always 0.
+
+    GitHub: GITHUB_TOKEN, and `pull-requests: write` for the job. GitLab: a project access token (scope `api`) in the
+    variable that [notify] gitlab-token names. Nothing is written for code of a fork.
+    """
+    return call("comment:comment", options(values))
+
+
+EVENTS = ("failure", "recovery", "promotion", "approval", "missed-run", "decay", "test")
+
+
+@click.command("notify", short_help="Tell people something by the channels in [notify].")
+@click.argument("kind", metavar="KIND", type=click.Choice(EVENTS))
+@click.option("--title", metavar="TEXT", default="", help="One sentence (default: what KIND means).")
+@click.option("--reason", metavar="TEXT", default="", help="Why.")
+@click.option("--next-step", metavar="TEXT", default="", help="What to do.")
+@click.option("--link", metavar="URL", default="", help="Where to look (default: this CI run).")
+@click.option("--cause", metavar="TEXT", default="", help="What tells this trouble from another (default: the reason).")
+@click.option("--fact", "facts", metavar="NAME=VALUE", multiple=True, help="A line of its own.")
+@click.option("--of", "ends", type=click.Choice(EVENTS[:1] + EVENTS[4:6]), multiple=True, help="What `recovery` ends.")
+@click.option("--dry-run", is_flag=True, help="Show what each channel would get.")
+@CONFIG
+@MODE
+@SET
+@RUN
+@JSON
+def notify_command(  # one parameter per option
+    kind: str, facts: tuple[str, ...], ends: tuple[str, ...], dry_run: bool, **values: Any
+) -> int:
+    """Tell people something by the channels in [notify]; `test` tries every channel.
+
+    The same trouble is not told again within [notify] repeat. Exit code 10: a channel could not be reached.
+    """
+    texts = {name: values.pop(name) for name in ("title", "reason", "next_step", "link", "cause")}
+    return call("notify:notify", options(values), kind, texts=texts, facts=facts, ends=ends, dry_run=dry_run)
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    handover_group,
+    render_group,
+    result_command,
+    reports_command,
+    retry_command,
+    comment_command,
+    notify_command,
+)
