@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from mlops_ci import cron
 from mlops_ci.commands.invocation import Options, load_settings, open_session
 from mlops_ci.commands.outputs import of_run
 from mlops_ci.commands.voice import new_console, new_provider
-from mlops_ci.errors import MissingError, MlopsError, UncheckedError, UsageError
+from mlops_ci.errors import GateError, MissingError, MlopsError, UncheckedError, UsageError
 from mlops_ci.files import write_atomic
 from mlops_ci.nightly import prometheus as metrics
 from mlops_ci.nightly.ping import Word
@@ -28,7 +29,9 @@ from mlops_ci.settings.settings import Settings
 from mlops_ci.settings.units import Duration
 from mlops_ci.stages.decay import run_decay
 from mlops_ci.stages.decisions import NIGHTLY
+from mlops_ci.stages.events import of_decay, of_schedule
 from mlops_ci.stages.night import Night, stamps
+from mlops_ci.stages.telling import tell_of_watch
 
 WEEKLY = "weekly"
 STATUS_SCHEMA = "mlops-ci/nightly-status/1"
@@ -61,6 +64,7 @@ def status(options: Options, max_delay: str | None, file: Path | None) -> int:
         ) from error
     found = judge(memory, expected, moment)
     _write(file, settings, found, memory, moment)
+    _tell_of_schedule(settings, found)
     click.echo(_as_json(settings, found, memory, moment) if options.json else _as_text(settings, found, memory))
     return found.exit_code
 
@@ -109,12 +113,26 @@ def decay(options: Options) -> int:
         night.begin(session.run)
         code = run_decay(session)
         night.end_of(session.run, code)
+        evaluated = session.run.record("evaluate")
+        if evaluated is not None and code in (0, GateError.exit_code):
+            event = of_decay(session.settings, session.provider, decayed=code != 0, why=evaluated.reason)
+            tell_of_watch(session.settings, session.provider, event, console=session.console, environ=session.environ)
         for name, value in of_run(session.run, code).items():
             session.provider.set_output(name, value)
         if options.json:
             records = {name: to_json(record) for name, record in session.run.records().items()}
             click.echo(json.dumps({"run": session.run.id, "exit_code": code, "records": records}, indent=2))
     return code
+
+
+def _tell_of_schedule(settings: Settings, found: Status) -> None:
+    """A run that failed has told so itself; that there was none at all, only a look at the schedule can tell."""
+    if found.state in ("failed", "running"):
+        return
+    provider = new_provider()
+    console = new_console(verbose=False, provider=provider)
+    event = of_schedule(settings, provider, missed=found.exit_code != 0, why=f"{found.state}: {found.why}")
+    tell_of_watch(settings, provider, event, console=console, environ=os.environ)
 
 
 def _write(file: Path | None, settings: Settings, found: Status | None, memory: Memory, moment: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlops_ci.notifying.event import Event, Kind, Line
+from mlops_ci.notifying.event import Event, Kind, Line, Trouble
 from mlops_ci.providers.base import Provider
 from mlops_ci.reporting.comparison import metric_rows
 from mlops_ci.reporting.data import ReportData
@@ -65,6 +65,32 @@ def of_no_run(settings: Settings, provider: Provider, reason: str) -> Event:
         reason=reason,
         cause=reason,
         link=next(iter(provider.links().values()), ""),
+        at=stamp(now()),
+    )
+
+
+def of_schedule(settings: Settings, provider: Provider, *, missed: bool, why: str) -> Event:
+    """A scheduled run that did not happen, or that they happen again."""
+    name = f"{settings.name}: " + ("a scheduled run did not happen" if missed else "the schedule runs again")
+    return _of_watch(settings, provider, "missed-run", name, trouble=missed, why=why)
+
+
+def of_decay(settings: Settings, provider: Provider, *, decayed: bool, why: str) -> Event:
+    """A champion that became worse on fresh data, or that it is as good as at its promotion again."""
+    name = f"{settings.name}: the champion is " + ("worse on fresh data" if decayed else "as good as at its promotion")
+    return _of_watch(settings, provider, "decay", name, trouble=decayed, why=why)
+
+
+def _of_watch(settings: Settings, provider: Provider, kind: Trouble, title: str, *, trouble: bool, why: str) -> Event:
+    return Event(
+        kind=kind if trouble else "recovery",
+        line=line_of(settings, provider.branch()),
+        title=title,
+        reason=why,
+        # One cause however long it lasts: `why` names times that change from look to look.
+        cause=kind,
+        link=next(iter(provider.links().values()), ""),
+        ends=() if trouble else (kind,),
         at=stamp(now()),
     )
 

@@ -80,6 +80,16 @@ def tell_of_no_run(
     return tell([event], settings, console=console, environ=environ, open_store=store_of(settings))
 
 
+def tell_of_watch(
+    settings: Settings, provider: Provider, event: Event, *, console: Console, environ: Mapping[str, str]
+) -> None:
+    """Tell what somebody who watches has seen; what goes wrong with that is a warning."""
+    if not _to_be_told(settings, provider, environ):
+        return
+    for warning in tell([event], settings, console=console, environ=environ, open_store=store_of(settings)).warnings:
+        console.annotate("warning", "notify", warning)
+
+
 def store_of(settings: Settings) -> Callable[[], Store]:
     """Opens the configured store, else the local folder: where there is no session."""
     place = settings.tables.publish.store or str(Workspace(root=settings.root).store)

@@ -12,6 +12,7 @@ from mlops_ci.run.clock import stamp
 from mlops_ci.stores.open import open_store
 from support.cli import call
 from support.s3_places import use_credentials
+from support.web_server import Reply, web_server
 
 CONFIG = """[project]
 name = "digits"
@@ -109,3 +110,27 @@ def test_two_machines_share_what_an_s3_store_knows(machine, place, monkeypatch):
     done = ask(machine, place.uri, **settings)
     assert done.exit_code == 0, done.said
     assert not (machine / ".mlops").exists(), "asking leaves nothing on the machine"
+
+
+def test_a_missed_night_is_told_once_and_so_is_its_end(machine, tmp_path):
+    config = CONFIG.replace('start-within = "1h"', 'start-within = "10m"') + '[notify]\nwebhook = "HOOK_URL"\n'
+    (machine / "mlops.toml").write_text(config)
+    place = str(tmp_path / "store")
+    store = open_store(place)
+    with web_server(lambda _: Reply(body=b"ok")) as hook:
+        leave(store, "passed", 0, age=timedelta(hours=5))
+        for _ in range(2):
+            assert ask(machine, place, HOOK_URL=f"{hook.url}/uSecretPart").exit_code == 1
+        leave(store, "passed", 0)
+        for _ in range(2):
+            done = ask(machine, place, HOOK_URL=f"{hook.url}/uSecretPart")
+            assert done.exit_code == 0, done.said
+            assert "uSecretPart" not in done.said
+        assert [request.json["kind"] for request in hook.requests] == ["missed-run", "recovery"]
+
+
+def test_who_cannot_be_told_changes_no_verdict(machine, tmp_path):
+    (machine / "mlops.toml").write_text(CONFIG + '[notify]\nwebhook = "HOOK_URL"\ntimeout = "1s"\n')
+    done = ask(machine, str(tmp_path / "store"), HOOK_URL="http://127.0.0.1:9/nobody")
+    assert done.exit_code == 1
+    assert "webhook was not told" in done.stderr
