@@ -136,7 +136,9 @@ def try_again(
     names = list(first.jobs)
     for name in names[names.index(job) :]:
         shutil.rmtree(consumer / STATE / "artifacts" / name, ignore_errors=True)
-    shutil.rmtree(consumer / STATE / "builds")
+    # As on another machine: with the cache of the first try the job would find that its work is done.
+    for name in ("builds", "cache"):
+        shutil.rmtree(consumer / STATE / name, ignore_errors=True)
     return run_pipeline(consumer, bundle, *arguments, job, machine=machine)
 
 
@@ -197,17 +199,21 @@ def _call(
     }
     # The rendered files must name the provider themselves.
     environment.pop("MLOPS_CI_PROVIDER")
-    return subprocess.run(
-        # Not the caller's home, where gitlab-ci-local would read variables.
-        [*command, f"--home={consumer}.home", *arguments],
-        cwd=consumer,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    # Not the home of the caller, where it would read variables; into files, since it ends before a pipe has taken all.
+    argv = [*command, f"--home={consumer}.home", *arguments]
+    said, told = consumer.with_name(f"{consumer.name}.out"), consumer.with_name(f"{consumer.name}.err")
+    with said.open("w") as out, told.open("w") as err:
+        done = subprocess.run(
+            argv,
+            cwd=consumer,
+            env=environment,
+            stdout=out,
+            stderr=err,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    return subprocess.CompletedProcess(argv, done.returncode, said.read_text(), told.read_text())
 
 
 def _rsync_that_keeps(consumer: Path) -> Path:
