@@ -148,8 +148,8 @@ def test_a_commit_that_is_gone_and_uncommitted_changes(place: Place):
 
 
 def test_the_same_work_goes_on_with_the_original_run_not_with_its_reproduction(place: Place):
-    subprocess.run(["git", "-C", place.project, "checkout", "-q", "HEAD~1"], check=True)
-    sets = json.loads((place.run / "run.json").read_text())["sets"]
-    options = [word for one in sets for word in ("--set", one)]
+    info = json.loads((place.run / "run.json").read_text())
+    subprocess.run(["git", "-C", place.project, "checkout", "-q", info["lineage"]["commit"]], check=True)
+    options = [word for one in info["sets"] for word in ("--set", one)]
     done = place.call("run", "plan", "--only", "--json", *options)
     assert json.loads(done.stdout)["run"] == place.run.name

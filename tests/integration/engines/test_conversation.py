@@ -132,13 +132,14 @@ def test_the_shell_is_confined_as_the_job_is(place: Place):
         place.engine().converse(shell(place, script=CONFINED, limits=limits, environment={"OWN": "1"}), person)
     in_the_shell = [line for line in person.screen.splitlines() if line.startswith("|")]
 
-    assert sorted(map(_comparable, in_the_shell)) == sorted(map(_comparable, as_a_job))
+    assert _comparable(place, in_the_shell) == _comparable(place, as_a_job)
     assert any("NoNewPrivs: 1" in line for line in in_the_shell) == (place.name == "docker")
     if place.name == "docker":
         assert "| CapEff: 0000000000000000" in in_the_shell
         assert any(line.startswith("| / ro,") for line in in_the_shell)
 
 
-def _comparable(line: str) -> str:
-    """Without what is another in each container: numbers of its own."""
-    return re.sub(r"[0-9a-f]{64}", "ID", line)
+def _comparable(place: Place, lines: list[str]) -> list[str]:
+    """Without what is another in each container; the mounts of the whole machine change while other tests run."""
+    own = [line for line in lines if place.name == "docker" or not line.startswith("| /")]
+    return sorted(re.sub(r"[0-9a-f]{64}", "ID", line) for line in own)
