@@ -29,8 +29,8 @@ ROOT = Path(__file__).parent
 REQUIREMENTS = ROOT / "requirements"
 DEV = "dev.lock"
 TOOL = "tool.lock"
-# Many tests wait for something to end: two at a time even on the smallest machine. They start in the order of their
-# names, whole runs before unit tests, so that the longest do not come last.
+# Many tests wait for something to end: two at a time even on the smallest machine. They start in the order in which
+# they are collected, whole runs before unit tests, so that the longest do not come last.
 AT_A_TIME = max(2, min(6, (os.cpu_count() or 2) // 2))
 LANES = (f"--numprocesses={AT_A_TIME}", "--no-loadscope-reorder")
 EXAMPLES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples" / "github").glob("*.yml"))]

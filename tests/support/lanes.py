@@ -14,12 +14,18 @@ from typing import Any
 
 import pytest
 
+UNIT = "tests/unit/"
 IMAGES = "images"
 BUILDS_IMAGES = (
     "tests/integration/images/",
     "tests/integration/scanning/test_image.py",
     "tests/e2e/test_nox_sessions.py",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit tests last: each is short, so at the end no process waits long for another."""
+    items.sort(key=lambda item: item.nodeid.startswith(UNIT))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -37,7 +43,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def group_of(nodeid: str) -> str:
     """The group of a test; of a unit test, which needs no company, its own name."""
     path = nodeid.partition("::")[0]
-    if path.startswith("tests/unit/"):
+    if path.startswith(UNIT):
         return nodeid
     with_docker = path.startswith("tests/e2e/") and nodeid.endswith(("[docker]", "-docker]"))
     return IMAGES if with_docker or path.startswith(BUILDS_IMAGES) else path
