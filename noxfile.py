@@ -29,6 +29,9 @@ ROOT = Path(__file__).parent
 REQUIREMENTS = ROOT / "requirements"
 DEV = "dev.lock"
 TOOL = "tool.lock"
+# An index behind a TLS proxy is trusted by the system's authorities only; uv has its own, unless it is told (the second
+# is the older name).
+SYSTEM_CERTIFICATES = {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
 # Many tests wait for something to end: two at a time even on the smallest machine. They start in the order in which
 # they are collected, whole runs before unit tests, so that the longest do not come last.
 AT_A_TIME = max(2, min(6, (os.cpu_count() or 2) // 2))
@@ -55,9 +58,10 @@ def environment(session: nox.Session, name: str, locks: tuple[str, ...]) -> Path
         session.run(sys.executable, "-m", "venv", str(folder), external=True, silent=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for lock in locks:
-        session.run(*install, "--require-hashes", "-r", str(REQUIREMENTS / lock), external=True, silent=True)
+        locked = ["--require-hashes", "-r", str(REQUIREMENTS / lock)]
+        session.run(*install, *locked, external=True, silent=True, env=SYSTEM_CERTIFICATES)
     editable = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-    session.run(*install, *editable, external=True, silent=True)
+    session.run(*install, *editable, external=True, silent=True, env=SYSTEM_CERTIFICATES)
     marker.write_text(key)
     return python
 

@@ -41,6 +41,7 @@ class ImageProject:
     mirrors: Mapping[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     sink: Heard = field(default_factory=Heard)
+    cache: Path | None = None
 
     def write(self, **files: str) -> None:
         """Write files; a double underscore in a name stands for a dot."""
@@ -50,7 +51,7 @@ class ImageProject:
     def build(self, *, mirrors: Mapping[str, Any] | None = None, **image: Any) -> Built:
         """Plan and build with these values in `[image]`."""
         settings = make_settings(self.root, name=self.name, image=image, mirrors={**self.mirrors, **(mirrors or {})})
-        cache = self.root / ".mlops" / "cache"
+        cache = self.cache or self.root / ".mlops" / "cache"
         lookup = image_lookup(settings, engine=self.engine, workspace=cache)
         self.asked.clear()
         self.sink.lines.clear()

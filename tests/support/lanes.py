@@ -18,8 +18,10 @@ UNIT = "tests/unit/"
 IMAGES = "images"
 BUILDS_IMAGES = (
     "tests/integration/images/",
+    "tests/integration/mirroring/",
     "tests/integration/scanning/test_image.py",
     "tests/e2e/test_nox_sessions.py",
+    "tests/e2e/test_shell.py",
 )
 
 

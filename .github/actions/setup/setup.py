@@ -130,8 +130,10 @@ def make(base: str, folder: Path) -> None:
             [base, "-m", "venv", str(folder)],
             [python, "-m", "pip", "install", *options, "-r", str(LOCK)],
         ]
+    # An index behind a TLS proxy is trusted by the system's authorities only; uv has its own, unless it is told.
+    around = {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true", **os.environ}
     for argv in steps:
-        if subprocess.run(argv, check=False).returncode != 0:
+        if subprocess.run(argv, check=False, env=around).returncode != 0:
             raise Unusable(f"`{' '.join(argv[:4])} ...` failed: see above; is the package index reached from here?")
 
 

@@ -134,24 +134,31 @@ class DockerBuild:
         *,
         cached: bool = True,
     ) -> ImageFacts:
-        """One call of the builder, and the image that it left in the engine."""
+        """One call of the builder, and the image that it left in the engine.
+
+        Projects of a machine may share the cache (MLOPS_CI_CACHE), and so the folder of a layer: one at a time.
+        """
+        from filelock import FileLock
+
         name = f"{naming.slug(plan.name)}-{plan.content_key[: naming.FOLDER_DIGITS]}"
         folder = self.cache.resolve() / "builds" / name
-        try:
-            ready = bake.prepare(
-                plan,
-                spec,
-                folder=folder,
-                parent=parent,
-                packages=self.packages,
-                below={pin.name for lower in below if lower.spec for pin in lower.spec.pins},
-                labels=self._labels(plan, spec),
-            )
-            self._call(spec, ready, cached=cached)
-            return _checked(plan, ready)
-        finally:
-            for path in (folder / "context", folder / "pip", folder / "apt"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{name}.lock")):
+            try:
+                ready = bake.prepare(
+                    plan,
+                    spec,
+                    folder=folder,
+                    parent=parent,
+                    packages=self.packages,
+                    below={pin.name for lower in below if lower.spec for pin in lower.spec.pins},
+                    labels=self._labels(plan, spec),
+                )
+                self._call(spec, ready, cached=cached)
+                return _checked(plan, ready)
+            finally:
+                for path in (folder / "context", folder / "pip", folder / "apt"):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def _call(self, spec: LayerSpec, ready: Bake, *, cached: bool) -> None:
         finished = process.run(

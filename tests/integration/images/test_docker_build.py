@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,18 @@ def test_what_cannot_be_installed_is_the_users(project: ImageProject, image: dic
         project.build(layer="base", **image)
     assert caught.value.exit_code == 20
     assert text in "\n".join(caught.value.details)
+
+
+def test_two_projects_with_one_cache_build_the_same_layer_at_once(project: ImageProject, tmp_path: Path) -> None:
+    roots = [tmp_path / name for name in ("one", "two")]
+    both = [replace(project, root=root, cache=tmp_path / "cache") for root in roots]
+    for one in both:
+        one.root.mkdir()
+        one.write(Dockerfile=HEAD + "RUN sleep 1; true # two at once\n")
+    with ThreadPoolExecutor() as pool:
+        built = list(pool.map(lambda one: one.build(layer="base", dockerfile="Dockerfile"), both))
+    assert built[0].ref == built[1].ref
+    assert engine_image(built[0].ref) is not None
 
 
 def test_a_tag_that_was_moved_is_not_reused(project: ImageProject, docker: Docker, base_image: str) -> None:

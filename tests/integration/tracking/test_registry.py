@@ -2,7 +2,6 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -124,19 +123,15 @@ print("not killed")
 
 
 def test_kill_9_between_the_creation_of_a_version_and_its_answer_leaves_one(line, registry, name, run, files):
-    child: list[subprocess.Popen[bytes]] = []
-
-    def judge(request):
-        if request.path.endswith("/model-versions/create"):
-            threading.Timer(0.5, child[0].kill).start()
-            return "lose-answer"
-        return "pass"
-
-    line.judge = judge
+    line.judge = lambda request: "keep-answer" if request.path.endswith("/model-versions/create") else "pass"
     argv = [sys.executable, "-c", KILLED_CLIENT, line.uri, name, run.run_id, str(files)]
-    child.append(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
-    output, _ = child[0].communicate(timeout=120)
-    assert (child[0].returncode, output) == (-signal.SIGKILL, b"")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        assert line.kept.wait(120)
+        child.kill()
+        output, _ = child.communicate(timeout=120)
+    line.released.set()
+    line.judge = lambda _: "pass"
+    assert (child.returncode, output) == (-signal.SIGKILL, b"")
     assert len(versions(registry, name)) == 1
     assert registry.at_alias(name, "candidate") is None
     assert register(registry, name, run, files) == "1"
