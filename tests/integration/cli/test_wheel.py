@@ -34,6 +34,7 @@ def test_the_wheel_holds_what_travels(wheel):
         "mlops_ci/bundle/images/catalogue.toml",
         "mlops_ci/bundle/images/torch/requirements.cpu.lock",
         "mlops_ci/bundle/images/base/Dockerfile",
+        "mlops_ci/bundle/ci/gitlab/train.yml",
     ):
         assert wanted in names
     assert any(name.startswith("mlops_ci/reporting/templates/") for name in names)
