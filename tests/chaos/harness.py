@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -18,8 +19,8 @@ from typing import Any
 
 from mlops_ci.console import Console, NullSink
 from mlops_ci.guest import bundle
+from mlops_ci.images import naming
 from mlops_ci.run.run import open_run, run_ids
-from mlops_ci.run.workspace import Workspace
 from mlops_ci.stores.open import open_store
 from mlops_ci.tracking.server import embedded_server
 from support.leftovers import Process, containers, of_containers, of_project
@@ -87,16 +88,27 @@ def chaos_project(folder: Path) -> Path:
 
 
 def reset(project: Path, engine: str) -> None:
-    """Forget all runs, models and objects; keep the caches, but for the layer that every run must build."""
+    """Forget all runs, models and objects; keep the caches, but for the layer that every run must build.
+
+    The cache may be shared with others: only what this project's own plans named is removed from it.
+    """
+    for made in _own_layers(project) if engine == "host" else ():
+        shutil.rmtree(made, ignore_errors=True)
     for name in ("runs", "mlflow", "store", "locks"):
         shutil.rmtree(project / ".mlops" / name, ignore_errors=True)
-    for made in (Workspace(root=project).cache / "environments").glob("requirements-*"):
-        shutil.rmtree(made) if made.is_dir() else made.unlink()
     if engine == "docker":
         layer = ["docker", "images", "--quiet", "mlops-ci/mean/requirements"]
         images = subprocess.run(layer, capture_output=True, text=True, check=True).stdout.split()
         if images:
             subprocess.run(["docker", "rmi", "--force", *images], capture_output=True, check=True)
+
+
+def _own_layers(project: Path) -> Iterator[Path]:
+    """The environments of the project's requirements, as its runs have planned them."""
+    for path in (project / ".mlops" / "runs").glob("*/records/plan.json"):
+        images = json.loads(path.read_text())["outputs"].get("images", {})
+        if "requirements" in images:
+            yield naming.environment_folder(images["requirements"]["ref"])
 
 
 def undisturbed(project: Path, engine: str) -> tuple[dict[str, Any], float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import tarfile
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from mlops_ci import process
 from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError
-from mlops_ci.files import digest_of
+from mlops_ci.files import digest_of, write_atomic
 from mlops_ci.images import naming, transfer
 from mlops_ci.images.build import build_images
 from mlops_ci.images.builder import docker_environment
@@ -26,6 +27,8 @@ from mlops_ci.registry.client import Registry
 
 FOLDER = "images"
 SHORT = 16
+# Files of the engine's tar that list the images.
+LISTS = ("index.json", "manifest.json")
 
 
 class ImageSaveError(InfrastructureError):
@@ -76,7 +79,25 @@ def save(refs: Sequence[str], folder: Path, console: Console) -> dict[str, Sourc
         with long_step(console, "save-images", f"saving {len(refs)} images"):
             if not _docker(["save", "--output", str(target), *refs], console):
                 raise ImageSaveError("the images could not be saved", hint="is there space left? see above")
-    return contents(target)
+    return _in_order(contents(target), target)
+
+
+def _in_order(found: dict[str, Source], saved: Path) -> dict[str, Source]:
+    """The same with sorted lists of images: the engine lists several in an order of the moment."""
+    ordered = dict(found)
+    for name in LISTS:
+        source = found.get(f"{FOLDER}/{name}")
+        if source is None:
+            continue
+        pieces: list[bytes] = []
+        source.read(pieces.append)
+        value = json.loads(b"".join(pieces))
+        listed = value["manifests"] if isinstance(value, dict) else value
+        listed.sort(key=lambda one: json.dumps(one, sort_keys=True))
+        path = saved.with_name(f"{saved.stem}-{name}")
+        write_atomic(path, json.dumps(value, sort_keys=True))
+        ordered[f"{FOLDER}/{name}"] = Source(path=path, size=path.stat().st_size, offset=0)
+    return ordered
 
 
 def contents(saved: Path) -> dict[str, Source]:
