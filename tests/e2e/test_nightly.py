@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from mlops_ci import pipeline
+from mlops_ci.run.clock import parse, stamp
 from support.cli import call, newest_run, records
 from support.project import make_project
 
@@ -86,8 +88,9 @@ def test_age_and_force_run_a_night_without_news(repository):
         assert done.exit_code == 0, done.said
         return records(repository)["plan"]["outputs"]
 
-    assert set(planned("--set", "nightly.max-age=30d")["left_out"]) == set(WORK)
-    old = planned("--set", "nightly.max-age=1s")
+    young = planned("--set", "nightly.max-age=30d")
+    assert set(young["left_out"]) == set(WORK), young["freshness"]["why"]
+    old = planned("--set", "nightly.max-age=1d")
     assert (old["left_out"], old["nothing_new"]) == ({}, True)
     assert "forced by age" in old["freshness"]["why"]
     forced = planned("--set", "nightly.max-age=29d", MLOPS_CI_ALWAYS="true")
@@ -96,11 +99,11 @@ def test_age_and_force_run_a_night_without_news(repository):
 
 
 def leave_success(repository):
-    """The stamp of a night that was made from what this plan has found."""
+    """The stamp of a night, two days ago, that was made from what this plan has found."""
     plan = records(repository)["plan"]
-    at = plan["started_at"]
-    stamp = {"schema": "mlops-ci/nightly-ended/1", "run": plan["run"], "started_at": at, "at": at}
-    stamp |= {"result": "passed", "exit_code": 0, "parts": plan["outputs"]["freshness"]["parts"]}
+    at = stamp(parse(plan["started_at"]) - timedelta(days=2))
+    ended = {"schema": "mlops-ci/nightly-ended/1", "run": plan["run"], "started_at": at, "at": at}
+    ended |= {"result": "passed", "exit_code": 0, "parts": plan["outputs"]["freshness"]["parts"]}
     path = repository / ".mlops" / "store" / "nightly" / "mean" / "nightly" / "succeeded.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(stamp))
+    path.write_text(json.dumps(ended))

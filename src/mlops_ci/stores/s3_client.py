@@ -111,7 +111,11 @@ def _bundle(configured: str | Path | None) -> str | None:
 
 
 def _only_if_absent(params: dict[str, Any], **_: Any) -> None:
-    """Objects are created, never replaced. `upload_file` has no argument for it (boto3 issue 4366)."""
+    """Objects are created, never replaced. `upload_file` has no argument for it (boto3 issue 4366).
+
+    AWS decides this atomically. Other servers may let several who complete at the same moment through, which is
+    harmless as long as large files go to keys that name their content.
+    """
     params["IfNoneMatch"] = "*"
 
 

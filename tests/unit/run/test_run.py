@@ -9,6 +9,7 @@ import pytest
 from mlops_ci.records.codec import RecordFormatError
 from mlops_ci.records.record import FileRef, Record
 from mlops_ci.run.run import (
+    RUN_ID,
     HandoverError,
     Lineage,
     UnknownRunError,
@@ -65,7 +66,13 @@ def record(run, stage, status="passed", attempt=1):
 
 def test_ids_sort_by_time():
     assert new_run_id(MOMENT).startswith("20260102-030405-")
-    assert new_run_id(MOMENT) != new_run_id(MOMENT)
+    assert len({new_run_id(MOMENT) for _ in range(20)}) > 1, "two machines may start at the same moment"
+
+
+def test_of_two_runs_of_one_second_the_later_is_the_newest():
+    made = [new_run_id(MOMENT.replace(microsecond=one)) for one in (0, 1_000, 250_000, 999_999)]
+    assert made == sorted(made)
+    assert all(RUN_ID.fullmatch(one) for one in made)
 
 
 def test_a_run_can_be_opened_again(tmp_path):
