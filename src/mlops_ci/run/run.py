@@ -165,7 +165,7 @@ def read_json(path: Path) -> Any:
 
 
 def new_run_id(moment: datetime) -> str:
-    """`YYYYMMDD-HHMMSS-` and six hex digits: three for the part of the second, so that ids sort by time, three random."""
+    """`YYYYMMDD-HHMMSS-` and six hex digits: three that sort by time within the second, three random ones."""
     return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
 
 
