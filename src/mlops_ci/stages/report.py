@@ -10,6 +10,7 @@ from typing import Any
 from mlops_ci.records.report import ReportOutputs
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.page import write_page
+from mlops_ci.reporting.redacted import redacted
 from mlops_ci.reporting.terminal import page_text
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -49,7 +50,7 @@ def _write(session: Session, data: ReportData) -> ReportOutputs:
     folder = session.run.path("report")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    files = write_page(data, folder)
+    files = write_page(redacted(data, session.console.redactor.clean), folder)
     session.provider.summary((folder / "summary.md").read_text())
     for line in page_text(data).splitlines():
         session.console.output(line)

@@ -13,12 +13,15 @@ from mlops_ci.errors import InterruptedRunError, MlopsError, TerminatedRunError
 from mlops_ci.files import digest_of, write_atomic, write_json
 from mlops_ci.records.codec import RecordFormatError, to_json
 from mlops_ci.records.record import ErrorInfo, Record
+from mlops_ci.reporting.redacted import redacted
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.version import version
 
 GOES_ON = "the same command goes on where it stopped"
+# What may quote the user's code or a server: the one place where a secret could come into a record.
+TEXTS = ("reason", "error", "warnings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,7 @@ def run_stage(session: Session, name: str, code: StageCode) -> Record:
     )
     write_json(session.run.running, to_json(record))
     outcome = _attempt(session, name, code, inputs)
+    outcome |= redacted({part: outcome[part] for part in TEXTS if part in outcome}, session.console.redactor.clean)
     record = replace(record, **outcome, finished_at=stamp(now()), seconds=round(time.monotonic() - clock, 3))
     session.run.write(record)
     session.run.running.unlink(missing_ok=True)

@@ -103,6 +103,17 @@ def test_a_failure_says_how_to_repeat_it_in_the_record_and_in_the_annotation(ses
     assert (level, text) == ("error", f"boom\nmend it\nagain:\n# first this\n{command}")
 
 
+def test_no_secret_comes_into_a_record(session):
+    session.console.redactor.add("hunter2-hunter2")
+    said = "refused: hunter2-hunter2"
+    failed = Code([UserCodeError(said, hint=said, details=(said, "the end"))])
+    assert run_stage(session, "check", failed.stage).reason == "refused: ***"
+    run_stage(session, "scan", Code([Result(status="skipped", reason=said, warnings=(said,))]).stage)
+    written = [path.read_text() for path in session.run.path("records").glob("*.json")]
+    assert len(written) == 2
+    assert all("refused: ***" in text and "hunter2" not in text for text in written)
+
+
 @pytest.mark.parametrize(("end", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
 def test_who_is_interrupted_says_cancelled(session, end, code):
     record = run_stage(session, "train", Code([end]).stage)
