@@ -129,7 +129,7 @@ def changes(before: Tables, own: Merged, own_tables: Tables, merged: Merged, now
         was, theirs, outside = (value_of(tables, key) for tables in (before, own_tables, now))
         if was != theirs:
             origin = own.origin(key) if key in own.origins else None
-            where = origin.source.where if origin else own.label
+            where = origin.source.where if origin and origin.source.kind != "policy" else own.label
             found.append(_change(key, was, theirs, where, in_force=False))
         origin = merged.origins.get(key)
         if origin is not None and origin.source.kind in OUTSIDE and was != outside:

@@ -61,7 +61,8 @@ def load(
     validated = validate(merged)
     policies = _policies(validated.tables, environ, root, base) if governed else ()
     # The change itself must be good too: it is what holds after the merge.
-    theirs = govern(own, validate(own, complete=False), map(guarded_only, policies) if trunk else (), complete=False)
+    changed = validate(own, complete=False)
+    theirs = govern(own, changed, map(guarded_only, policies) if trunk else (), complete=False)
     within = govern(merged, validated, policies)
     validated = within.validated
     problems += [*theirs.validated.problems, *theirs.problems, *within.problems]
@@ -84,9 +85,7 @@ def load(
             bounds=demands(policies),
             engines=allowed_engines(policies),
             base=base.commit if base is not None else None,
-            changes=changes(trunk.validated.tables, own, theirs.validated.tables, merged, validated.tables)
-            if trunk
-            else (),
+            changes=changes(trunk.validated.tables, own, changed.tables, merged, validated.tables) if trunk else (),
             notice=trunk.notice if trunk else "",
         ),
     )

@@ -96,6 +96,20 @@ HEAD: tuple[Input, ...] = (
         variable="MLOPS_CI_SET",
     ),
     Input(
+        name="policy",
+        kind="string",
+        default="",
+        about="an organisation's policy that bounds the configuration, as an address or a file; empty: [policy]",
+        variable="MLOPS_CI_POLICY__SOURCE",
+    ),
+    Input(
+        name="policy-digest",
+        kind="string",
+        default="",
+        about="its SHA-256",
+        variable="MLOPS_CI_POLICY__SHA256",
+    ),
+    Input(
         name="runner-plan",
         kind="string",
         default="",
