@@ -17,8 +17,7 @@ FORK = {
     "pull_request": {
         "number": 1,
         "head": {"ref": "change", "sha": "0" * 40, "repo": {"full_name": "stranger/project"}},
-        # The branch has moved on since: what is checked out is the merge, and its first parent the base.
-        "base": {"ref": "main", "sha": "0" * 40, "repo": {"full_name": "consumer/project"}},
+        "base": {"ref": "main", "repo": {"full_name": "consumer/project"}},
     },
     "repository": {"full_name": "consumer/project"},
 }

@@ -17,7 +17,7 @@ OWN = {
     "pull_request": {
         "number": NUMBER,
         "head": {"ref": "change", "sha": "0" * 40, "repo": {"full_name": act.CONSUMER}},
-        "base": {"ref": "main", "sha": "0" * 40, "repo": {"full_name": act.CONSUMER}},
+        "base": {"ref": "main", "repo": {"full_name": act.CONSUMER}},
     },
     "repository": {"full_name": act.CONSUMER},
 }

@@ -161,7 +161,7 @@ class GitHubProvider:
         return pull_request(self.environ)
 
     def base(self) -> tuple[str, ...] | None:
-        """As the event says, or the first parent of the merge that GitHub made and checks out."""
+        """The first parent of the merge that GitHub made and checks out, or what the event says."""
         return base_commits(self.environ)
 
     def branch(self) -> str | None:

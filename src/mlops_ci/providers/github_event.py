@@ -64,19 +64,24 @@ def pull_request(environ: Mapping[str, str]) -> int | None:
 def base_commits(environ: Mapping[str, str]) -> tuple[str, ...] | None:
     """The commits that the pull request of the event may be based on, the best first; None when it is about none.
 
-    The branch may have moved on since the event: what is checked out for `pull_request` is a merge that GitHub made
-    itself, whose first parent is the branch it is merged into.
+    What is checked out for `pull_request` is a merge that GitHub made itself, whose first parent is the branch that it
+    is merged into: every job of the run has it, while that branch may have moved on since the event.
     """
     event = environ.get("GITHUB_EVENT_NAME") or ""
     if not event.startswith("pull_request"):
         return None
+    found = []
+    out = environ.get("GITHUB_SHA", "")
+    if COMMIT.fullmatch(out) and event == "pull_request_target":
+        # The base's own last commit, which is what runs.
+        found.append(out)
+    elif COMMIT.fullmatch(out) and MERGE.fullmatch(environ.get("GITHUB_REF", "")):
+        found.append(f"{out}^1")
     payload = _payload(environ)
     for key in ("pull_request", "base", "sha"):
         payload = payload.get(key) if isinstance(payload, dict) else None
-    found = [payload] if isinstance(payload, str) and COMMIT.fullmatch(payload) else []
-    merge = environ.get("GITHUB_SHA", "")
-    if event == "pull_request" and MERGE.fullmatch(environ.get("GITHUB_REF", "")) and COMMIT.fullmatch(merge):
-        found.append(f"{merge}^1")
+    if isinstance(payload, str) and COMMIT.fullmatch(payload):
+        found.append(payload)
     return tuple(found)
 
 

@@ -13,8 +13,8 @@ CPU = "CPU run: no figure here says anything about a GPU"
 NOT_SCANNED = "NOT SCANNED FOR VULNERABILITIES"
 VULNERABILITIES = "vulnerabilities"
 NO_BASE = "the settings that guard this pull request are the defaults"
-GUARDED = "this pull request changes settings that decide what may pass; in this run those of its base held"
-OUTSIDE = "settings that decide what may pass are set from outside the file, otherwise than in the base"
+GUARDED = "changed by this pull request, in force after the merge"
+OUTSIDE = "set from outside the file, otherwise than in the base"
 SHOWN = 8
 
 
@@ -88,14 +88,10 @@ def _guarded(data: ReportData) -> Iterator[Notice]:
     if plan.base_notice:
         yield Notice(level="warning", text=NO_BASE, why=one_line(plan.base_notice))
     for in_force, text in ((True, OUTSIDE), (False, GUARDED)):
-        said = [
-            f"{one.key}: {one.before} → {one.after} ({one.where})"
-            for one in plan.guarded_changes
-            if one.in_force is in_force
-        ]
-        if said:
-            more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
-            yield Notice(level="warning", text=text, why=one_line("; ".join(said[:SHOWN]) + more))
+        keys = [one.key for one in plan.guarded_changes if one.in_force is in_force]
+        if keys:
+            more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+            yield Notice(level="warning", text=text, why=one_line(", ".join(keys[:SHOWN]) + more))
 
 
 def _no_gpu_used(data: ReportData) -> str:

@@ -12,6 +12,8 @@ from mlops_ci.errors import InfrastructureError, UncheckedError
 
 SECONDS = 60.0
 BRANCHES = ("main", "master")
+# A revision that ends so is the commit that a merge was merged into.
+PARENT = "^1"
 
 
 class BaseUnknownError(UncheckedError):
@@ -29,18 +31,20 @@ def base_commit(root: Path, revisions: Iterable[str]) -> str:
     """
     wanted = tuple(revisions)
     for revision in wanted:
-        if (commit := _commit(root, revision)) is not None:
+        if (commit := _commit(root, revision)) is not None and _is_merged_into(root, revision):
             return commit
-    for revision in wanted:
-        if "^" not in revision and _fetch(root, revision) and (commit := _commit(root, revision)) is not None:
+    named = [revision for revision in wanted if not revision.endswith(PARENT)]
+    for revision in named:
+        if _fetch(root, revision) and (commit := _commit(root, revision)) is not None:
             return commit
     if not wanted:
         raise BaseUnknownError(
             "this is a pull request, and the CI system does not say which commit it is based on",
             hint="policy and gates come from there: is the event's file there, or CI_MERGE_REQUEST_DIFF_BASE_SHA set?",
         )
+    shown = (*named, *wanted)[0][:12]
     raise BaseUnknownError(
-        f"the base commit {wanted[0][:12]} of this pull request is not in this clone, and could not be fetched",
+        f"the base commit {shown} of this pull request is not in this clone, and could not be fetched",
         hint="policy and gates come from there: check out with `fetch-depth: 2` or more (GitHub), "
         "or a larger GIT_DEPTH (GitLab)",
     )
@@ -82,6 +86,11 @@ def _nearest(folder: Path) -> Path:
 
 def _commit(root: Path, revision: str) -> str | None:
     return _said(root, "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}")
+
+
+def _is_merged_into(root: Path, revision: str) -> bool:
+    """Of a commit that is no merge the first parent is the change's own: nothing that guards it."""
+    return not revision.endswith(PARENT) or _commit(root, f"{revision.removesuffix(PARENT)}^2") is not None
 
 
 def _fetch(root: Path, commit: str) -> bool:

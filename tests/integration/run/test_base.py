@@ -81,7 +81,7 @@ def test_the_merge_that_is_checked_out_brings_its_base_along(origin: Path, tmp_p
     merge, main = merged(origin), git(origin, "rev-parse", "main")
     here = clone(origin, tmp_path / "clone", 2, merge)
     git(here, "remote", "remove", "origin")
-    assert base_commit(here, ("0" * 40, f"{merge}^1")) == main
+    assert base_commit(here, (f"{merge}^1", "0" * 40)) == main
     assert file_at(main, here / "conf" / "mlops.toml").startswith(b"# first\r\n")
 
 
@@ -102,11 +102,21 @@ def test_a_base_that_cannot_be_had_ends_everything(origin: Path, tmp_path: Path)
     with pytest.raises(
         BaseUnknownError, match="the base commit 000000000000 of this pull request is not in this"
     ) as error:
-        base_commit(here, ("0" * 40, f"{merge}^1"))
+        base_commit(here, (f"{merge}^1", "0" * 40))
     assert error.value.exit_code == 4
     assert "fetch-depth: 2" in error.value.hint
     with pytest.raises(BaseUnknownError, match="does not say which commit"):
         base_commit(here, ())
+
+
+def test_the_first_parent_of_what_is_no_merge_is_the_changes_own(origin: Path) -> None:
+    git(origin, "checkout", "-q", "change")
+    change, first = git(origin, "rev-parse", "change"), git(origin, "rev-parse", "began")
+    main = git(origin, "rev-parse", "main")
+    assert git(origin, "rev-parse", f"{change}^1") == first
+    assert base_commit(origin, (f"{change}^1", main)) == main
+    with pytest.raises(BaseUnknownError):
+        base_commit(origin, (f"{change}^1",))
 
 
 def test_of_a_person_it_is_where_the_branch_began(origin: Path, tmp_path: Path) -> None:

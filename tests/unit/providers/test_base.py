@@ -30,7 +30,7 @@ def github(tmp_path, payload, **environ):
         (
             {"pull_request": {"base": {"sha": BASE}}},
             {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_SHA": MERGE},
-            (BASE, f"{MERGE}^1"),
+            (f"{MERGE}^1", BASE),
         ),
         # A branch of that name is nobody's merge.
         ({"pull_request": {"base": {"sha": BASE}}}, {"GITHUB_REF": "refs/heads/x", "GITHUB_SHA": MERGE}, (BASE,)),
@@ -42,8 +42,8 @@ def github(tmp_path, payload, **environ):
         # It checks out the base, and its ref is the base's.
         (
             {"pull_request": {"base": {"sha": BASE}}},
-            {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/pull/7/merge", "GITHUB_SHA": MERGE},
-            (BASE,),
+            {"GITHUB_EVENT_NAME": "pull_request_target", "GITHUB_REF": "refs/heads/main", "GITHUB_SHA": MERGE},
+            (MERGE, BASE),
         ),
     ],
 )

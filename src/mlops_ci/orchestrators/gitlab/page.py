@@ -89,6 +89,10 @@ the environment `mlops-champion`.
 GitLab masks a value of one line without spaces, of 8 characters or more. A protected variable is there in pipelines of
 protected branches only: the token for notes must not be protected, or merge requests do not have it.
 
+An organisation's [policy](../policy.md) is named by the variables `MLOPS_CI_POLICY` and `MLOPS_CI_POLICY_SHA256` of the
+group or the instance: they win over what a project's file sets. What decides what may pass comes from the base commit
+in a merge request; a job fetches that commit where `GIT_DEPTH` does not reach it.
+
 With `aws-role` the jobs {store}
 get an identity token of GitLab for the audience `aws-audience` (`{token}`), and boto3 exchanges it for
 the role. The role's trust policy names the server, the audience and the branch:
