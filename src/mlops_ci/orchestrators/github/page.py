@@ -103,9 +103,9 @@ Where the server does not tell a called file where it comes from, the inputs `bu
 
 Owners of runners: take a new machine for each job where you can, share no Docker socket with jobs of other
 repositories, and bring the requirements along if you like: `MLOPS_CI_ENVIRONMENT` in the runner's environment names a
-virtual environment made from `requirements/tool.lock`, which is used when it holds exactly the locked versions. An
-organisation's [policy](../policy.md) stands there too (`MLOPS_CI_POLICY`, `MLOPS_CI_POLICY_SHA256`), where no repository
-can replace it. What decides what may pass comes from the base commit in a pull request.
+virtual environment made from `requirements/tool.lock`, which is used when it holds exactly the locked versions.
+An organisation's [policy](../policy.md) stands there too (`MLOPS_CI_POLICY`, `MLOPS_CI_POLICY_SHA256`), where no
+repository can replace it. What decides what may pass comes from the base commit in a pull request.
 
 ## What has been tried
 
