@@ -11,16 +11,11 @@ from typing import Any
 import pytest
 
 from support.cli import Called, call
-from support.project import CONFIG, commit, make_project
+from support.project import CONFIG, commit, head, make_project
 from support.web_server import Reply, web_server
 
 GATES = '\n[scan]\nfail-on = ["CRITICAL", "HIGH"]\n'
 POLICY = '[scan]\nfail-on = ["CRITICAL"]\n[engine]\nallowed = ["host"]\n'
-
-
-def head(folder: Path, revision: str = "HEAD") -> str:
-    done = subprocess.run(["git", "-C", str(folder), "rev-parse", revision], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 @pytest.fixture
