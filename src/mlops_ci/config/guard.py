@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class BaseLayers:
     notice: str = ""
 
 
+@cache
 def guarded_keys() -> tuple[Key, ...]:
     """All guarded settings, in the order of the tables."""
     return tuple(
