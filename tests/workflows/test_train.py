@@ -11,6 +11,7 @@ import pytest
 from mlops_ci import pipeline
 from support import act
 from support.forge import BOT, NUMBER, Forge, forge
+from support.project import head
 
 # A pull request from a branch of the repository itself.
 OWN = {
@@ -60,7 +61,10 @@ def test_the_whole_pipeline_ends_green_with_all_records(run, server: Forge, tmp_
     assert json.loads(outputs["images"]) == facts["images"]
     assert (done.artifacts / outputs["report"] / facts["run"] / "report" / "index.html").is_file()
 
+    plan = records["plan"]["outputs"]
+    assert (plan["base"], plan["guarded_changes"]) == (head(tmp_path / "project", "HEAD^"), [])
     (written,) = server.comments
-    assert (written["user"]["login"], f"run `{facts['run']}`" in written["body"]) == ("github-actions[bot]", True)
+    assert written["user"]["login"] == "github-actions[bot]"
+    assert facts["run"] in written["body"]
     assert "| **closeness** |" in written["body"]
     assert BOT not in done.log
