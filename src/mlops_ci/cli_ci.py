@@ -123,13 +123,14 @@ def retry_command(folder: Path, attempts: int) -> int:
 @SET
 @RUN
 @JSON
-def comment_command(**values: Any) -> int:
+@click.option("--optional", is_flag=True, help="Without a token say so, and do not warn.")
+def comment_command(optional: bool, **values: Any) -> int:
     """Write one comment onto the pull request or merge request, or update it. Its exit code is always 0.
 
     GitHub: GITHUB_TOKEN, and `pull-requests: write` for the job. GitLab: a project access token (scope `api`) in the
     variable that [notify] gitlab-token names. Nothing is written for code of a fork.
     """
-    return call("comment:comment", options(values))
+    return call("comment:comment", options(values), optional=optional)
 
 
 EVENTS = ("failure", "recovery", "promotion", "approval", "missed-run", "decay", "test")

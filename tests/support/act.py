@@ -153,7 +153,7 @@ def act(
         *(word for name, value in (secrets or {}).items() for word in ("--secret", f"{name}={value}")),
     ]
     if payload is not None:
-        (folder / "event.json").write_text(json.dumps(payload))
+        (folder / "event.json").write_text(json.dumps(_with_base(payload, consumer)))
         argv += ["--eventpath", str(folder / "event.json")]
     done = subprocess.run(
         argv,
@@ -167,6 +167,16 @@ def act(
         check=False,
     )
     return Acted(exit_code=done.returncode, log=done.stdout, folder=folder)
+
+
+def _with_base(payload: Mapping[str, Any], consumer: Path) -> Mapping[str, Any]:
+    """GitHub says which commit a pull request is based on: here the one before the last."""
+    request = payload.get("pull_request")
+    if not request or "sha" in request.get("base", {}):
+        return payload
+    argv = ["git", "-C", str(consumer), "rev-parse", "HEAD^"]
+    base = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+    return {**payload, "pull_request": {**request, "base": {**request.get("base", {}), "sha": base}}}
 
 
 def _local(bundle: Path, profile: Profile) -> list[str]:

@@ -16,7 +16,7 @@ from support.web_server import Reply, Request, WebServer, reply_json, web_server
 
 REPOSITORY, PROJECT, NUMBER = "vision/digits", "42", 7
 BOT, PERSON, READER = "bot-token-4711-aaaa", "personal-token-4712-bbbb", "read-only-token-4713-cc"
-GITHUB = re.compile(rf"/api/v3/repos/{REPOSITORY}/issues/(?:(?P<number>\d+)/comments|comments/(?P<id>\d+))")
+GITHUB = r"/api/v3/repos/{repository}/issues/(?:(?P<number>\d+)/comments|comments/(?P<id>\d+))"
 GITLAB = re.compile(rf"/api/v4/projects/{PROJECT}/merge_requests/(?P<number>\d+)/notes(?:/(?P<id>\d+))?")
 LONGEST = {"github": 65_536, "gitlab": 1_000_000}
 
@@ -38,6 +38,7 @@ class Forge:
     comments: list[dict[str, Any]] = field(default_factory=list)
     faults: list[tuple[str, Reply]] = field(default_factory=list)
     page: int = 100
+    repository: str = REPOSITORY
     before_create: Callable[[], object] = lambda: None
     server: WebServer | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,7 +75,8 @@ class Forge:
             return reply_json({"message": "Bad credentials"}, 401)
         if request.path.endswith("/user"):
             return self._user(forge, user)
-        match = (GITHUB if forge == "github" else GITLAB).fullmatch(request.path)
+        github = re.compile(GITHUB.replace("{repository}", re.escape(self.repository)))
+        match = (github if forge == "github" else GITLAB).fullmatch(request.path)
         if match is None or (match["number"] and int(match["number"]) != NUMBER):
             return reply_json({"message": "Not Found"}, 404)
         if request.method != "GET" and user["login"] == "reader[bot]":
@@ -125,9 +127,9 @@ class Forge:
 
 
 @contextmanager
-def forge() -> Iterator[Forge]:
+def forge(repository: str = REPOSITORY) -> Iterator[Forge]:
     """Both APIs for the time of a `with` block: GitHub's below /api/v3, GitLab's below /api/v4."""
-    made = Forge()
+    made = Forge(repository=repository)
     with web_server(made.answer) as server:
         made.server = server
         yield made

@@ -120,11 +120,19 @@ def run_pipeline(
 
     `variables` are the pipeline's, `machine` is what the runner's own environment adds.
     """
-    done = _call([*FLAGS, *_variables(variables), *arguments], consumer, bundle, timeout, machine)
+    known = _with_base(consumer, variables or {})
+    done = _call([*FLAGS, *_variables(known), *arguments], consumer, bundle, timeout, machine)
     output = done.stdout + done.stderr
     jobs = {name: int(code or 0) for name, code in FINISHED.findall(output)}
     jobs.pop("pipeline", None)
     return Pipeline(exit_code=done.returncode, output=output, jobs=jobs, state=consumer / STATE)
+
+
+def _with_base(consumer: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+    """GitLab says of every merge request which commit it is based on: here the one that is checked out."""
+    if variables.get("CI_PIPELINE_SOURCE") != "merge_request_event":
+        return variables
+    return {"CI_MERGE_REQUEST_DIFF_BASE_SHA": _git(consumer, "rev-parse", "HEAD").strip(), **variables}
 
 
 def try_again(

@@ -84,6 +84,12 @@ def make_project(folder: Path, *, config: str = CONFIG, files: dict[str, str] | 
     return folder
 
 
+def head(folder: Path, revision: str = "HEAD") -> str:
+    """The hash of a commit."""
+    done = subprocess.run(["git", "-C", str(folder), "rev-parse", revision], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def commit(folder: Path, message: str) -> None:
     """Commit everything."""
     identity = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid"]

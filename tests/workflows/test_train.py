@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from mlops_ci import pipeline
+from support import act
+from support.forge import BOT, NUMBER, Forge, forge
+from support.project import head
+
+# A pull request from a branch of the repository itself.
+OWN = {
+    "pull_request": {
+        "number": NUMBER,
+        "head": {"ref": "change", "sha": "0" * 40, "repo": {"full_name": act.CONSUMER}},
+        "base": {"ref": "main", "repo": {"full_name": act.CONSUMER}},
+    },
+    "repository": {"full_name": act.CONSUMER},
+}
 
 
-def test_the_whole_pipeline_ends_green_with_all_records(run):
-    done = run()
+@pytest.fixture
+def server() -> Iterator[Forge]:
+    with forge(act.CONSUMER) as made:
+        yield made
+
+
+def at(server: Forge, folder: Path) -> dict[str, str]:
+    """A runner's machine on which the server's address is the stand-in's: act itself says that it is GitHub's."""
+    path = folder / "server.sh"
+    path.write_text(f"export GITHUB_API_URL={server.url}/api/v3\n")
+    return {"BASH_ENV": str(path)}
+
+
+def test_the_whole_pipeline_ends_green_with_all_records(run, server: Forge, tmp_path: Path):
+    done = run(event="pull_request", payload=OWN, environment=at(server, tmp_path), secrets={"GITHUB_TOKEN": BOT})
     assert done.exit_code == 0, done.log[-8000:]
     assert done.result == "success"
     assert list(done.jobs) != []
@@ -30,3 +60,11 @@ def test_the_whole_pipeline_ends_green_with_all_records(run):
     assert facts["verdict"] == "promote"
     assert json.loads(outputs["images"]) == facts["images"]
     assert (done.artifacts / outputs["report"] / facts["run"] / "report" / "index.html").is_file()
+
+    plan = records["plan"]["outputs"]
+    assert (plan["base"], plan["guarded_changes"]) == (head(tmp_path / "project", "HEAD^"), [])
+    (written,) = server.comments
+    assert written["user"]["login"] == "github-actions[bot]"
+    assert facts["run"] in written["body"]
+    assert "| **closeness** |" in written["body"]
+    assert BOT not in done.log

@@ -46,15 +46,22 @@ class Nothing:
     why: str
 
 
-def comment(options: Options) -> int:
-    """Post it, or say why not; always 0, since a comment must never fail the pipeline that it reports on."""
+def comment(options: Options, *, optional: bool = False) -> int:
+    """Post it, or say why not; always 0, since a comment must never fail the pipeline that it reports on.
+
+    An `optional` comment without a token is nothing to warn of.
+    """
     console = new_console(verbose=options.verbose)
     action, url, why = "nothing", "", ""
     try:
         provider = new_provider()
         found = _comment(options, provider, console)
     except MlopsError as error:
-        action, why = "failed", f"{error.cause} ({error.hint})" if error.hint else error.cause
+        optional = optional and isinstance(error, CommentTokenError)
+        action, why = (
+            "nothing" if optional else "failed",
+            f"{error.cause} ({error.hint})" if error.hint else error.cause,
+        )
     except Exception as error:  # noqa: BLE001  # a bug here must not fail the pipeline either
         action, why = "failed", f"{type(error).__name__}, a bug of mlops-ci"
     else:

@@ -13,12 +13,15 @@ from types import FrameType
 from mlops_ci.commands.surroundings import assume_role, default_registry, drop_empty, log_in
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.config.find import find
+from mlops_ci.config.guard import Base
 from mlops_ci.config.load import load
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
 from mlops_ci.engines.select import choose
+from mlops_ci.errors import UsageError
 from mlops_ci.files import digest_of
 from mlops_ci.providers.base import Provider
+from mlops_ci.run.base import base_commit, file_at, local_base
 from mlops_ci.run.clock import now
 from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
@@ -31,6 +34,11 @@ from mlops_ci.stages.telling import hide_addresses
 
 # Further `--set` values, one per line: how a CI system passes them on.
 SETS = "MLOPS_CI_SET"
+PULL_REQUEST = "pr"
+
+
+class EngineNotAllowedError(UsageError):
+    """A policy does not allow this engine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +57,41 @@ class Options:
     verbose: bool = False
 
 
-def load_settings(options: Options) -> Settings:
-    """The effective settings of these options."""
+def load_settings(options: Options, provider: Provider | None = None) -> Settings:
+    """The effective settings of these options.
+
+    For what a `provider` runs they are held against the policies, and guarded settings of a pull request come from its
+    base. Without one nothing is asked of anybody: enough for what only reads a run or tells of it.
+    """
     given = [line for line in os.environ.get(SETS, "").splitlines() if line.strip()]
-    sets = (*given, *options.sets)
-    flags = {"--variant": f"image.variant={options.variant}"} if options.variant else {}
-    settings = load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
+    base = _base(options, provider) if provider is not None else None
+
+    def with_sets(*more: str) -> Settings:
+        return load(
+            options.config,
+            cwd=Path.cwd(),
+            mode=options.mode,
+            environ=os.environ,
+            sets=(*given, *options.sets, *more),
+            flags={"--variant": f"image.variant={options.variant}"} if options.variant else {},
+            governed=provider is not None,
+            base=base,
+        )
+
+    settings = with_sets()
     registry = default_registry(settings, options.engine, os.environ)
-    if registry is None:
-        return settings
-    sets = (*sets, f'image.registry="{registry}"')
-    return load(options.config, cwd=Path.cwd(), mode=options.mode, environ=os.environ, sets=sets, flags=flags)
+    return settings if registry is None else with_sets(f'image.registry="{registry}"')
+
+
+def _base(options: Options, provider: Provider) -> Base | None:
+    """The commit that a pull request is based on: as its provider says; for a person, where the branch began."""
+    root = project_root(options)
+    if provider.local:
+        commit = local_base(root) if options.mode == PULL_REQUEST else None
+    else:
+        revisions = provider.base()
+        commit = None if revisions is None else base_commit(root, revisions)
+    return None if commit is None else Base(commit=commit, read=lambda path: file_at(commit, path))
 
 
 def project_root(options: Options) -> Path:
@@ -99,9 +131,10 @@ def open_session(options: Options, *, purpose: str = "") -> Iterator[Session]:
     A run with a `purpose` is none that a run without it goes on with, and the other way round.
     """
     drop_empty(os.environ)
-    settings = load_settings(options)
+    settings = load_settings(options, new_provider())
     workspace = Workspace(root=settings.root)
     with workplace(options, workspace) as place:
+        check_engine(settings, place.engine.name)
         hide_secrets(place.console, settings, os.environ)
         hide_addresses(settings, os.environ, place.console.redactor)
         log_in(settings, os.environ, place.console, place.stack)
@@ -121,6 +154,16 @@ def open_session(options: Options, *, purpose: str = "") -> Iterator[Session]:
             stack=place.stack,
             force=options.force,
             config=options.config,
+        )
+
+
+def check_engine(settings: Settings, engine: str) -> None:
+    """Raise `EngineNotAllowedError` where a policy does not allow it."""
+    allowed = settings.governance.engines
+    if allowed is not None and engine not in allowed:
+        raise EngineNotAllowedError(
+            f"the policy does not allow the engine {engine}",
+            hint=f"it allows: {', '.join(allowed) or 'none'} (--engine)",
         )
 
 

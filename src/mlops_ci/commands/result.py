@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 
 import click
@@ -11,6 +12,7 @@ import click
 from mlops_ci.commands import outputs
 from mlops_ci.commands.handover import the_job
 from mlops_ci.commands.invocation import Options, load_settings, open_session
+from mlops_ci.commands.surroundings import assume_role_if_it_can_be
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError
 from mlops_ci.files import write_atomic
@@ -33,6 +35,15 @@ NEEDS = "MLOPS_CI_NEEDS"
 
 def result(options: Options, file: str) -> int:
     """Report on the run, say how the pipeline ended, set the outputs; returns the pipeline's exit code."""
+    with ExitStack() as stack:
+        settings, provider = load_settings(options), new_provider()
+        console = new_console(verbose=False, provider=provider)
+        # Held to the end: the stamps of a night are written after the session of the report has closed.
+        assume_role_if_it_can_be(settings, provider.name, os.environ, stack, console)
+        return _result(options, file)
+
+
+def _result(options: Options, file: str) -> int:
     ends = read_needs(os.environ.get(NEEDS, ""))
     last = the_job("result", file)
     jobs = tuple(job for job in called_file(file).jobs if job != last)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mlops_ci.console import Console
+from mlops_ci.errors import MlopsError
 from mlops_ci.files import write_atomic
 from mlops_ci.images.naming import check_registry
 from mlops_ci.providers.github_identity import TOKEN, URL, identity_token
@@ -74,3 +75,15 @@ def assume_role(settings: Settings, provider: str, environ: MutableMapping[str, 
         stack.callback(environ.pop, TOKEN_FILE, None)
     for name in (URL, TOKEN):
         environ.pop(name, None)
+
+
+def assume_role_if_it_can_be(
+    settings: Settings, provider: str, environ: MutableMapping[str, str], stack: ExitStack, console: Console
+) -> None:
+    """The same for a job that only remembers something in the store: without an identity it warns and goes on."""
+    drop_empty(environ)
+    try:
+        assume_role(settings, provider, environ, stack)
+    except MlopsError as error:
+        environ.pop(ROLE, None)
+        console.annotate("warning", "no identity for the object store", f"{error.cause}\n{error.hint}")

@@ -51,6 +51,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _files(tables, root)
     yield from _evaluate(tables)
     yield from _store(tables)
+    yield from _policy(tables)
     yield from _notify(tables, root)
     yield from _nightly(tables)
 
@@ -182,6 +183,14 @@ def _store(tables: Tables) -> Iterator[Finding]:
     store = tables.publish.store
     if store is not None and "://" in store and not re.match(r"s3://[^/\s]+", store):
         yield Finding(key=("publish", "store"), message="expected s3://bucket/prefix, or a folder")
+
+
+def _policy(tables: Tables) -> Iterator[Finding]:
+    given = {"source": tables.policy.source, "sha256": tables.policy.sha256}
+    for name, other in (("source", "sha256"), ("sha256", "source")):
+        if given[name] is not None and given[other] is None:
+            message = f"needs `{other}`: a policy is named together with the digest of the file"
+            yield Finding(key=("policy", name), message=message, given=(("policy", other),))
 
 
 def _notify(tables: Tables, root: Path) -> Iterator[Finding]:

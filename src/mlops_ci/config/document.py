@@ -35,7 +35,11 @@ class Document:
 
 def read_document(place: Place, label: str) -> Document:
     """Read the file; raises `ConfigError` when it can't be read, is no TOML, or has no table of ours."""
-    text = read_text(place.file, label)
+    return document_of(read_text(place.file, label), place, label)
+
+
+def document_of(text: str, place: Place, label: str) -> Document:
+    """The same from the text of the file."""
     parsed = parse(text, label)
     tree = lookup(parsed, place.above)
     name = f"[{dotted(place.above)}]"

@@ -27,7 +27,7 @@ def expected(annotation: Any) -> str:
     kinds = choices(annotation)
     words: list[str] = []
     for kind in kinds:
-        if kind is bool:
+        if bare(kind) is bool:
             words += ["true", "false"]
         elif not (kind is int and float in kinds):
             words.append(_one(kind))

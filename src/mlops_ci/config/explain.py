@@ -33,7 +33,9 @@ def effective(settings: Settings) -> tuple[Line, ...]:
     for name, table in zip(tables(), rows, strict=True):
         lines.append(Line(text=f"[{name}]", dim=all(source.kind == "default" for _, _, source in table)))
         for key, value, source in table:
-            text = f"  {key:<{names}} = {value:<{values}}  # {_from(source, settings.mode)}"
+            bound = settings.governance.bounds.get(f"{name}.{key}") if source.kind != "policy" else None
+            demand = f"; policy: {bound}" if bound else ""
+            text = f"  {key:<{names}} = {value:<{values}}  # {_from(source, settings.mode)}{demand}"
             lines.append(Line(text=text, dim=source.kind == "default"))
     return tuple(lines)
 
@@ -56,4 +58,6 @@ def _shown(value: Any) -> str:
 
 
 def _from(source: Source, mode: str | None) -> str:
+    if source.kind == "base":
+        return f"base commit, {source.where}"
     return f"mode {mode}, {source.where}" if source.kind == "mode" else source.where

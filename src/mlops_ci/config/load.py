@@ -13,10 +13,15 @@ from mlops_ci.config.document import Document, read_document
 from mlops_ci.config.errors import ConfigError, Problem
 from mlops_ci.config.expected import near
 from mlops_ci.config.find import find
+from mlops_ci.config.govern import allowed_engines, demands, govern
+from mlops_ci.config.guard import Base, base_layers, changes, guarded_only, merged_of, split
 from mlops_ci.config.keys import Key, dotted, leaves
-from mlops_ci.config.layers import Layer, Merged
+from mlops_ci.config.layers import Merged
 from mlops_ci.config.overrides import environment_layer, set_layer
+from mlops_ci.config.policy import Policy
+from mlops_ci.config.policy_source import policy_at, references
 from mlops_ci.config.validate import Validated, validate
+from mlops_ci.settings.governance import Governance, PolicyInForce
 from mlops_ci.settings.settings import Settings, Source, Tables
 
 DEFAULT = Source(kind="default", where="default")
@@ -30,11 +35,14 @@ def load(
     environ: Mapping[str, str],
     sets: Sequence[str] = (),
     flags: Mapping[str, str] | None = None,
+    governed: bool = False,
+    base: Base | None = None,
 ) -> Settings:
     """The effective settings: defaults < file < overlay of `mode` < environment < `sets` (`table.key=value`) < `flags`.
 
-    `path` names the file; without it the nearest one from `cwd` up to the top of the repository counts. Raises
-    `ConfigError` with everything that is wrong.
+    `path` names the file; without it the nearest one from `cwd` up to the top of the repository counts. `governed`
+    settings are held against the policies. With the `base` of a pull request guarded settings of the file come from
+    there. Raises `ConfigError` with everything that is wrong; without a policy that is named nothing is loaded.
     """
     place = find(path, cwd)
     label = _label(place.file, cwd)
@@ -42,16 +50,26 @@ def load(
     problems = [*document.problems, *_mode_problems(document, mode)]
     root = place.file.parent
     overlay = document.modes.get(mode or "")
-    merged = _merged(label, document.base, *([overlay] if overlay else []))
+    layers = (document.base, *([overlay] if overlay else []))
+    trunk = base_layers(place, label, base, mode) if base is not None else None
+    own = merged_of(label, tuple(split(layer)[0] for layer in layers)) if trunk else Merged(label=label)
+    merged = merged_of(label, (*(split(layer)[1] for layer in layers), *trunk.layers) if trunk else layers)
     environment, unknown_variables = environment_layer(environ, merged.tree)
     merged.add(environment)
     overrides, bad_overrides = set_layer(sets, flags or {})
     merged.add(overrides)
     validated = validate(merged)
+    policies = _policies(validated.tables, environ, root, base) if governed else ()
+    # The change itself must be good too: it is what holds after the merge.
+    changed = validate(own, complete=False)
+    theirs = govern(own, changed, map(guarded_only, policies) if trunk else (), complete=False)
+    within = govern(merged, validated, policies)
+    validated = within.validated
+    problems += [*theirs.validated.problems, *theirs.problems, *within.problems]
     problems += [*unknown_variables, *bad_overrides, *validated.problems, *_findings(validated, merged, root)]
     for other, layer in document.modes.items():
         if other != mode:
-            problems += _overlay_problems(_merged(label, document.base, layer), root)
+            problems += _overlay_problems(merged_of(label, (document.base, layer)), root, policies)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     effective = effective_tree(validated.tables)
@@ -62,7 +80,21 @@ def load(
         tables=validated.tables,
         sources={dotted(key): _source(merged, key) for key, _ in leaves(effective)},
         effective=effective,
+        governance=Governance(
+            policies=tuple(PolicyInForce(source=one.source, sha256=one.sha256) for one in policies),
+            bounds=demands(policies),
+            engines=allowed_engines(policies),
+            base=base.commit if base is not None else None,
+            changes=changes(trunk.validated.tables, own, changed.tables, merged, validated.tables) if trunk else (),
+            notice=trunk.notice if trunk else "",
+        ),
     )
+
+
+def _policies(tables: Tables, environ: Mapping[str, str], root: Path, base: Base | None) -> tuple[Policy, ...]:
+    at_base = base.read if base is not None else None
+    bundle = tables.mirrors.ca_bundle
+    return tuple(policy_at(one, root=root, bundle=bundle, at_base=at_base) for one in references(tables, environ))
 
 
 def _label(file: Path, cwd: Path) -> str:
@@ -77,13 +109,6 @@ def _mode_problems(document: Document, mode: str | None) -> list[Problem]:
     meant = near(mode, document.known_modes)
     hint = f"did you mean `{meant}`? " if meant else ""
     return [Problem(where=f"--mode {mode}", message=f"unknown mode; {hint}there are {', '.join(document.known_modes)}")]
-
-
-def _merged(label: str, *layers: Layer) -> Merged:
-    merged = Merged(label=label)
-    for layer in layers:
-        merged.add(layer)
-    return merged
 
 
 def _findings(validated: Validated, merged: Merged, root: Path) -> list[Problem]:
@@ -101,11 +126,13 @@ def _touch(one: Key, other: Key) -> bool:
     return one[:length] == other[:length]
 
 
-def _overlay_problems(merged: Merged, root: Path) -> list[Problem]:
+def _overlay_problems(merged: Merged, root: Path, policies: Sequence[Policy]) -> list[Problem]:
     """What is wrong with an overlay that was not asked for: it must not wait for the night to be told."""
     validated = validate(merged, complete=False)
     overlaid = {origin.source.where for origin in merged.origins.values() if origin.source.kind == "mode"}
-    return [one for one in (*validated.problems, *_findings(validated, merged, root)) if one.where in overlaid]
+    found = [*validated.problems, *_findings(validated, merged, root)]
+    found += govern(merged, validated, policies, complete=False).problems
+    return [one for one in found if one.where in overlaid]
 
 
 def _source(merged: Merged, key: Key) -> Source:

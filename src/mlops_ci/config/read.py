@@ -34,10 +34,11 @@ def read_text(file: Path, label: str) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError([Problem(where=label, message=f"can't be read: {reason}")], hint="") from error
-    return _decoded(data, label)
+    return decoded(data, label)
 
 
-def _decoded(data: bytes, label: str) -> str:
+def decoded(data: bytes, label: str) -> str:
+    """What the file says, with Unix line ends and no byte order mark; raises `ConfigError`."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ConfigError([Problem(where=label, message="is UTF-16, not UTF-8")], hint=TEXT_HINT)
     try:

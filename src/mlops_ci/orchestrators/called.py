@@ -7,6 +7,7 @@ from typing import Literal
 
 from mlops_ci import pipeline
 from mlops_ci.orchestrators.jobs import Job, jobs_of
+from mlops_ci.pipeline import Secret
 
 Kind = Literal["string", "number", "boolean"]
 Default = str | int | bool
@@ -95,6 +96,20 @@ HEAD: tuple[Input, ...] = (
         variable="MLOPS_CI_SET",
     ),
     Input(
+        name="policy",
+        kind="string",
+        default="",
+        about="an organisation's policy that bounds the configuration, as an address or a file; empty: [policy]",
+        variable="MLOPS_CI_POLICY__SOURCE",
+    ),
+    Input(
+        name="policy-digest",
+        kind="string",
+        default="",
+        about="its SHA-256",
+        variable="MLOPS_CI_POLICY__SHA256",
+    ),
+    Input(
         name="runner-plan",
         kind="string",
         default="",
@@ -177,24 +192,31 @@ def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> Called
     # A file that only goes on begins nothing: its caller names the run, and plan finds it again.
     stages = ("plan", *targets, "report") if goes_on else (*pipeline.with_needs(targets), "report")
     jobs = jobs_of(stages, targets=(*targets, "plan", "report"))
+    tells = "train" in targets or goes_on
     return CalledFile(
         name=name,
         title=title,
         about=about,
-        jobs=tuple(map(_with_stamp, jobs)) if name == "nightly" else jobs,
+        jobs=tuple(_reaching_out(job, tells=tells, nightly=name == "nightly") for job in jobs),
         inputs=_inputs(name, whole=whole, goes_on=goes_on),
         outputs=TAIL,
         goes_on=goes_on,
     )
 
 
-def _with_stamp(job: Job) -> Job:
-    """The first and the last job of a nightly read and leave the stamps of the schedule in the object store."""
-    if job.name not in {"plan", "result"}:
+def _reaching_out(job: Job, *, tells: bool, nightly: bool) -> Job:
+    """What the ends of a whole pipeline need beside their stages.
+
+    The last job tells people, and remembers in the object store what it told. The first and the last job of a nightly
+    leave the stamps of the schedule there, and tell a dead man's switch.
+    """
+    last = job.name == "result" and tells
+    if not last and not (nightly and job.name == "plan"):
         return job
+    more: tuple[Secret, ...] = ("store", *(("channels",) if last else ()), *(("ping",) if nightly else ()))
     return replace(
         job,
-        secrets=tuple(dict.fromkeys((*job.secrets, "store"))),
+        secrets=tuple(dict.fromkeys((*job.secrets, *more))),
         permissions=dict(sorted({**job.permissions, "id-token": "write"}.items())),
     )
 

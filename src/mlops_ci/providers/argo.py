@@ -56,6 +56,10 @@ class ArgoProvider:
         """A workflow is about none."""
         return None
 
+    def base(self) -> tuple[str, ...] | None:
+        """No pull request."""
+        return None
+
     def branch(self) -> str | None:
         """Argo tells a pod no branch."""
         return None

@@ -50,5 +50,11 @@ class Provider(Protocol):
     def change(self) -> int | None:
         """The number of the pull request or merge request that this run is about, or None."""
 
+    def base(self) -> tuple[str, ...] | None:
+        """Of a pull request: the commits that may be what it is based on, the best first. None when this is about none.
+
+        Empty when it is about one, and nobody says what it is based on.
+        """
+
     def branch(self) -> str | None:
         """The branch (or tag) that this run is about: a checkout in CI belongs to none."""

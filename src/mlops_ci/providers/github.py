@@ -16,7 +16,7 @@ from typing import TextIO
 
 from mlops_ci.console import Level, Status
 from mlops_ci.providers.budget import fit
-from mlops_ci.providers.github_event import pull_request, trusted
+from mlops_ci.providers.github_event import base_commits, pull_request, trusted
 from mlops_ci.providers.local import wants_colour
 from mlops_ci.providers.stream import LineWriter
 from mlops_ci.providers.text import Painter, flat, rows
@@ -159,6 +159,10 @@ class GitHubProvider:
     def change(self) -> int | None:
         """The pull request of the event."""
         return pull_request(self.environ)
+
+    def base(self) -> tuple[str, ...] | None:
+        """The first parent of the merge that GitHub made and checks out, or what the event says."""
+        return base_commits(self.environ)
 
     def branch(self) -> str | None:
         """Of a pull request, the branch that it comes from."""

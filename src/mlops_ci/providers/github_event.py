@@ -6,6 +6,7 @@ Payloads: docs.github.com, "Webhook events and payloads".
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ OWN_EVENTS = frozenset(
         "workflow_dispatch",
     }
 )
+
+
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+MERGE = re.compile(r"refs/pull/\d+/merge")
 
 
 def trusted(environ: Mapping[str, str]) -> tuple[bool, str]:
@@ -54,6 +59,30 @@ def pull_request(environ: Mapping[str, str]) -> int | None:
     request = payload.get("pull_request") if isinstance(payload, dict) else None
     number = request.get("number") if isinstance(request, dict) else None
     return number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else None
+
+
+def base_commits(environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The commits that the pull request of the event may be based on, the best first; None when it is about none.
+
+    What is checked out for `pull_request` is a merge that GitHub made itself, whose first parent is the branch that it
+    is merged into: every job of the run has it, while that branch may have moved on since the event.
+    """
+    event = environ.get("GITHUB_EVENT_NAME") or ""
+    if not event.startswith("pull_request"):
+        return None
+    found = []
+    out = environ.get("GITHUB_SHA", "")
+    if COMMIT.fullmatch(out) and event == "pull_request_target":
+        # The base's own last commit, which is what runs.
+        found.append(out)
+    elif COMMIT.fullmatch(out) and MERGE.fullmatch(environ.get("GITHUB_REF", "")):
+        found.append(f"{out}^1")
+    payload = _payload(environ)
+    for key in ("pull_request", "base", "sha"):
+        payload = payload.get(key) if isinstance(payload, dict) else None
+    if isinstance(payload, str) and COMMIT.fullmatch(payload):
+        found.append(payload)
+    return tuple(found)
 
 
 def _payload(environ: Mapping[str, str]) -> Any:

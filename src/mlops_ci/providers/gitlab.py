@@ -29,6 +29,7 @@ FOLDER = ".mlops"
 DOTENV = f"{FOLDER}/gitlab/outputs.env"
 SUMMARY = f"{FOLDER}/gitlab/summary.md"
 OUTPUT_PREFIX = "MLOPS_RESULT_"
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass
@@ -158,6 +159,18 @@ class GitLabProvider:
         """The merge request of the pipeline, counted in its project."""
         number = self.environ.get("CI_MERGE_REQUEST_IID", "")
         return int(number) if number.isdecimal() and int(number) > 0 else None
+
+    def base(self) -> tuple[str, ...] | None:
+        """Where the merge request's branch left its target; of an external one, the target's last commit."""
+        event = self.environ.get("CI_PIPELINE_SOURCE") or "unknown"
+        for kind, name in (
+            ("merge request", "CI_MERGE_REQUEST_DIFF_BASE_SHA"),
+            ("external pull request", "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA"),
+        ):
+            if self._concerns(event, kind):
+                commit = self.environ.get(name, "")
+                return (commit,) if COMMIT.fullmatch(commit) else ()
+        return None
 
     def branch(self) -> str | None:
         """Of a merge request, the branch that it comes from."""

@@ -131,6 +131,10 @@ class LocalProvider:
         """A person's own work."""
         return None
 
+    def base(self) -> tuple[str, ...] | None:
+        """No pull request."""
+        return None
+
     def branch(self) -> str | None:
         """Git knows."""
         return None

@@ -35,11 +35,35 @@ class Freshness:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedPolicy:
+    """A policy that bounds the settings."""
+
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardedChange:
+    """What a pull request does to a setting that decides what may pass; `before` and `after` are TOML.
+
+    A change in its file holds only after the merge; one from the environment or the command line is `in_force`.
+    """
+
+    key: str
+    before: str
+    after: str
+    where: str
+    in_force: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanOutputs:
     """`nothing_new`: what the run is made from equals that of an earlier run: of the last successful night (see
     `freshness`), or, in other modes, of one that this directory holds.
 
     `runners`: labels by class of machine. `left_out`: stages that no job of the pipeline runs, with the reason.
+    `bounds`: dotted setting to what `policies` demand of it. `base`: the commit of a pull request from which guarded
+    settings came; `base_notice` is why they are the defaults instead.
     """
 
     images: Mapping[str, PlannedImage]
@@ -51,3 +75,8 @@ class PlanOutputs:
     runners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     freshness: Freshness | None = None
+    policies: tuple[PlannedPolicy, ...] = ()
+    bounds: Mapping[str, str] = field(default_factory=dict)
+    base: str | None = None
+    base_notice: str = ""
+    guarded_changes: tuple[GuardedChange, ...] = ()

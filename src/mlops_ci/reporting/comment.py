@@ -9,7 +9,7 @@ from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.evidence import parts
 from mlops_ci.reporting.format import counted, duration, short, size
 from mlops_ci.reporting.lineage import stages_seconds, top_image
-from mlops_ci.reporting.markdown import alerts, heading, metrics, stages, why
+from mlops_ci.reporting.markdown import alerts, guarded, heading, metrics, stages, why
 from mlops_ci.reporting.markup import code, details, table, text
 from mlops_ci.reporting.newfindings import new_findings
 from mlops_ci.reporting.verdict import verdict
@@ -27,6 +27,7 @@ def comment(data: ReportData, links: Mapping[str, str]) -> str:
         heading(found),
         *alerts(data),
         *why(found),
+        *guarded(data),
         *metrics(data),
         facts,
         *_links(links),

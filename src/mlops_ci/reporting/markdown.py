@@ -26,6 +26,7 @@ ICONS: dict[Kind, str] = {
 }
 MARKS: dict[Status, str] = {"passed": "✅", "failed": "❌", "skipped": "⏭️", "waiting": "✋", "not run": "▫️"}
 METRICS = 12
+CHANGED = 120
 LOG_LINES = 40
 
 
@@ -36,6 +37,7 @@ def summary(data: ReportData) -> str:
         heading(found),
         *alerts(data),
         *why(found),
+        *guarded(data),
         about(data),
         stages(data),
         *metrics(data),
@@ -69,6 +71,26 @@ def why(found: Verdict) -> Iterable[str]:
     if failed and lines:
         title = f"Last lines of <b>{inert(failed.stage)}</b>"
         yield details(title, preformatted(lines[-LOG_LINES:]))
+
+
+def guarded(data: ReportData) -> Iterable[str]:
+    """What a pull request does to the settings that decide what may pass: for whoever reviews it."""
+    changes = data.outputs.plan.guarded_changes if data.outputs.plan else ()
+    if not changes:
+        return
+    rows = [
+        (
+            code(one.key),
+            text(one.before, CHANGED),
+            text(one.after, CHANGED),
+            "now" if one.in_force else "after the merge",
+            text(one.where, CHANGED),
+        )
+        for one in changes[:METRICS]
+    ]
+    yield table(("what may pass", "in the base", "changed to", "in force", "where"), rows)
+    if len(changes) > METRICS:
+        yield f"and {len(changes) - METRICS} more in the record of plan."
 
 
 def about(data: ReportData) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,10 @@ from mlops_ci.reporting.format import clean, one_line
 CPU = "CPU run: no figure here says anything about a GPU"
 NOT_SCANNED = "NOT SCANNED FOR VULNERABILITIES"
 VULNERABILITIES = "vulnerabilities"
+NO_BASE = "the settings that guard this pull request are the defaults"
+GUARDED = "changed by this pull request, in force after the merge"
+OUTSIDE = "set from outside the file, otherwise than in the base"
+SHOWN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,7 @@ def notices(data: ReportData) -> tuple[Notice, ...]:
     found = []
     if (why := unscanned(data)) is not None:
         found.append(Notice(level="caution", text=NOT_SCANNED, why=why))
+    found += _guarded(data)
     if on_cpu(data):
         found.append(Notice(level="warning", text=CPU, why=_no_gpu_used(data)))
     if data.info.lineage.dirty:
@@ -72,6 +78,20 @@ def unscanned(data: ReportData) -> str | None:
         why = skipped[0].why if skipped else record.reason
         return one_line(why).removeprefix(NOT_SCANNED).lstrip(": ")
     return None
+
+
+def _guarded(data: ReportData) -> Iterator[Notice]:
+    """What a pull request does to the settings that decide what may pass."""
+    plan = data.outputs.plan
+    if plan is None:
+        return
+    if plan.base_notice:
+        yield Notice(level="warning", text=NO_BASE, why=one_line(plan.base_notice))
+    for in_force, text in ((True, OUTSIDE), (False, GUARDED)):
+        keys = [one.key for one in plan.guarded_changes if one.in_force is in_force]
+        if keys:
+            more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+            yield Notice(level="warning", text=text, why=one_line(", ".join(keys[:SHOWN]) + more))
 
 
 def _no_gpu_used(data: ReportData) -> str:

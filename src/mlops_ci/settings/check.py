@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from mlops_ci.settings.marks import Stricter
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration
 from mlops_ci.settings.words import Text
@@ -13,7 +15,7 @@ from mlops_ci.settings.words import Text
 class CheckSettings(Table):
     """Your own lint and unit tests, run in the image's environment before anything is trained."""
 
-    commands: tuple[Text, ...] = ()
+    commands: Annotated[tuple[Text, ...], Stricter("more")] = ()
     """Commands, run in order in a copy of the repository. The first that fails ends the stage."""
     timeout: Duration = Duration(900)
     """Limit for all commands together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mlops_ci.settings.marks import Example, Form
+from mlops_ci.settings.marks import Example, Form, Stricter
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.words import Digest, Text
 
@@ -18,7 +18,7 @@ class DataSettings(Table):
 
     path: Annotated[Text | None, Example("data")] = None
     """A folder of the repository or of this machine."""
-    source: Annotated[S3Prefix | None, Example("s3://bucket/data")] = None
+    source: Annotated[S3Prefix | None, Example("s3://bucket/data"), Stricter("listed-or-unset")] = None
     """An S3 prefix: `s3://bucket/prefix`."""
     fetch: Annotated[Text | None, Example("python fetch.py --to {output}")] = None
     """A command that writes the data into `{output}`; it runs in the image's environment, with network."""

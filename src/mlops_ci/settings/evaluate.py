@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mlops_ci.settings.marks import Example, Range
+from mlops_ci.settings.marks import Example, Range, Stricter
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration
 from mlops_ci.settings.words import Text
@@ -18,13 +18,13 @@ class EvaluateSettings(Table):
     command: Annotated[Text | None, Example("python evaluate.py --model {model} --data {data} --to {output}")] = None
     """Scores the model in `{model}` (`MLOPS_MODEL_DIR`) on `{data}` (`MLOPS_DATA_DIR`); writes `metrics.json`, and
     `predictions.csv` if it likes, into `{output}`. Default: the training's own metrics count."""
-    metric: Annotated[Text | None, Example("accuracy")] = None
+    metric: Annotated[Text | None, Example("accuracy"), Stricter("same")] = None
     """The metric that decides."""
-    goal: Literal["max", "min"] = "max"
+    goal: Annotated[Literal["max", "min"], Stricter("same")] = "max"
     """Whether more or less of it is better."""
-    floor: Annotated[float | None, Example(0.95)] = None
+    floor: Annotated[float | None, Example(0.95), Stricter("better")] = None
     """The value that a model must reach to be promoted at all (with goal `min`: must not exceed)."""
-    margin: Annotated[float, Range(0)] = 0.0
+    margin: Annotated[float, Range(0), Stricter("lower")] = 0.0
     """By how much the challenger may be worse than the champion and still replace it (0: it must not be worse)."""
     slices: tuple[Text, ...] = ()
     """Columns of `predictions.csv` by which the metric is told apart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from mlops_ci.settings.marks import Example, Form
+from mlops_ci.settings.marks import Example, Form, Stricter
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.words import Name, Text
 
@@ -35,5 +35,5 @@ class ImageSettings(Table):
     only."""
     apt: tuple[Package, ...] = ()
     """Debian packages that your code needs. Docker engine only."""
-    registry: Annotated[Text | None, Example("ghcr.io/org/images")] = None
+    registry: Annotated[Text | None, Example("ghcr.io/org/images"), Stricter("listed-or-unset")] = None
     """Registry and prefix that images are looked up in and pushed to. Default: this engine alone."""

@@ -6,7 +6,7 @@ They stand in `Annotated[...]` and speak the validator's protocol by duck typing
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -51,6 +51,23 @@ class Form:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema: dict[str, Any] = {**handler(source), "pattern": self.pattern}
         return schema
+
+
+Direction = Literal[
+    "lower", "higher", "better", "true", "false", "more", "fewer", "earlier", "same", "listed", "listed-or-unset"
+]
+
+
+@dataclass(frozen=True)
+class Stricter:
+    """Which way a setting becomes stricter, so that a policy can bound it.
+
+    A `lower` or `higher` number; a `better` one as `[evaluate] goal` says; `true` or `false`; a list that holds `more`
+    or `fewer`; the choice that is named `earlier`; nothing but the `same`; nothing but what is `listed` (patterns with
+    `*`), where a setting that is not set means an address outside and is not listed, unless `listed-or-unset`.
+    """
+
+    direction: Direction
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from typing import Literal
 from mlops_ci.settings.check import CheckSettings
 from mlops_ci.settings.data import DataSettings
 from mlops_ci.settings.evaluate import EvaluateSettings
+from mlops_ci.settings.governance import Governance
 from mlops_ci.settings.image import ImageSettings
 from mlops_ci.settings.mirrors import MirrorSettings
 from mlops_ci.settings.nightly import NightlySettings
 from mlops_ci.settings.notify import NotifySettings
+from mlops_ci.settings.policy import PolicySettings
 from mlops_ci.settings.prepare import PrepareSettings
 from mlops_ci.settings.project import ProjectSettings
 from mlops_ci.settings.publish import PublishSettings
@@ -48,6 +50,7 @@ class Tables(Table):
     publish: PublishSettings = PublishSettings()
     tracking: TrackingSettings = TrackingSettings()
     scan: ScanSettings = ScanSettings()
+    policy: PolicySettings = PolicySettings()
     mirrors: MirrorSettings = MirrorSettings()
     runners: RunnerSettings = RunnerSettings()
     nightly: NightlySettings = NightlySettings()
@@ -56,9 +59,13 @@ class Tables(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a value came from; `where` names the file and line, the variable or the flag."""
+    """Where a value came from; `where` names the file and line, the variable or the flag.
 
-    kind: Literal["default", "file", "mode", "environment", "set"]
+    `base`: from the commit that a pull request is based on. `policy`: nobody set it, and the policy is stricter than
+    the default.
+    """
+
+    kind: Literal["default", "file", "mode", "base", "environment", "set", "policy"]
     where: str
 
 
@@ -69,6 +76,7 @@ class Settings:
     `root` is the folder of the configuration file: paths in the tables are relative to it. `sources` maps dotted keys
     as written in the file (`train.start-from`, `train.params.lr`) to where the value came from. `effective` is the
     plain tree with the same keys, defaults included, ready for JSON: durations in seconds, sizes in bytes.
+    `governance` is what bounds them from outside.
     """
 
     root: Path
@@ -77,6 +85,7 @@ class Settings:
     tables: Tables
     sources: Mapping[str, Source] = field(default_factory=dict)
     effective: Mapping[str, object] = field(default_factory=dict)
+    governance: Governance = Governance()
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from mlops_ci.settings.marks import Example, Range
+from mlops_ci.settings.marks import Example, Range, Stricter
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration, Size
 from mlops_ci.settings.words import Count, Text, Variable
@@ -36,7 +36,7 @@ class TrainSettings(Table):
     """Limit of CPU cores. Default: no limit."""
     shm: Size = Size(1024**3)
     """Size of /dev/shm. PyTorch's data loader workers and NCCL pass tensors through it."""
-    timeout: Duration = Duration(86400)
+    timeout: Annotated[Duration, Stricter("lower")] = Duration(86400)
     """Limit for the whole training."""
     stall: Annotated[Duration | None, Example("30m")] = None
     """Longest silence (no output, no metric) before the training counts as stalled. Default: no limit."""
@@ -48,9 +48,9 @@ class TrainSettings(Table):
     """Seed, passed as `{seed}` and `MLOPS_SEED`."""
     start_from: Literal["scratch", "champion"] = "scratch"
     """`champion`: the verified champion's files are handed in as `MLOPS_CHAMPION_DIR` and `{champion}`."""
-    network: bool = True
+    network: Annotated[bool, Stricter("false")] = True
     """Whether the training may use the network. MLflow metrics are forwarded from outside either way."""
-    secrets: tuple[Variable, ...] = ()
+    secrets: Annotated[tuple[Variable, ...], Stricter("fewer")] = ()
     """Environment variables to hand to the job; their values are masked in every log."""
-    allow_pickle: tuple[Text, ...] = ()
+    allow_pickle: Annotated[tuple[Text, ...], Stricter("fewer")] = ()
     """Names of output files that may hold Python pickles, which run code when they are loaded."""

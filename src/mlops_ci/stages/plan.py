@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlops_ci.config.explain import effective
-from mlops_ci.records.plan import PlannedImage, PlanOutputs
+from mlops_ci.records.codec import to_json
+from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, PlanOutputs
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
+from mlops_ci.settings.governance import Governance
 from mlops_ci.stages import night
 from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runners, switched_on
 from mlops_ci.stages.result import Result
@@ -24,6 +26,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "resolution": session.resolution.fingerprint,
         "provider": session.provider.name,
         "trusted": session.provider.trusted(),
+        "governance": to_json(session.settings.governance),
         "switches": [switched_on(session, name) for name in (DRY_RUN, ALWAYS)],
     }
     # "Nothing to do" holds for the moment: the last success grows old.
@@ -33,8 +36,11 @@ def inputs(session: Session) -> Mapping[str, Any]:
 def run(session: Session) -> Result:
     """Print the effective settings and the resolved work."""
     resolution = session.resolution
+    governance = session.settings.governance
     for line in effective(session.settings):
         session.console.output(f"{DIM}{line.text}{RESET}" if line.dim else line.text)
+    for words in governing(governance):
+        session.console.say(words)
     images = {
         plan.name: PlannedImage(ref=plan.ref, content_key=plan.content_key, action=plan.action, why=plan.why)
         for plan in resolution.images
@@ -71,8 +77,26 @@ def run(session: Session) -> Result:
             runners=machines,
             left_out=without,
             freshness=freshness,
+            policies=tuple(PlannedPolicy(source=one.source, sha256=one.sha256) for one in governance.policies),
+            bounds=governance.bounds,
+            base=governance.base,
+            base_notice=governance.notice,
+            guarded_changes=tuple(GuardedChange(**vars(one)) for one in governance.changes),
         )
     )
+
+
+def governing(governance: Governance) -> Iterator[str]:
+    """What bounds the settings from outside, in lines."""
+    for policy in governance.policies:
+        yield f"policy {policy.source} (sha256 {policy.sha256[:12]}): it bounds {len(governance.bounds)} settings"
+    if governance.base is not None:
+        yield f"pull request: guarded settings are those of the base commit {governance.base[:12]}"
+    if governance.notice:
+        yield f"pull request: {governance.notice}"
+    for one in governance.changes:
+        when = "in force" if one.in_force else "in force after the merge"
+        yield f"changed: {one.key} from {one.before} to {one.after} ({one.where}; {when})"
 
 
 def _seen_before(session: Session) -> bool:

@@ -112,6 +112,19 @@ def test_it_says_what_happened_and_holds_no_secret(server: Forge, project: Path,
     assert "| **accuracy** | 0.9142 | 0.9018 | +0.0124 |" in server.comments[0]["body"]
 
 
+def test_without_a_token_an_optional_comment_is_nothing_to_warn_of(server: Forge, project: Path, place) -> None:
+    environment = place(server, project, GITHUB_TOKEN="", MLOPS_GITLAB_TOKEN="")
+    for option, action in ((), "failed"), (("--optional",), "nothing"):
+        done = call(project, "comment", "--json", *option, environment=environment)
+        assert done.exit_code == 0
+        assert json.loads(done.stdout)["action"] == action
+        assert "_TOKEN is not set" in json.loads(done.stdout)["why"]
+        assert ("warning" in done.stderr) == (action == "failed")
+    wrong = place(server, project, GITHUB_TOKEN="wrong", MLOPS_GITLAB_TOKEN="wrong")
+    done = call(project, "comment", "--json", "--optional", environment=wrong)
+    assert json.loads(done.stdout)["action"] == "failed"
+
+
 def test_code_of_a_fork_writes_nothing(server: Forge, project: Path, place) -> None:
     result, _ = comment(project, place(server, project, head="stranger/digits"))
     assert (result["action"], "not trusted" in result["why"]) == ("nothing", True)

@@ -13,7 +13,7 @@ import pytest
 from support import mail_server as mail_support
 from support.cli import Called, call
 from support.mail_server import MailServer
-from support.project import commit
+from support.project import commit, head
 from support.report_outputs import RUN
 from support.report_run import make_run
 from support.web_server import Reply, WebServer, web_server
@@ -185,7 +185,8 @@ def in_ci(project: Path, event: str = "push", **payload: Any) -> dict[str, str]:
 )
 def test_a_job_that_left_no_record_is_a_failure(project, hook, event, payload, told) -> None:
     """The last job of a pipeline is told by the CI system that another one died with its machine."""
-    environment = {**in_ci(project, event, pull_request=payload), "HOOK_URL": hook.url + SECRET}
+    about = {**payload, "base": {"sha": head(project)}}
+    environment = {**in_ci(project, event, pull_request=about), "HOOK_URL": hook.url + SECRET}
     assert call(project, "plan", environment=environment).exit_code == 0
     needs = {"MLOPS_CI_NEEDS": json.dumps({"plan": {"result": "success"}, "train": {"result": "failure"}})}
     done = call(project, "result", environment={**environment, **needs})

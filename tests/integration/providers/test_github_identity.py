@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from mlops_ci.commands import result
+from mlops_ci.commands.invocation import Options
 from mlops_ci.commands.surroundings import assume_role
 from mlops_ci.network import RetryPolicy
 from mlops_ci.providers.github_identity import IdentityUnavailableError, NoIdentityError, identity_token
@@ -115,3 +118,21 @@ def test_without_a_role_nothing_is_asked_and_nobody_else_can(server):
         assume_role(SimpleNamespace(), "github", environ, stack)
     assert environ == {}
     assert server.asked == []
+
+
+def test_the_last_job_has_its_identity_to_the_very_end(server, tmp_path, monkeypatch):
+    """The stamps of a night are written when the session of the report has closed."""
+    (tmp_path / "mlops.toml").write_text('[train]\ncommand = "python train.py"\n')
+    monkeypatch.chdir(tmp_path)
+    for name, value in {**server.environ, "MLOPS_CI_PROVIDER": "github", "AWS_ROLE_ARN": "arn:x"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_WEB_IDENTITY_TOKEN_FILE", raising=False)
+    found = []
+
+    def night(options, outcome, *rest):
+        found.append((outcome.exit_code, Path(os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text()))
+
+    monkeypatch.setattr(result, "_hand_on", night)
+    assert result.result(Options(), "train") == 4
+    assert found == [(4, "the.token")]
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in os.environ

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlops_ci.commands.surroundings import default_registry, drop_empty, log_in
+from mlops_ci.commands.surroundings import assume_role_if_it_can_be, default_registry, drop_empty, log_in
 from mlops_ci.console import Console, NullSink
 
 
 def settings(registry=None):
-    return SimpleNamespace(tables=SimpleNamespace(image=SimpleNamespace(registry=registry)))
+    mirrors = SimpleNamespace(ca_bundle=None)
+    return SimpleNamespace(tables=SimpleNamespace(image=SimpleNamespace(registry=registry), mirrors=mirrors))
 
 
 def test_a_secret_that_nobody_set_is_not_there():
@@ -55,3 +56,15 @@ def test_without_a_registry_nobody_logs_in(tmp_path):
     with ExitStack() as stack:
         log_in(settings(), environ, Console(sink=NullSink()), stack)
         assert environ == {}
+
+
+def test_a_job_that_only_remembers_goes_on_without_an_identity():
+    said = []
+    console = SimpleNamespace(annotate=lambda *words: said.append(words))
+    environ = {"AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "AWS_ACCESS_KEY_ID": ""}
+    with ExitStack() as stack:
+        assume_role_if_it_can_be(settings(), "github", environ, stack, console)
+    assert environ == {}
+    ((level, title, text),) = said
+    assert (level, title) == ("warning", "no identity for the object store")
+    assert "id-token: write" in text

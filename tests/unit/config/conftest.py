@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.config.errors import ConfigError
+from mlops_ci.config.guard import Base
 from mlops_ci.config.load import load
 from mlops_ci.settings.settings import Settings
 
@@ -37,10 +38,21 @@ class Folder:
         sets: Sequence[str] = (),
         flags: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        governed: bool = False,
+        base: Base | None = None,
     ) -> Settings:
         if text is not None:
             self.write(text)
-        return load(config, cwd=cwd or self.root, mode=mode, environ=environ or {}, sets=sets, flags=flags)
+        return load(
+            config,
+            cwd=cwd or self.root,
+            mode=mode,
+            environ=environ or {},
+            sets=sets,
+            flags=flags,
+            governed=governed,
+            base=base,
+        )
 
     def error(self, *arguments, **options) -> ConfigError:
         with pytest.raises(ConfigError) as caught:
@@ -55,3 +67,15 @@ class Folder:
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "digits")
+
+
+@pytest.fixture
+def docs_page() -> str:
+    """The page about policies."""
+    return (Path(__file__).parents[3] / "docs" / "policy.md").read_text()
+
+
+@pytest.fixture
+def docs_policy(docs_page: str) -> str:
+    """The policy that it shows."""
+    return docs_page.split('```toml title="policy.toml"\n', 1)[1].split("```", 1)[0]

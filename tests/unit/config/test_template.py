@@ -10,7 +10,7 @@ from mlops_ci.config.declared import tables
 from mlops_ci.config.guess import Guess, ProposedCheck
 from mlops_ci.config.template import EXAMPLE, render
 
-SETTING = re.compile(r"^#([a-z][a-z-]* = .*)$", re.MULTILINE)
+SETTING = re.compile(r"^#([a-z][a-z0-9-]* = .*)$", re.MULTILINE)
 
 
 def test_it_loads_back_to_exactly_the_defaults(folder):

@@ -149,6 +149,13 @@ def test_what_changes_the_champion_is_guarded():
         assert {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', "when": "never"} in TRAIN[name]["rules"]
 
 
+def test_the_note_of_a_merge_request_is_written_at_the_end_of_the_whole_pipeline_whatever_that_is():
+    for name in (file.name for file in called_files()):
+        (trap,) = [line for line in all_jobs("default", f"ci/gitlab/{name}.yml")["result"]["script"] if "trap" in line]
+        assert trap.endswith("EXIT")
+        assert ("; mlops-ci comment --optional'" in trap) == (name == "train")
+
+
 def test_identity_tokens_are_for_jobs_that_reach_the_store():
     assert [name for name, job in TRAIN.items() if "id_tokens" in job] == [
         job.name for job in called_file("train").jobs if "store" in job.secrets

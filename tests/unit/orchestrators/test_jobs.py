@@ -106,12 +106,22 @@ def test_inputs_that_the_tool_reads_name_a_variable_once():
     assert all(name.startswith("MLOPS_CI_") for name in variables)
 
 
+def test_who_tells_people_remembers_it_in_the_store():
+    tells = {file.name: file.job("result") for file in called_files() if "channels" in file.job("result").secrets}
+    assert set(tells) == {"train", "publish", "nightly"}
+    for job in tells.values():
+        assert "store" in job.secrets
+        assert job.permissions == {"id-token": "write"}
+    assert not [job for file in called_files() for job in file.jobs if "channels" in job.secrets and not job.always]
+
+
 @pytest.mark.parametrize("name", ["plan", "result"])
 def test_a_nightly_leaves_its_stamps_in_the_store_by_key_or_by_role(name):
     nightly, train = called_file("nightly").job(name), called_file("train").job(name)
     assert "store" in nightly.secrets
     assert nightly.permissions == {**train.permissions, "id-token": "write"}
-    assert "id-token" not in train.permissions
+    assert "ping" in nightly.secrets
+    assert "ping" not in train.secrets
     assert [job for job in called_file("nightly").jobs if job.name not in {"plan", "result"}] == [
         job for job in called_file("train").jobs if job.name not in {"plan", "result"}
     ]

@@ -25,6 +25,8 @@ PIN = re.compile(
     r"uses: (?:[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.mlops/bundle/\.github/actions/setup #.*)"
 )
 EXPRESSION = re.compile(r"\$\{\{")
+# Files with a job of their own, that a caller adds.
+OPT_IN = ("comment", "retry")
 
 
 def parsed(text: str) -> Any:
@@ -35,7 +37,7 @@ def parsed(text: str) -> Any:
 def _workflows(profile: str) -> dict[str, Any]:
     files = render(load_profile(profile))
     called = {Path(path).stem: parsed(text) for path, text in files.items() if "/workflows/" in path}
-    return {name: one for name, one in called.items() if name != "retry"}
+    return {name: one for name, one in called.items() if name not in OPT_IN}
 
 
 def workflows(profile: str = "default") -> dict[str, Any]:
@@ -44,6 +46,10 @@ def workflows(profile: str = "default") -> dict[str, Any]:
 
 def jobs(profile: str = "default") -> list[tuple[str, str, dict[str, Any]]]:
     return [(name, job, body) for name, one in workflows(profile).items() for job, body in one["jobs"].items()]
+
+
+def opt_in(name: str, profile: str = "default") -> Any:
+    return parsed(render(load_profile(profile))[f".github/workflows/{name}.yml"])
 
 
 def secrets_in(value: Any) -> set[str]:
@@ -67,6 +73,10 @@ def test_what_is_committed_is_the_default_profile():
         ("publish.yml", "needs.plan.outputs.jobs || '[]'), 'promote')", "'[\"promote\"]'), 'promote')"),
         ("build.yml", "11bd71901bbe5b1630ceea73d27597364c9af683", "v4"),
         ("nightly.yml", "permissions: {}", "permissions: write-all"),
+        ("comment.yml", "contents: read #", "contents: write #"),
+        ("comment.yml", "github.event.pull_request && !(", "github.event.pull_request || !("),
+        ("train.yml", "env.OWN_CODE == 'true' && secrets.slack-webhook-url || ''", "secrets.slack-webhook-url"),
+        ("train.yml", "env.OWN_CODE == 'true' && inputs.aws-role || ''", "inputs.aws-role"),
         ("verify.yml", "mlops-ci run verify --only", "mlops-ci run verify --only || true"),
     ],
 )
@@ -91,7 +101,8 @@ def test_a_file_that_is_gone_is_named(tmp_path):
 
 def test_no_permission_is_added_within_a_release():
     """A caller's grant must be enough for every release of the same major: a new permission breaks each of them."""
-    found = {name: {job: body["permissions"] for job, body in one["jobs"].items()} for name, one in workflows().items()}
+    files = {**workflows(), **{name: opt_in(name) for name in OPT_IN}}
+    found = {name: {job: body["permissions"] for job, body in one["jobs"].items()} for name, one in files.items()}
     assert found == json.loads(BASELINE.read_text()), "a change here needs a new major version of the bundle"
 
 
@@ -157,11 +168,53 @@ def test_secrets_reach_one_step_only():
 
 def test_what_may_run_for_a_fork_has_secrets_for_own_code_only():
     for name, job, body in jobs():
-        if job in ("plan", "build"):
+        if job in ("plan", "build", "result"):
             for step in body["steps"]:
                 for value in (step.get("env") or {}).values():
-                    if "secrets." in value:
+                    if "secrets." in value or "aws-role" in value:
                         assert "trusted == 'true'" in value or "env.OWN_CODE == 'true'" in value, (name, job)
+
+
+@pytest.mark.parametrize("name", ["train", "publish", "nightly"])
+def test_the_last_job_of_a_whole_pipeline_alone_has_who_is_told(name):
+    told = {"slack-webhook-url", "teams-webhook-url", "notify-webhook-url", "notify-webhook-key", "notify-smtp-url"}
+    found = {job: secrets_in(body) for job, body in workflows()[name]["jobs"].items()}
+    assert {job for job, secrets in found.items() if secrets & told} == {"result"}
+    assert found["result"] >= told | {"aws-access-key-id"}
+    assert {job for job, secrets in found.items() if "ping-url" in secrets} == (
+        {"plan", "result"} if name == "nightly" else set()
+    )
+    (step,) = [step for step in workflows()[name]["jobs"]["result"]["steps"] if step.get("id") == "stages"]
+    # Also of a pipeline whose plan failed, and so has said nothing of trust.
+    assert step["env"]["SLACK_WEBHOOK_URL"] == "${{ env.OWN_CODE == 'true' && secrets.slack-webhook-url || '' }}"
+    assert "head.repo.full_name != github.repository" in workflows()[name]["jobs"]["result"]["env"]["OWN_CODE"]
+
+
+@pytest.mark.parametrize("name", ["build", "scan", "verify"])
+def test_the_end_of_a_part_tells_nobody(name):
+    result = workflows()[name]["jobs"]["result"]
+    assert secrets_in(result) == set()
+    assert result["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_file_that_comments_writes_to_pull_requests_and_runs_none_of_their_code(profile):
+    workflow = opt_in("comment", profile)
+    (job,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {}
+    assert set(workflow["on"]["workflow_call"]) == {"inputs"}
+    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert "github.event.pull_request &&" in job["if"]
+    assert (
+        "!(github.event.pull_request && github.event.pull_request.head.repo.full_name != github.repository" in job["if"]
+    )
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs[1:] == ["mlops-ci handover collect .mlops/handover/incoming", "mlops-ci comment"]
+    assert [step["name"] for step in job["steps"] if "github.token" in json.dumps(step)] == ["Write the comment"]
+    assert not any(EXPRESSION.search(run) for run in runs)
+    for step in job["steps"]:
+        if "checkout" in step.get("uses", ""):
+            assert step["with"]["persist-credentials"] is False
 
 
 @pytest.mark.parametrize("profile", PROFILES)

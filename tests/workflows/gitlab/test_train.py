@@ -70,6 +70,7 @@ def test_the_whole_pipeline_ends_green_with_all_records(green: Green) -> None:
     assert len({record["run"] for record in records.values()}) == 1
     assert records["train"]["outputs"]["devices"] == ["cpu"]
     assert records["publish"]["outputs"]["model"] == {"name": "mean", "version": "1"}
+    assert "comment: nothing this is no pull request" in done.log("mlops-result")
 
 
 def test_every_job_hands_on_what_later_ones_and_those_of_users_need(green: Green) -> None:

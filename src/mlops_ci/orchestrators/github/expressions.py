@@ -10,7 +10,7 @@ FORK = (
     "(github.event.pull_request && github.event.pull_request.head.repo.full_name != github.repository"
     " || github.event.workflow_run && github.event.workflow_run.head_repository.full_name != github.repository)"
 )
-# A variable of plan alone.
+# A variable of the jobs that cannot go by plan's word.
 OWN_CODE = "OWN_CODE"
 # What runs when plan could not say where: nothing but the evaluation of a label.
 NOWHERE = "ubuntu-latest"
@@ -70,6 +70,11 @@ def trusted(value: str) -> str:
     return expression(f"needs.plan.outputs.trusted == 'true' && {value} || ''")
 
 
+def decides_alone(job: Job) -> bool:
+    """Whether a job that secrets reach cannot go by plan's word: plan itself, and what runs although plan failed."""
+    return bool(job.secrets) and (job.name == "plan" or job.always)
+
+
 def not_of_a_fork(value: str) -> str:
-    """The same in plan, which decides about trust only while it runs."""
+    """The same in plan, which decides about trust only while it runs, and in what runs also when plan failed."""
     return expression(f"env.{OWN_CODE} == 'true' && {value} || ''")

@@ -24,6 +24,14 @@ SECRETS: dict[Secret, tuple[tuple[str, str, str], ...]] = {
         ("mlflow-password", "MLFLOW_TRACKING_PASSWORD", "its password"),
         ("mlflow-token", "MLFLOW_TRACKING_TOKEN", "its token, instead of both"),
     ),
+    "channels": (
+        ("slack-webhook-url", "SLACK_WEBHOOK_URL", "address of a Slack webhook, for [notify] slack"),
+        ("teams-webhook-url", "TEAMS_WEBHOOK_URL", "address of a Teams workflow, for [notify] teams"),
+        ("notify-webhook-url", "NOTIFY_WEBHOOK_URL", "address that takes JSON, for [notify] webhook"),
+        ("notify-webhook-key", "NOTIFY_WEBHOOK_KEY", "the key that signs it, for [notify] webhook-key"),
+        ("notify-smtp-url", "NOTIFY_SMTP_URL", "mail server with user and password, for [notify] email"),
+    ),
+    "ping": (("ping-url", "MLOPS_CI_PING_URL", "address of a dead man's switch, for [nightly] ping-url"),),
 }
 OWN: tuple[Input, ...] = (
     Input(
@@ -59,7 +67,7 @@ ROLE = Input(
     name="aws-role",
     kind="string",
     default="",
-    about="role (ARN) that the job publish assumes by its own identity, instead of any key",
+    about="role (ARN) that jobs with an identity assume at the object store, instead of any key",
 )
 
 

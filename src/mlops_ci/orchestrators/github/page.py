@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
+from mlops_ci.orchestrators.github.comment_workflow import NAME, PERMISSIONS
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.workflow import REASONS, permissions
@@ -48,6 +49,26 @@ planned, built, checked and scanned, on GitHub's own machines alone and without 
 runner, no data and no store. On `pull_request_target` and `workflow_run`, which hand secrets to a fork's code, nothing
 but plan runs for a fork. `promote` waits for the protection rules of the environment `mlops-promote`.
 
+## The comment on a pull request
+
+The job `comment` of the example calls `comment.yml`, the only file whose token may write to a pull request. It reads
+what the called file before it handed on (give both the same `artifact-prefix`), runs nothing of the pull request, and
+never runs for a fork. Leave the job out where no comment is wanted. [What it says](../notifications.md).
+
+## Who is told
+
+`[notify]` names variables, and the job `result` fills these from secrets: `SLACK_WEBHOOK_URL`, `TEAMS_WEBHOOK_URL`,
+`NOTIFY_WEBHOOK_URL`, `NOTIFY_WEBHOOK_KEY` and `NOTIFY_SMTP_URL`; in `nightly.yml` also `MLOPS_CI_PING_URL`, which
+`plan` and `result` have. Hand on those that you use, by name:
+
+```yaml
+    secrets:
+      slack-webhook-url: ${{ secrets.SLACK_WEBHOOK_URL }}
+```
+
+What was told is remembered in the object store: `result` reaches it by the same keys or role as the jobs before it.
+Where that does not work it warns, and tells without a memory. For code of a fork none of this is filled.
+
 ## One run over several jobs
 
 Every job hands on its records and the files that they name as an artifact (`mlops-train-build-1`: prefix, file, job,
@@ -83,6 +104,8 @@ Where the server does not tell a called file where it comes from, the inputs `bu
 Owners of runners: take a new machine for each job where you can, share no Docker socket with jobs of other
 repositories, and bring the requirements along if you like: `MLOPS_CI_ENVIRONMENT` in the runner's environment names a
 virtual environment made from `requirements/tool.lock`, which is used when it holds exactly the locked versions.
+An organisation's [policy](../policy.md) stands there too (`MLOPS_CI_POLICY`, `MLOPS_CI_POLICY_SHA256`), where no
+repository can replace it. What decides what may pass comes from the base commit in a pull request.
 
 ## What has been tried
 
@@ -119,7 +142,9 @@ def _continues(file: CalledFile) -> str:
 
 
 def _grants() -> str:
-    return "\n".join(f"- `{file.name}.yml`: {_grant(file)}" for file in called_files()) + "\n"
+    lines = [f"- `{file.name}.yml`: {_grant(file)}" for file in called_files()]
+    own = ", ".join(f"`{scope}: {access}` ({why})" for scope, (access, why) in PERMISSIONS.items())
+    return "\n".join([*lines, f"- `{NAME}.yml`: {own}"]) + "\n"
 
 
 def _grant(file: CalledFile) -> str:

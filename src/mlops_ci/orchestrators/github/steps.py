@@ -6,6 +6,7 @@ from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.github.expressions import (
     bundle_ref,
     bundle_repository,
+    decides_alone,
     expression,
     not_of_a_fork,
     trusted,
@@ -23,10 +24,10 @@ INCOMING, OUTGOING = ".mlops/handover/incoming", ".mlops/handover/outgoing"
 def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The lines below `steps:`."""
     found = [
-        *_checkout(profile),
+        checkout_step(profile),
         *bundle_steps(profile),
         *_collect(job, file, profile),
-        *(_result(file) if job.name == "result" else _stages(job)),
+        *(_result(job, file) if job.name == "result" else _stages(job)),
         *_cancelled(job, file),
         *_hand_on(job, file, profile),
     ]
@@ -55,14 +56,14 @@ def a_step(
     return [*lines, *(pair("run", run) if run else [])]
 
 
-def _checkout(profile: Profile) -> list[list[str]]:
-    return [
-        a_step(
-            "Check out the repository",
-            uses=profile.action("checkout").uses,
-            with_={"persist-credentials": False},
-        )
-    ]
+def checkout_step(profile: Profile) -> list[str]:
+    """The caller's repository, at the commit that the event is about."""
+    return a_step(
+        "Check out the repository",
+        why="Of a pull request also the commit that it is merged into: policy and gates come from there.",
+        uses=profile.action("checkout").uses,
+        with_={"fetch-depth": expression("github.event.pull_request && 2 || 1"), "persist-credentials": False},
+    )
 
 
 def bundle_steps(profile: Profile) -> list[list[str]]:
@@ -126,14 +127,14 @@ def _stages(job: Job) -> list[list[str]]:
     ]
 
 
-def _result(file: CalledFile) -> list[list[str]]:
+def _result(job: Job, file: CalledFile) -> list[list[str]]:
     return [
         a_step(
             "Report, count up the jobs, hand every fact on",
             why="A job that did not run counts as failed unless plan left it out.",
             id_="stages",
             condition=expression("always()"),
-            env={"MLOPS_CI_NEEDS": expression("toJSON(needs)")},
+            env={"MLOPS_CI_NEEDS": expression("toJSON(needs)"), **_secrets(job)},
             run=f"mlops-ci result --file {file.name}",
         )
     ]
@@ -209,11 +210,11 @@ def _continues(file: CalledFile) -> bool:
 
 def _secrets(job: Job) -> dict[str, Value]:
     """The job's own credentials, in this step alone; a job that may run for a fork has them for own code only."""
-    guard = not_of_a_fork if job.name == "plan" else trusted if job.untrusted else expression
+    guard = not_of_a_fork if decides_alone(job) else trusted if job.untrusted else expression
     defaults = {"registry-username": "github.actor", "registry-password": "github.token"}
     found: dict[str, Value] = {}
     if "id-token" in job.permissions:
-        found["AWS_ROLE_ARN"] = expression("inputs.aws-role")
+        found["AWS_ROLE_ARN"] = guard("inputs.aws-role")
     for group in job.secrets:
         for name, variable, _ in SECRETS[group]:
             value = f"secrets.{name}"

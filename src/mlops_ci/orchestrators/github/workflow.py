@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from mlops_ci.orchestrators.called import CalledFile
-from mlops_ci.orchestrators.github.expressions import FORK, OWN_CODE, expression, job_condition, job_labels
+from mlops_ci.orchestrators.github.expressions import (
+    FORK,
+    OWN_CODE,
+    decides_alone,
+    expression,
+    job_condition,
+    job_labels,
+)
 from mlops_ci.orchestrators.github.interface import variables, workflow_call
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.steps import report_name, steps
@@ -16,6 +23,10 @@ REASONS = {
     ("packages", "read"): "to ask for images and pull them",
     ("packages", "write"): "to push the images that it built",
     ("id-token", "write"): "to prove to the object store who publishes (OIDC)",
+}
+OWN_CODE_WHY = {
+    "plan": "Whether this is no fork's: plan itself decides only while it runs, and secrets come before.",
+    "result": "Whether this is no fork's: this job tells people also when plan has failed and says nothing.",
 }
 # What each job hands on to the others.
 OUTPUTS: dict[str, tuple[str, ...]] = {
@@ -111,8 +122,8 @@ def _run(job: Job, *, continues: bool) -> str:
 def _environment(job: Job, *, continues: bool) -> list[str]:
     run = _run(job, continues=continues)
     lines = pair("MLOPS_CI_RUN", run) if run else []
-    if job.name == "plan":
-        lines += comment("Whether this is no fork's: plan itself decides only while it runs, and secrets come before.")
+    if decides_alone(job):
+        lines += comment(OWN_CODE_WHY["plan" if job.name == "plan" else "result"])
         lines += pair(OWN_CODE, expression(f"!{FORK}"))
     return lines
 

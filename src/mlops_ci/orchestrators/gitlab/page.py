@@ -82,6 +82,16 @@ the environment `mlops-champion`.
 | the image registry | none: the job's login for the project's own, where `[image] registry` names no other |
 | the object store | `aws-role` (below), or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` |
 | MLflow | `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` |
+| [channels](../notifications.md) | the variables that `[notify]` names, such as `SLACK_WEBHOOK_URL`, for `result` |
+| the dead man's switch of a nightly | `MLOPS_CI_PING_URL` |
+| the note of a merge request | `MLOPS_GITLAB_TOKEN`, a project access token (scope `api`), for `result` |
+
+GitLab masks a value of one line without spaces, of 8 characters or more. A protected variable is there in pipelines of
+protected branches only: the token for notes must not be protected, or merge requests do not have it.
+
+An organisation's [policy](../policy.md) is named by the variables `MLOPS_CI_POLICY` and `MLOPS_CI_POLICY_SHA256` of the
+group or the instance: they win over what a project's file sets. What decides what may pass comes from the base commit
+in a merge request; a job fetches that commit where `GIT_DEPTH` does not reach it.
 
 With `aws-role` the jobs {store}
 get an identity token of GitLab for the audience `aws-audience` (`{token}`), and boto3 exchanges it for

@@ -62,7 +62,9 @@ def script(file: CalledFile, job: Job) -> list[Line]:
     """The stages of the job, on what the jobs before have handed on."""
     if job.always:
         return [
-            Explained("Also when it fails, as it does when another job has failed.", f"trap '{_reports()}' EXIT"),
+            Explained(
+                "Also when it fails, as it does when another job has failed.", f"trap '{_afterwards(file)}' EXIT"
+            ),
             Explained(
                 "Nothing was handed on when not even plan came so far.", f"test ! -d {HANDOVER} || {_collect(file)}"
             ),
@@ -106,6 +108,12 @@ def _collect(file: CalledFile, job: str | None = None) -> str:
 
 def _pack(file: CalledFile, job: Job) -> str:
     return f"mlops-ci handover pack {HANDOVER} --file {file.name} --job {job.name}"
+
+
+def _afterwards(file: CalledFile) -> str:
+    """What people see of the run. The note of a merge request is the whole pipeline's, whose run knows all."""
+    note = "; mlops-ci comment --optional" if file.name == "train" else ""
+    return f"{_reports()}{note}"
 
 
 def _reports() -> str:
