@@ -15,7 +15,7 @@ import pytest
 from mlops_ci import pipeline
 from support.cli import call, clean_environment, newest_run, records
 
-SOURCE = Path(__file__).parents[2] / "src"
+ROOT = Path(__file__).parents[2]
 LIMIT = 300
 QUICK = ("--set", "train.params.seconds=0.1")
 PASSED = dict.fromkeys(pipeline.NAMES, "passed")
@@ -71,9 +71,9 @@ def training_image(project: Path, docker_settings: dict[str, str]) -> str:
 
 def in_a_container(image: str, project: Path, cache: Path, environment: dict[str, str]) -> list[str]:
     """The command that runs ours in a container, as a pod's job does: the tool, beside the image, comes as a volume."""
-    volumes = [f"{path}:{path}:ro" for path in (Path(sys.prefix), SOURCE)]
+    volumes = [f"{path}:{path}:ro" for path in (Path(sys.prefix), ROOT)]
     volumes += [f"{path}:{path}" for path in (project, cache)]
-    search = os.pathsep.join([str(SOURCE), sysconfig.get_path("purelib")])
+    search = os.pathsep.join([str(ROOT / "src"), sysconfig.get_path("purelib")])
     variables = {
         "PYTHONPATH": search,
         "HOME": "/tmp",
