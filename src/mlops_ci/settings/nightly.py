@@ -35,5 +35,5 @@ class NightlySettings(Table):
     drift: Annotated[Literal["report", "gate"] | None, Example("report")] = None
     """Compare the data with that of the last successful night, by stated tests on the columns of CSV and JSON Lines
     files: `report` shows what has shifted, `gate` fails the night before it trains. Default: not compared."""
-    drift_ignore: Annotated[tuple[Text, ...], Example(("id", "date"))] = ()
+    drift_ignore: Annotated[tuple[Text, ...], Example(["id", "date"])] = ()
     """Columns that are new every night by their nature: ids, times."""
