@@ -65,8 +65,10 @@ def base_image(root: Path) -> str:
 
 def image_command(root: Path, version: Version, context: Path, name: str, answer: Path) -> list[str]:
     """The call that builds and pushes the tool image from the wheel and the lock."""
+    authorities = os.environ.get("SSL_CERT_FILE")
     return [
         *("docker", "buildx", "build", "--push", "--provenance=false", "--platform=linux/amd64"),
+        *(("--secret", f"id=ca,src={authorities}") if authorities else ()),
         *("--file", str(root / DOCKERFILE), "--metadata-file", str(answer), "--tag", f"{name}:{version}"),
         *("--build-arg", f"BASE_IMAGE={os.environ.get('BASE_IMAGE') or base_image(root)}"),
         str(context),

@@ -34,13 +34,19 @@ def shell(command: str, environment: dict[str, str], cwd: Path) -> subprocess.Co
     )
 
 
+def of_this_machine() -> dict[str, str]:
+    """Where pip finds its configuration, and which authorities it trusts: cron's users have that in their files."""
+    names = ("HOME", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 def crontab(project: Path, path: Path, **more: str) -> tuple[dict[str, str], list[str]]:
     """The environment that cron gives, and the commands of the lines, for this machine's paths and engine."""
     text = (EXAMPLES / "crontab" / "crontab").read_text()
     text = text.replace("/srv/model", str(project)).replace("/opt/mlops-ci/bin", str(path))
     variables = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
     lines = [line.split(maxsplit=5)[5] for line in text.splitlines() if re.match(r"[\d*]", line)]
-    return {"HOME": str(project.parent), "LOGNAME": "trainer", **variables, **more}, lines
+    return {**of_this_machine(), "LOGNAME": "trainer", **variables, **more}, lines
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def test_the_lines_of_the_crontab(checkout: Path, tmp_path: Path, scanned: dict[
     more = {"MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1", "MLOPS_CI_CACHE": str(shared_cache), "MLOPS_CI_PAUSE": "0"}
     environment, (night, watch) = crontab(checkout, tool(tmp_path / "bin"), **more, **scanned)
     environment["MLOPS_CI_ENGINE"] = "host"
-    home = Path(environment["HOME"])
+    home = tmp_path
 
     assert "no night" in shell(watch, environment, home).stdout, "before the first one"
     first = shell(night, environment, home)
@@ -103,7 +109,7 @@ def test_the_health_hook_lets_a_job_begin_only_on_a_node_that_may_train(tmp_path
         "CI": "true",
         "MLOPS_CI_ENGINE": "docker",
         "MLOPS_CI_MODE": "nightly",
-        "HOME": str(tmp_path),
+        **of_this_machine(),
         "PATH": f"{tool(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}",
         "MLOPS_CI_RUNNER_FOLDER": str(folder),
         "MLOPS_CI_RUNNER_ENGINE": "host",
