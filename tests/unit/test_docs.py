@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import click
@@ -24,12 +25,17 @@ SHOWN = {
     "recipes/jenkins.md": ("jenkins/Jenkinsfile",),
     "ci/runners.md": ("runner/mlops.toml", "runner/job-started.sh", "runner/arc-values.yaml"),
 }
-TEXT = "\n".join(
-    path.read_text() for kind in ("*.py", "*.toml") for path in sorted((ROOT / "src" / "mlops_ci").rglob(kind))
-)
 CALLING = ("crontab/crontab", "crontab/night.sh", "jenkins/Jenkinsfile", "runner/job-started.sh")
 SYMPTOM = re.compile(r"^\| `([^`]+)`", re.MULTILINE)
 COMMAND = re.compile(r"\bmlops-ci ((?:[a-z][a-z-]*|--[a-z-]+(?:[ =](?:nightly|latest|main|weekly))?| )+)")
+
+
+@cache
+def said() -> str:
+    """The source and its data, without backquotes, with `...` where something is filled in, literals joined."""
+    files = (path for kind in ("*.py", "*.toml") for path in sorted((ROOT / "src" / "mlops_ci").rglob(kind)))
+    text = re.sub(r"\{[^{}\n]*\}", "...", "\n".join(path.read_text() for path in files))
+    return re.sub(r"`|\"\s*\n\s*f?\"", "", text)
 
 
 def settings_of(path: Path) -> Settings:
@@ -77,8 +83,7 @@ def test_snippets_are_what_they_look_like():
 def test_a_symptom_is_something_that_the_tool_says(symptom: str):
     """Words stand in the source, `...` for what is filled in there; one word is a class of a failure."""
     pages = [(DOCS / "reference" / name).read_text() for name in ("errors.md", "failure-classes.md")]
-    said = re.sub(r"`|\"\s*\n\s*f?\"", "", re.sub(r"\{[^{}\n]*\}", "...", TEXT))
-    assert symptom in said if " " in symptom else any(f"| `{symptom}` |" in page for page in pages)
+    assert symptom in said() if " " in symptom else any(f"| `{symptom}` |" in page for page in pages)
 
 
 @pytest.mark.parametrize("name", CALLING)

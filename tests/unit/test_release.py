@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ CHANGELOG = """\
 """
 
 
+@cache
 def workflow(name: str) -> dict[str, Any]:
     return dict(YAML(typ="safe", pure=True).load((WORKFLOWS / f"{name}.yml").read_text()))
 
