@@ -1,4 +1,4 @@
-"""build, verify and train are the pipeline; tests, lint, docs, bench, chaos and update are the project itself.
+"""build, verify and train are the pipeline; tests, lint, docs, bench, chaos, update and release are the project itself.
 
 The sessions need nothing of ours installed: they make one environment from the hash-pinned lock and share it. uv is
 used where it is there, pip and venv otherwise. A session of the pipeline ends with the pipeline's exit code.
@@ -166,3 +166,10 @@ def update(session: nox.Session) -> None:
     """Refresh the locks."""
     python = environment(session, "tests", (TOOL, DEV))
     session.run(str(python), "bin/update_locks.py", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none", default=False)
+def release(session: nox.Session) -> None:
+    """A step of a release, or all of it on trial: `nox -s release -- --dry-run 1.2.3`."""
+    python = environment(session, "tests", (TOOL, DEV))
+    session.run(str(python), "bin/release.py", *session.posargs, external=True)

@@ -1,4 +1,4 @@
-"""Writes the hash-pinned locks anew: images/*/requirements.<variant>.lock and requirements/tool.lock.
+"""Writes the hash-pinned locks anew: images/*/requirements.<variant>.lock and requirements/*.lock.
 
     python bin/update_locks.py [--check] [--upgrade] [--find-links FOLDER]
 
@@ -67,6 +67,8 @@ def locks(folders: list[Path]) -> Iterator[Lock]:
     yield Lock(source=ROOT / "pyproject.toml", target=tool, options=("--all-extras", "requirements/build.in"))
     dev = ROOT / "requirements" / "dev.lock"
     yield Lock(source=dev.with_suffix(".in"), target=dev, options=("--constraint", "requirements/tool.lock"))
+    started = ROOT / "requirements" / "ci.lock"
+    yield Lock(source=started.with_suffix(".in"), target=started)
 
 
 def torch_options(known: Catalogue, variant: Variant, folders: list[Path]) -> list[str]:

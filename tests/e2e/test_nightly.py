@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import timedelta
 
 import pytest
@@ -107,3 +108,38 @@ def leave_success(repository):
     path = repository / ".mlops" / "store" / "nightly" / "mean" / "nightly" / "succeeded.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(ended))
+
+
+def table(mean: float) -> str:
+    """Rows of a table, the same each time."""
+    noise = random.Random(7)
+    return "x,label\n" + "".join(f"{noise.gauss(mean, 1):.4f},{number % 3}\n" for number in range(400))
+
+
+def test_data_that_has_shifted_is_shown_and_stops_the_night_only_when_asked(repository, scanned):
+    settings = {**QUICK, **scanned, "MLOPS_CI_NIGHTLY__DRIFT": "report"}
+    (repository / "data" / "table.csv").write_text(table(0.0))
+    done, first = night(repository, settings)
+    assert done.exit_code == 0, done.said
+    assert first["prepare"]["outputs"]["drift"]["verdict"] == "unknown"
+    assert "is the first" in first["prepare"]["outputs"]["drift"]["why"]
+    trained = first["plan"]["run"]
+
+    (repository / "data" / "table.csv").write_text(table(1.0))
+    done, gated = night(repository, settings, MLOPS_CI_NIGHTLY__DRIFT="gate")
+    assert done.exit_code == 1, done.said
+    assert gated["prepare"]["error"]["class"] == "drifted"
+    assert "train" not in gated
+    assert "the data has shifted" in (newest_run(repository) / "report" / "summary.md").read_text()
+
+    done, shown = night(repository, settings)
+    assert done.exit_code == 0, done.said
+    drift = shown["prepare"]["outputs"]["drift"]
+    assert (drift["verdict"], drift["reference"]) == ("shifted", trained), "a night that failed is no reference"
+    assert {test["column"] for test in drift["tests"]} == {"x"}
+    assert shown["train"]["status"] == "passed"
+    page = (newest_run(repository) / "report" / "index.html").read_text()
+    assert "Data drift:" in page
+
+    (kept,) = (repository / ".mlops" / "store").rglob("nightly/*/nightly/profile.json")
+    assert json.loads(kept.read_text())["run"] == shown["plan"]["run"], "what was accepted is the new reference"

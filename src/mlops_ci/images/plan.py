@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from mlops_ci.engines.inside_image import DIGEST_VARIABLE, content_digest, image_python, interpreter, told_digest
 from mlops_ci.files import digest_of, write_json
 from mlops_ci.images import base_image, catalogue, content_key, naming
 from mlops_ci.images.layers import LayerSpec, Recipe, layer_specs
@@ -68,18 +68,25 @@ def plan_images(
 
 
 def _inside() -> LayerPlan:
-    """The image that this process runs in, which others made; its digest is whatever the job was told."""
-    digest = os.environ.get("MLOPS_IMAGE_DIGEST", "")
-    document = {"schema": content_key.SCHEMA, "engine": "inside", "digest": digest, "python": sys.version}
+    """The image that this process runs in, which others made: by the digest that the job was told, or by its content.
+
+    What is installed tells two images apart, but names none: no reference is made of it.
+    """
+    python = image_python(interpreter())
+    digest = told_digest(os.environ)
+    known = digest or content_digest(python)
+    document = {"schema": content_key.SCHEMA, "engine": "inside", "digest": known, "python": python.version}
+    unknown = f"which image this is was not told: pin the job's image by its digest, or set {DIGEST_VARIABLE}"
     return LayerPlan(
         name="inside",
-        ref=f"inside:{digest}" if digest else "inside:",
+        ref=f"inside@{digest}" if digest else "inside",
         content_key=digest_of(document),
         document=document,
         parent=None,
         action="reuse",
         why="this process already runs in its image",
         found=ImageFacts(digest=digest),
+        warnings=() if digest else (unknown,),
     )
 
 

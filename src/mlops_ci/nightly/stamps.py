@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar
 
 from mlops_ci.errors import UncheckedError
 from mlops_ci.files import canonical_json
+from mlops_ci.nightly.profile import SCHEMA as PROFILE_SCHEMA
+from mlops_ci.nightly.profile import Profile
 from mlops_ci.records.codec import RecordFormatError, from_json, to_json
 from mlops_ci.run.clock import parse
 from mlops_ci.settings.settings import safe_name
@@ -100,6 +102,14 @@ class Stamps:
         if stamp.result == "passed":
             self._put("succeeded", stamp)
         self._put("ended", stamp)
+
+    def profile(self) -> Profile | None:
+        """What the data of the last successful run looked like, where that run left a profile."""
+        return self._get("profile", Profile, PROFILE_SCHEMA)
+
+    def keep_profile(self, profile: bytes) -> None:
+        """The data of a successful run, as the record's file has it: what later nights are compared with."""
+        self.store.put_bytes(self.key("profile"), profile, only_if_absent=False)
 
     def key(self, name: str) -> str:
         """The object's key."""

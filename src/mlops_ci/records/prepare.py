@@ -3,11 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from mlops_ci.records.record import FileRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftTest:
+    """One test on one column: `value` against `limit`. SKIP says why nothing could be said."""
+
+    column: str
+    test: Literal["mean", "spread", "ks", "psi", "share", "missing", "columns"]
+    status: Literal["same", "shifted", "SKIP"]
+    value: float | None = None
+    limit: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """Today's data against that of the last successful night (`reference`: its run; null when there is none).
+
+    `tests` has the ones that say something, the shifted first; `passed` counts the others. `profile` is what today's
+    data looks like, for the nights to come.
+    """
+
+    verdict: Literal["same", "shifted", "unknown"]
+    why: str
+    reference: str | None = None
+    tests: tuple[DriftTest, ...] = ()
+    passed: int = 0
+    profile: FileRef | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareOutputs:
-    """`data` is the folder that training sees (null without data); digests are SHA-256 over a listing of all files."""
+    """`data` is the folder that training sees (null without data); digests are SHA-256 over a listing of all files.
+
+    `drift` is there when `[nightly] drift` asks for it.
+    """
 
     data: str | None
     source_digest: str | None
@@ -15,3 +49,4 @@ class PrepareOutputs:
     files: int
     bytes: int
     cached: bool
+    drift: Drift | None = None

@@ -18,7 +18,7 @@ Part = tuple[str, str]
 
 def parts(data: ReportData) -> Iterable[Part]:
     """Title (inert) and content (Markdown) of each part that has content, the most telling first."""
-    for make in (_curve, _gates, _attempts, _checks, _scan, _images, _publication, _lineage, _warnings):
+    for make in (_curve, _gates, _drift, _attempts, _checks, _scan, _images, _publication, _lineage, _warnings):
         found = make(data)
         if found is not None:
             yield found
@@ -47,6 +47,25 @@ def _gates(data: ReportData) -> Part | None:
     ]
     counts = _counted(gate.verdict for gate in evaluate.gates)
     return f"Gates: {counts}", table(("", "gate", "value", "limit", "interval", "why"), rows)
+
+
+def _drift(data: ReportData) -> Part | None:
+    drift = data.outputs.prepare.drift if data.outputs.prepare else None
+    if drift is None:
+        return None
+    rows = [
+        (
+            f"**{one.status}**",
+            text(one.column, 80),
+            text(one.test),
+            text(number(one.value)),
+            text(number(one.limit)),
+            text(one.why),
+        )
+        for one in drift.tests
+    ]
+    shown = table(("", "column", "test", "value", "limit", "why"), rows) if rows else ""
+    return f"Data drift: {text(drift.verdict)}", f"{text(drift.why)}\n\n{shown}".strip()
 
 
 def _attempts(data: ReportData) -> Part | None:

@@ -35,6 +35,9 @@ def notices(data: ReportData) -> tuple[Notice, ...]:
     found += _guarded(data)
     if on_cpu(data):
         found.append(Notice(level="warning", text=CPU, why=_no_gpu_used(data)))
+    drift = data.outputs.prepare.drift if data.outputs.prepare else None
+    if drift is not None and drift.verdict == "shifted":
+        found.append(Notice(level="warning", text="the data has shifted", why=drift.why))
     if data.info.lineage.dirty:
         found.append(Notice(level="note", text="the working tree had uncommitted changes", why=_difference(data)))
     return tuple(found)

@@ -34,8 +34,8 @@ def arguments(target: ScanTarget, *, secrets: bool) -> list[str]:
     """
     scanners = "secret" if secrets else "license"
     skipped = skip_secrets() if secrets else []
-    if target.kind == "environment":
-        return ["rootfs", "--scanners", scanners, *skipped, *skip_archives(), str(Path(target.folder).absolute())]
+    if target.kind != "image":
+        return ["rootfs", "--scanners", scanners, *skipped, *skip_archives(), *tree(target)]
     configuration = "misconfig,secret" if secrets else "misconfig"
     return [
         "image",
@@ -46,6 +46,11 @@ def arguments(target: ScanTarget, *, secrets: bool) -> list[str]:
         *skip_archives(),
         target.ref,
     ]
+
+
+def tree(target: ScanTarget) -> list[str]:
+    """The folder of an environment or a root, after what is left out of it."""
+    return [*_options("--skip-dirs", target.skipped), str(Path(target.folder).absolute())]
 
 
 def skip_secrets() -> list[str]:

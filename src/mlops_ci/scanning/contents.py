@@ -37,11 +37,18 @@ def read_contents(
     def find() -> Report:
         return parse(analyse(target, trivy=trivy, secrets=secrets, timeout=timeout), name=target.name, what=what)
 
-    identity = _image_id(target.ref) if target.kind == "image" else listing_digest(Path(target.folder))
+    identity = _identity(target)
     if identity is None:
         return _checked(find(), target, sbom)
     key = ["contents", trivy.sha256, target.name, arguments(target, secrets=secrets), identity]
     return _checked(remembered(trivy.cache, key, find), target, sbom)
+
+
+def _identity(target: ScanTarget) -> str | None:
+    """What tells whether a target is the one that was read before. A root that programs run in is always read."""
+    if target.kind == "root":
+        return None
+    return _image_id(target.ref) if target.kind == "image" else listing_digest(Path(target.folder))
 
 
 def _image_id(ref: str) -> str | None:

@@ -44,13 +44,18 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanTarget:
-    """A tree that is scanned: `ref` is an image reference, or a virtual environment's path (also as `env:PATH`)."""
+    """A tree that is scanned: `ref` is an image reference, or a folder (also as `env:PATH`).
 
-    kind: Literal["image", "environment"]
+    An `environment` is a tree of Python packages, a `root` the root file system that this process runs in: `skipped`
+    are the folders in it that are no part of the image.
+    """
+
+    kind: Literal["image", "environment", "root"]
     ref: str
     name: str
+    skipped: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
-        """The path of an environment."""
+        """The path of an environment or a root."""
         return self.ref.removeprefix("env:")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,11 @@ def kept_contents(path: Path, target: ScanTarget, *, trivy: Trivy, secrets: bool
 
 
 def _question(target: ScanTarget, trivy: Trivy, *, secrets: bool) -> list[Any]:
-    """Another scanner, another setting or another format is another question; where the target lies is not."""
-    asked = [word for word in arguments(target, secrets=secrets) if not word.endswith(target.folder)]
+    """Another scanner, another setting or another format is another question; where the target lies is not.
+
+    Nor is what hangs in a root beside its image: that differs from job to job.
+    """
+    asked = [
+        word for word in arguments(replace(target, skipped=()), secrets=secrets) if not word.endswith(target.folder)
+    ]
     return [FORMAT, trivy.sha256, target.kind, target.name, asked]

@@ -48,7 +48,9 @@ def image_part(targets: Sequence[ScanTarget], failing: Iterable[Finding]) -> Sca
     """Users, exposed ports, instructions: what an image says of itself."""
     names = {target.name for target in targets if target.kind == "image"}
     if not names:
-        return ScanPart(name=IMAGE, status="SKIP", why="the host engine runs no image")
+        rooted = any(target.kind == "root" for target in targets)
+        why = "it cannot be read from inside of the image" if rooted else "no image runs here"
+        return ScanPart(name=IMAGE, status="SKIP", why=why)
     own = [one for one in failing if one.where in names]
     return _judged(IMAGE, own, "misconfiguration", f"{len(names)} image(s) judged")
 
@@ -63,10 +65,11 @@ def dockerfile_part(count: int, targets: Sequence[ScanTarget], failing: Iterable
 
 
 def system_parts(targets: Sequence[ScanTarget]) -> list[ScanPart]:
-    """On the host engine the packages of the machine itself are not ours to judge."""
-    if any(target.kind == "image" for target in targets):
+    """Where no image runs, the packages of the machine itself are not ours to judge."""
+    if any(target.kind != "environment" for target in targets):
         return []
-    return [ScanPart(name=SYSTEM, status="SKIP", why="on the host engine the machine's own packages are not judged")]
+    why = "no image runs here, and the machine's own packages are not judged"
+    return [ScanPart(name=SYSTEM, status="SKIP", why=why)]
 
 
 def _judged(name: str, failing: Iterable[Finding], kind: str, why: str) -> ScanPart:

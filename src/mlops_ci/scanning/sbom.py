@@ -14,7 +14,7 @@ from typing import Any
 from mlops_ci.console import Console
 from mlops_ci.errors import UncheckedError
 from mlops_ci.files import canonical_json, write_atomic
-from mlops_ci.scanning.analysis import analyse, skip_archives
+from mlops_ci.scanning.analysis import analyse, skip_archives, tree
 from mlops_ci.scanning.findings import ScanTarget
 from mlops_ci.scanning.scratch import scratch
 from mlops_ci.scanning.trivy import ScannerBrokenError, Trivy
@@ -121,7 +121,7 @@ def _write(target: ScanTarget, folder: Path, *, trivy: Trivy, secrets: bool, tim
         report = analyse(target, trivy=trivy, secrets=secrets, timeout=timeout)
         document = _convert(report, trivy=trivy, what=what, timeout=timeout)
     else:
-        words = ["rootfs", *skip_archives(), "--format", "cyclonedx", str(Path(target.folder).absolute())]
+        words = ["rootfs", *skip_archives(), "--format", "cyclonedx", *tree(target)]
         document = trivy.json(words, what=what, timeout=timeout)
     components = document.get("components")
     listed = isinstance(components, list) and any(one.get("type") == "library" for one in components)
@@ -136,7 +136,7 @@ def _write(target: ScanTarget, folder: Path, *, trivy: Trivy, secrets: bool, tim
 
 def _truly_empty(target: ScanTarget) -> bool:
     """Whether an environment holds no installed distribution: one of a chain may add nothing to those below it."""
-    if target.kind == "image":
+    if target.kind != "environment":
         return False
     return next(Path(target.folder).glob("lib/python*/site-packages/*.dist-info/METADATA"), None) is None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mlops_ci.settings.marks import Example, Range
 from mlops_ci.settings.table import Table
@@ -32,3 +32,8 @@ class NightlySettings(Table):
     decay_margin: Annotated[Annotated[float, Range(0)] | None, Example(0.02)] = None
     """By how much the champion's metric may be worse on fresh data than at its promotion before `mlops-ci nightly
     decay` fails. Default: `[evaluate] margin`."""
+    drift: Annotated[Literal["report", "gate"] | None, Example("report")] = None
+    """Compare the data with that of the last successful night, by stated tests on the columns of CSV and JSON Lines
+    files: `report` shows what has shifted, `gate` fails the night before it trains. Default: not compared."""
+    drift_ignore: Annotated[tuple[Text, ...], Example(["id", "date"])] = ()
+    """Columns that are new every night by their nature: ids, times."""

@@ -15,6 +15,7 @@ from mlops_ci.scanning.kept import SUFFIX, write_contents
 from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.trees import lasting, targets
 
 
 def inputs(session: Session) -> Mapping[str, Any]:
@@ -48,15 +49,6 @@ def run(session: Session) -> Result:
     )
 
 
-def targets(session: Session, images: Mapping[str, BuiltImage], top: str) -> tuple[ScanTarget, ...]:
-    """What must be scanned: the image that runs, or all chained environments of the host engine."""
-    if session.engine.name == "docker":
-        return (ScanTarget(kind="image", ref=images[top].ref, name=top),)
-    return tuple(
-        ScanTarget(kind="environment", ref=image.ref.removeprefix("env:"), name=name) for name, image in images.items()
-    )
-
-
 def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:
     """One SBOM per image that was built, kept in the cache: an unchanged image is not read again."""
     folder = session.run.path("sbom")
@@ -65,7 +57,7 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
     for target in targets(session, images, top):
         image = images[target.name]
         kept = session.workspace.cache / "sbom" / image.content_key / image.digest.removeprefix("sha256:")[:16]
-        if session.force or not (kept / file_name(target)).is_file():
+        if session.force or not lasting(session) or not (kept / file_name(target)).is_file():
             write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
         made.append(folder / file_name(target))
         shutil.copyfile(kept / file_name(target), made[-1])

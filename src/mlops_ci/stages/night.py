@@ -17,8 +17,9 @@ from mlops_ci.nightly.freshness import Parts, decide
 from mlops_ci.nightly.ping import Word, ping
 from mlops_ci.nightly.stamps import Ended, StampDamagedError, Stamps, Started
 from mlops_ci.providers.base import Provider
-from mlops_ci.records.codec import to_json
+from mlops_ci.records.codec import from_json, to_json
 from mlops_ci.records.plan import Freshness
+from mlops_ci.records.record import FileRef
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import Run
 from mlops_ci.run.workspace import Workspace
@@ -154,6 +155,8 @@ class Night:
                 links=run.info.links,
             ),
         )
+        if result == "passed":
+            self._keep_profile(run)
         if is_night(self.settings):
             self.tell("fail" if exit_code else "success")
 
@@ -175,6 +178,18 @@ class Night:
         except MlopsError:
             started = None
         return started.at if started is not None and started.run == run.id else run.info.created_at
+
+    def _keep_profile(self, run: Run) -> None:
+        """What the data of a night that went well looked like, for the comparison of the next ones."""
+        prepare = run.record("prepare")
+        found = (prepare.outputs.get("drift") if prepare is not None else None) or {}
+        if not found.get("profile"):
+            return
+        try:
+            path = run.open(from_json(FileRef, found["profile"], where="records/prepare.json"))
+            stamps(self.settings, self.workspace).keep_profile(path.read_bytes())
+        except MlopsError as error:
+            self.console.annotate("warning", "the data's profile is not kept", f"{error.cause}\n{error.hint}")
 
     def _leave(self, what: Literal["start", "end"], one: Started | Ended) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from mlops_ci.datasets.obtain import Dataset
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.prepare import PrepareOutputs
-from mlops_ci.stages import data
+from mlops_ci.stages import data, drift
 from mlops_ci.stages.prepared import command_inputs, prepared
 from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
@@ -24,6 +24,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "digest": session.resolution.data_digest,
         "command": command,
         **(command_inputs(session) if command or tables.data.fetch else {}),
+        **drift.inputs(session),
     }
 
 
@@ -38,11 +39,15 @@ def run(session: Session) -> Result:
         session.console.say(f"data {raw.digest[:16]}: {raw.files} files, {raw.bytes / 1e6:.1f} MB, {how}")
     if command is None:
         assert raw is not None  # noqa: S101  # for the type checker: see the first condition
-        return Result(outputs=_outputs(raw, raw.path, raw.digest, raw.files, raw.bytes, cached=raw.cached))
+        return _result(session, _outputs(raw, raw.path, raw.digest, raw.files, raw.bytes, cached=raw.cached))
     made = prepared(session, raw, command)
     cached = ", cached" if made.cached else ""
     session.console.say(f"prepared data {made.digest[:16]}: {made.files} files{cached}")
-    return Result(outputs=_outputs(raw, made.path, made.digest, made.files, made.bytes, cached=made.cached))
+    return _result(session, _outputs(raw, made.path, made.digest, made.files, made.bytes, cached=made.cached))
+
+
+def _result(session: Session, outputs: PrepareOutputs) -> Result:
+    return Result(outputs=drift.looked_at(session, outputs))
 
 
 def _outputs(raw: Dataset | None, folder: Path, digest: str, files: int, size: int, *, cached: bool) -> PrepareOutputs:

@@ -13,9 +13,9 @@ from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.scanning.database import cached_digest
 from mlops_ci.scanning.scan import scan
-from mlops_ci.stages.build import targets
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.trees import targets
 
 NOT_SCANNED = "NOT SCANNED FOR VULNERABILITIES"
 

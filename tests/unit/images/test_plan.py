@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from mlops_ci.engines.inside_image import ImagePython
 from mlops_ci.images import catalogue, host_python
 from mlops_ci.images.base_image import MirrorError
 from mlops_ci.images.host_python import PythonUnsupportedError
@@ -226,12 +228,43 @@ def test_unsupported_pythons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at
     assert caught.value.exit_code == 3
 
 
-def test_inside_uses_the_image_it_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def python_around_us(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Says what the image's Python would say of itself."""
+
+    def install(*packages: str) -> None:
+        found = ImagePython(path=Path("/usr/bin/python3"), version="3.11.2", folder="/lib", packages=packages)
+        monkeypatch.setattr("mlops_ci.images.plan.image_python", lambda path: found)
+
+    monkeypatch.delenv("MLOPS_IMAGE_DIGEST", raising=False)
+    monkeypatch.delenv("MLOPS_JOB_IMAGE", raising=False)
+    return install
+
+
+def test_inside_uses_the_image_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python_around_us: Callable[..., None]
+) -> None:
+    python_around_us()
     monkeypatch.setenv("MLOPS_IMAGE_DIGEST", "sha256:" + "c" * 64)
     lookup = KnownImages()
     (item,) = plan(tmp_path, lookup, engine="inside").values()
-    assert (item.ref, item.action, lookup.asked) == ("inside:sha256:" + "c" * 64, "reuse", [])
+    assert (item.ref, item.action, lookup.asked) == ("inside@sha256:" + "c" * 64, "reuse", [])
+    assert item.warnings == ()
     monkeypatch.setenv("MLOPS_IMAGE_DIGEST", "sha256:" + "d" * 64)
+    (other,) = plan(tmp_path, engine="inside").values()
+    assert other.content_key != item.content_key
+
+
+def test_inside_an_image_that_nobody_named_its_content_is_the_key(
+    tmp_path: Path, python_around_us: Callable[..., None]
+) -> None:
+    python_around_us("torch-2.9.dist-info")
+    (item,) = plan(tmp_path, engine="inside").values()
+    assert item.ref == "inside"
+    assert "pin the job's image by its digest" in item.warnings[0]
+    (same,) = plan(tmp_path, engine="inside").values()
+    assert same.content_key == item.content_key
+    python_around_us("torch-2.10.dist-info")
     (other,) = plan(tmp_path, engine="inside").values()
     assert other.content_key != item.content_key
 

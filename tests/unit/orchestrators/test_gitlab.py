@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mlops_ci import pipeline
+from mlops_ci.engines.inside_image import JOB_IMAGE_VARIABLE
 from mlops_ci.orchestrators.called import HEAD, called_file, called_files
 from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profile, profile_names
 from mlops_ci.orchestrators.gitlab.render import include_example, render
@@ -186,6 +187,14 @@ def test_a_component_is_its_own_commit_and_a_file_names_its_release():
     assert "bundle-ref" not in spec["inputs"]
     assert jobs[f"{HIDDEN}job"]["variables"]["MLOPS_CI_BUNDLE_REF"] == "$[[ component.sha ]]"
     assert documents("default", "ci/gitlab/train.yml")[0]["inputs"]["bundle-ref"]["default"] == TAG
+
+
+def test_kubernetes_jobs_run_inside_the_training_image_and_know_its_name():
+    spec, jobs = documents("kubernetes", "ci/gitlab/train.yml")
+    assert spec["inputs"]["engine"]["default"] == "inside"
+    assert spec["inputs"]["image"]["default"] == "$MLOPS_TRAIN_IMAGE"
+    assert spec["inputs"]["runner-gpu"]["default"] == ["kubernetes-gpu"]
+    assert jobs[f"{HIDDEN}job"]["variables"][JOB_IMAGE_VARIABLE] == "$[[ inputs.image ]]"
 
 
 def test_publish_goes_on_with_the_run_of_another_file():

@@ -60,3 +60,12 @@ def test_it_must_fit_the_sbom(kept):
     other = Sbom(packages={"python-pkg": 4}, system="", layers=frozenset(), document={})
     with pytest.raises(StaleSbomError):
         read_contents(HERE, other, trivy=TRIVY, secrets=True, timeout=1.0, kept=kept)
+
+
+def test_what_hangs_in_a_root_beside_its_image_is_no_other_question(tmp_path):
+    built = ScanTarget(kind="root", ref="/", name="inside", skipped=("/builds", "/proc"))
+    scanned = ScanTarget(kind="root", ref="/", name="inside", skipped=("/elsewhere", "/proc"))
+    path = tmp_path / "inside.contents.json"
+    write_contents(path, REPORT, built, trivy=TRIVY, secrets=True)
+    assert kept_contents(path, scanned, trivy=TRIVY, secrets=True) == REPORT
+    assert kept_contents(path, scanned, trivy=TRIVY, secrets=False) is None

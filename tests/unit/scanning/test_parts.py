@@ -59,6 +59,13 @@ def test_the_host_engine_has_no_image_and_no_system_to_judge():
     assert parts.system_parts([IMAGE]) == []
 
 
+def test_from_inside_of_an_image_its_system_is_judged_and_its_configuration_is_not():
+    root = ScanTarget(kind="root", ref="/", name="inside")
+    assert parts.system_parts([root]) == []
+    part = parts.image_part([root], [])
+    assert (part.status, part.why) == ("SKIP", "it cannot be read from inside of the image")
+
+
 def test_image_and_dockerfiles_fail_each_for_themselves():
     wrong = [failing("misconfiguration", "repository: Dockerfile:1")]
     assert parts.image_part([IMAGE], wrong).status == "PASS"

@@ -21,6 +21,8 @@ REGISTRY = {
     "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
     "MLOPS_CI_REGISTRY_PASSWORD": "$CI_REGISTRY_PASSWORD",
 }
+# See `engines/inside_image.py`.
+IMAGE_VARIABLE = "MLOPS_JOB_IMAGE"
 # One lock of the project for all files that can move the champion.
 PROMOTION = "mlops-ci-promotion"
 # Stages that change what others see: never interrupted, and not for what is not merged.
@@ -88,6 +90,7 @@ def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
     found: Mapped = {
         "MLOPS_CI_PROVIDER": "gitlab",
         "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE"),
+        IMAGE_VARIABLE: Explained("What the engine `inside` compares between jobs, by its digest.", use("image")),
     }
     found |= {one.variable: use(one.name) for one in inputs if one.variable and one.kind in {"string", "number"}}
     if BUNDLE_REF not in found:

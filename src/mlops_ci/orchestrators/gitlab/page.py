@@ -70,7 +70,37 @@ is used when it holds exactly the locked versions.
 | shell, docker | `host` | nothing more |
 | shell | `docker` | the docker client with buildx, and an engine |
 | docker | `docker` | an image with both clients; `DOCKER_HOST` of an engine that sees the job's folder |
-| kubernetes | `inside` | an `image` that is the training image; its digest in `MLOPS_IMAGE_DIGEST` |
+| kubernetes | `inside` | an `image` that is the training image, named by its digest ([below](#kubernetes-executor)) |
+
+### Kubernetes executor
+
+A pod has no container engine, and giving it one would make it privileged. With the engine `inside` a job's container is
+the image: every job of the pipeline runs in it, nothing is built, and your commands run with its own Python, the first
+`python3` on its `PATH`.
+
+```yaml
+include:
+  - project: {repository}
+    ref: {release}
+    file: ci/gitlab/train.yml
+    inputs:
+      engine: inside
+      image: registry.example.com/ml/train@sha256:...   # PyTorch, Python 3.11 or newer with venv, git
+      runner-plan: [kubernetes]
+      runner-cpu: [kubernetes]
+      runner-gpu: [kubernetes-gpu]
+```
+
+`mlops-ci render gitlab --profile kubernetes` writes files with these defaults; their image is the variable
+`MLOPS_TRAIN_IMAGE` of the project.
+
+- The image is known by its digest, from the input `image` or from `MLOPS_IMAGE_DIGEST`. A job in another image than the
+  planned one ends with exit code 2. An image by its tag alone is a warning, and what is installed in it is its key.
+- `build` builds nothing, and writes the SBOM of the running root file system.
+- `scan` judges the packages of the system and of Python, and looks for secrets. Volumes, the repository, caches and the
+  tool itself are left out. The image's configuration cannot be read from inside: that part is a SKIP with this reason.
+- GPUs, memory, shared memory and network are the pod's, as the runner's `config.toml` says. A `[train] memory` that
+  cannot be enforced there is said to be none.
 
 ## Credentials
 
@@ -189,6 +219,8 @@ def page(profile: GitLabProfile, example: str) -> str:
         f"## Inputs\n\nOf `train.yml`; the others have the same where they make sense.\n\n{_inputs(inputs)}",
         f"## Jobs\n\nOf `train.yml`.\n\n{_jobs(train.jobs)}",
         TAIL.format(
+            repository=profile.repository,
+            release=profile.tag,
             store=", ".join(f"`{job.name}`" for job in train.jobs if "store" in job.secrets),
             token=TOKEN,
             outputs=", ".join(f"`{name}`" for name in results),
@@ -200,7 +232,8 @@ def page(profile: GitLabProfile, example: str) -> str:
 
 PROFILES = """\
 | `default` | GitLab.com, or an instance that holds a copy of the bundle under the same name |
-| `self-managed` | an instance of your own, perhaps older than 18.7: no components |"""
+| `self-managed` | an instance of your own, perhaps older than 18.7: no components |
+| `kubernetes` | the same, with runners of the Kubernetes executor: the engine `inside` in the training image |"""
 
 
 def _files(profile: GitLabProfile) -> str:
