@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import Profile
-from mlops_ci.orchestrators.github.workflow import REASONS, permissions
+from mlops_ci.orchestrators.github.workflow import REASONS, granted
 from mlops_ci.orchestrators.jobs import Job
 
 HEAD = """\
@@ -123,10 +123,7 @@ def _grants() -> str:
 
 
 def _grant(file: CalledFile) -> str:
-    found: dict[str, str] = {}
-    for job in file.jobs:
-        for scope, access in permissions(job).items():
-            found[scope] = "write" if "write" in (access, found.get(scope)) else access
+    found = granted(file.jobs)
     return ", ".join(f"`{scope}: {access}` ({REASONS[scope, access]})" for scope, access in found.items())
 
 
