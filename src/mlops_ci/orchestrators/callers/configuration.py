@@ -50,13 +50,20 @@ def configured(given: Given, root: Path, modes: Iterable[str | None], tell: Tell
         tell(Finding(level="error", file=given.file, line=given.config.line, message=message, fix=fix))
         return Stores()
     sets = tuple(line.strip() for line in (_known(given.settings) or "").splitlines() if line.strip())
+    file = Path(path) if path else None
     found: list[Settings] = []
     for one in (mode,) if mode else dict.fromkeys(modes):
         try:
-            found.append(load(Path(path) if path else None, cwd=root, mode=one, environ={}, sets=sets))
+            load(file, cwd=root, mode=one, environ={})
         except ConfigError as error:
             for problem in error.problems:
                 tell(_finding(given, problem, error.hint))
+            break
+        try:
+            found.append(load(file, cwd=root, mode=one, environ={}, sets=sets))
+        except ConfigError as error:
+            for problem in error.problems:
+                tell(_of_settings(given, problem))
             break
     return _stores(found)
 
@@ -69,10 +76,16 @@ def _known(tree: Tree | None) -> str | None:
 def _finding(given: Given, problem: Problem, hint: str) -> Finding:
     if problem.file is not None:
         return Finding(level="error", file=problem.file, line=problem.line or 1, message=problem.message, fix=hint)
-    place = {"--set": given.settings, "--mode": given.mode}.get(problem.where.split(" ")[0])
-    line = place.line if place is not None else given.line
-    where = problem.where.removeprefix("--set ").removeprefix("--mode ")
+    line = given.mode.line if given.mode is not None and problem.where.startswith("--mode ") else given.line
+    where = problem.where.removeprefix("--mode ")
     return Finding(level="error", file=given.file, line=line, message=f"{where}: {problem.message}", fix=hint)
+
+
+def _of_settings(given: Given, problem: Problem) -> Finding:
+    """What is wrong only with the changes that the call makes."""
+    line = given.settings.line if given.settings is not None else given.line
+    message = f"`settings`: {problem.message}"
+    return Finding(level="error", file=given.file, line=line, message=message, fix="one table.key=value per line")
 
 
 def _stores(found: list[Settings]) -> Stores:

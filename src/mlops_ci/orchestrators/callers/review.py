@@ -13,6 +13,7 @@ from mlops_ci.orchestrators.callers.finding import Finding, in_order
 from mlops_ci.orchestrators.callers.github_call import FOLDER, Call, calls
 from mlops_ci.orchestrators.callers.gitlab_include import NAME, Include, includes
 from mlops_ci.orchestrators.callers.origin import Origin
+from mlops_ci.orchestrators.callers.values import ROLE
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
 from mlops_ci.orchestrators.gitlab.inputs import AUTO
 
@@ -56,7 +57,7 @@ def review_github(root: Path, known: str, origin: Origin) -> Review:
     for call in all_calls:
         found += github_checks.check(call)
         one = _configured(call, call.job.line_of("with"), root, found) if call.interface.store_jobs else Stores()
-        stores, role = stores or one, role or _text(call.value("aws-role"))
+        stores, role = stores or one, role or _role(call.value("aws-role"))
         found += _credentials(call, one)
     for file in dict.fromkeys(call.file for call in all_calls):
         found += github_checks.together([call for call in all_calls if call.file == file])
@@ -75,7 +76,7 @@ def review_gitlab(root: Path, known: str, origin: Origin) -> Review:
     for one in all_includes:
         found += gitlab_checks.check(one)
         stores = stores or _configured(one, one.entry.line, root, found)
-        role = role or _text(one.value("aws-role"))
+        role = role or _role(one.value("aws-role"))
         audience = _text(one.value("aws-audience")) or audience
     found += gitlab_checks.together(all_includes)
     server = origin.server or "gitlab.example.com"
@@ -132,6 +133,12 @@ def _policies(stores: Stores, role: str, identity: policies.Identity) -> Policie
     if not stores or stores.own_server:
         return None
     return Policies(trust=policies.trust(identity, role), permissions=policies.permissions(stores, role))
+
+
+def _role(tree: Tree | None) -> str:
+    """The ARN, where it stands in the file."""
+    text = _text(tree)
+    return text if ROLE.fullmatch(text) else ""
 
 
 def _text(tree: Tree | None) -> str:
