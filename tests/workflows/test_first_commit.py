@@ -1,4 +1,4 @@
-"""A new user: an empty repository, a `train.py` of their own, `mlops-ci init --provider both`, one commit, two pipelines.
+"""A new user: an empty repository, a `train.py`, `mlops-ci init --provider both`, one commit, two pipelines.
 
 Both run the very files that `init` wrote, on this machine: GitHub's by act, GitLab's by gitlab-ci-local.
 """

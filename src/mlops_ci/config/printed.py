@@ -9,10 +9,9 @@ from collections.abc import Iterator
 NUMBER = r"([\d.eE+-]+)"
 BEFORE = re.compile(r"(?P<literal>(?P<name>[A-Za-z][\w/]*) ?[:=] ?)$")
 # The last word of a name that people give to a metric; anything else may be a path or a device.
-METRICS = frozenset(
-    ("loss", "acc", "accuracy", "error", "mae", "mse", "rmse", "f1", "auc", "precision", "recall", "perplexity", "ppl")
-    + ("bleu", "rouge", "iou", "dice", "map", "r2", "psnr", "ssim", "wer", "cer", "score")
-)
+LOSSES = ("loss", "error", "mae", "mse", "rmse", "perplexity", "ppl", "wer", "cer")
+SCORES = ("acc", "accuracy", "f1", "auc", "precision", "recall", "score", "bleu", "rouge", "iou", "dice", "map", "r2")
+METRICS = frozenset((*LOSSES, *SCORES, "psnr", "ssim"))
 VALUE = None
 
 
