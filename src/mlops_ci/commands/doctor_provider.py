@@ -39,12 +39,13 @@ def check(provider: Literal["github", "gitlab"], name: str | None, *, as_json: b
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
     else:
-        for line in _lines(found):
+        for line in lines(found):
             click.echo(line)
     return UsageError.exit_code if found.refused else 0
 
 
-def _lines(found: Review) -> Iterator[str]:
+def lines(found: Review) -> Iterator[str]:
+    """What a person reads: the findings, then the policies."""
     for one in found.findings:
         yield from _finding(one)
     count = sum(one.level == "error" for one in found.findings)

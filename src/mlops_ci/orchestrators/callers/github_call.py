@@ -85,7 +85,7 @@ def _target(file: str, uses: Tree, root: Path, known: str, tell: Tell) -> tuple[
     name = called["name"] if called else path
     if called is None or name not in known_files:
         files = ", ".join(f"{one}.yml" for one in known_files)
-        bad(f"`uses` names {path}, which the bundle has not{did_you_mean(name, known_files)}", f"files: {files}")
+        bad(f"`uses` names {path}, which the bundle has not{did_you_mean(name, known_files)}", f"it has {files}")
         return None
     if local is None and not ref:
         bad("`uses` names no release: GitHub refuses that", f"write @ and a release or commit behind {name}.yml")

@@ -86,7 +86,7 @@ def _inputs(call: Call) -> Iterator[Finding]:
     for name, tree in fields.items():
         if name not in known:
             message = f"{call.interface.name}.yml has no input `{name}`{did_you_mean(name, known)}"
-            yield call.found("error", _key(given, name), message, f"inputs: {', '.join(known)}")
+            yield call.found("error", _key(given, name), message, f"it has {', '.join(known)}")
             continue
         # What is left empty is the empty text at GitHub.
         empty = known[name].kind == "string" and tree.kind == "scalar" and tree.value in (None, "")
@@ -118,7 +118,7 @@ def _secrets(call: Call) -> Iterator[Finding]:
     for name, tree in given.fields.items():
         if name not in known:
             message = f"{call.interface.name}.yml takes no secret `{name}`{did_you_mean(name, known)}"
-            yield call.found("error", given.line_of(name), message, f"secrets: {', '.join(known) or 'none'}")
+            yield call.found("error", given.line_of(name), message, f"it takes {', '.join(known) or 'none'}")
         elif isinstance(tree.value, str) and tree.value and not EXPRESSION.search(tree.value):
             message = f"`{name}` stands in the file itself: it is a secret no more"
             fix = f"revoke it, and write ${{{{ secrets.{_secret_name(name)} }}}}"

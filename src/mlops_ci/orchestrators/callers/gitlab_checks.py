@@ -82,7 +82,7 @@ def _inputs(one: Include) -> Iterator[Finding]:
         line = given.line_of(name) if given is not None else tree.line
         if name not in known:
             message = f"{one.name}.yml has no input `{name}`{did_you_mean(name, known)}"
-            yield one.found("error", line, message, f"inputs: {', '.join(known)}")
+            yield one.found("error", line, message, f"it has {', '.join(known)}")
             continue
         for message, fix in complaints(name, known[name].kind, known[name].options, tree):
             yield one.found("error", line, message, fix)

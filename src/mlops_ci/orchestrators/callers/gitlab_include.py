@@ -95,7 +95,7 @@ def _of_entry(file: str, whole: Tree, entry: Tree, root: Path, known: str, tell:
             continue
         shown = ", ".join(files if component else (f"ci/gitlab/{one}.yml" for one in files))
         message = f"the bundle has no file `{name}`{did_you_mean(name, files)}"
-        tell(Finding(level="error", file=file, line=entry.line, message=message, fix=f"files: {shown}"))
+        tell(Finding(level="error", file=file, line=entry.line, message=message, fix=f"it has {shown}"))
 
 
 def _named(file: str, entry: Tree, root: Path, known: str, tell: Tell) -> Iterator[tuple[str, str, str, bool]]:

@@ -32,7 +32,12 @@ def test_all_files_that_can_be_called_are_known():
         ("@v0.1.0", "", "names no release", "behind train.yml"),
         ("@v0.1.0", "@${{inputs.ref}}", "takes no expression", "@v0.1.0"),
         # inputs
-        (WITH, WITH + "      runner-gpus: gpu\n", "no input `runner-gpus`; did you mean `runner-gpu`?", "inputs:"),
+        (
+            WITH,
+            WITH + "      runner-gpus: gpu\n",
+            "no input `runner-gpus`; did you mean `runner-gpu`?",
+            "it has config",
+        ),
         (WITH, WITH + "      dry-run: 'true'\n", "`dry-run` is the text 'true', and must be true or false", "without"),
         (
             WITH,

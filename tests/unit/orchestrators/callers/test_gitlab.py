@@ -22,7 +22,12 @@ FLOW = "{project: org/mlops-ci, ref: v1, file: /ci/gitlab/train.yml, inputs: {ru
         ("ci/gitlab/train.yml", "ci/gitlab/trian.yml", "no file `trian`; did you mean `train`?", "ci/gitlab/train.yml"),
         ("ci/gitlab/train.yml", "train.yml", "no file `train.yml`; did you mean `train`?", "ci/gitlab/train.yml"),
         ("    file: ci/gitlab/train.yml\n", "", "names a project and no file", "file: ci/gitlab/train.yml"),
-        (GPU, GPU + "      runner-gpus: [gpu]\n", "no input `runner-gpus`; did you mean `runner-gpu`?", "inputs:"),
+        (
+            GPU,
+            GPU + "      runner-gpus: [gpu]\n",
+            "no input `runner-gpus`; did you mean `runner-gpu`?",
+            "it has config",
+        ),
         (GPU, "      runner-gpu: gpu\n", "`runner-gpu` is the text 'gpu', and must be a list", "write [gpu]"),
         (GPU, "      runner-gpu: '[\"gpu\"]'\n", "`runner-gpu` is the text", "write a list"),
         (GPU, "      runner-gpu: ['']\n", "has a tag that is no text", "[gpu, linux]"),
