@@ -54,13 +54,13 @@ def configured(given: Given, root: Path, modes: Iterable[str | None], tell: Tell
     found: list[Settings] = []
     for one in (mode,) if mode else dict.fromkeys(modes):
         try:
-            load(file, cwd=root, mode=one, environ={})
+            loaded = load(file, cwd=root, mode=one, environ={})
         except ConfigError as error:
             for problem in error.problems:
                 tell(_finding(given, problem, error.hint))
             break
         try:
-            found.append(load(file, cwd=root, mode=one, environ={}, sets=sets))
+            found.append(load(file, cwd=root, mode=one, environ={}, sets=sets) if sets else loaded)
         except ConfigError as error:
             for problem in error.problems:
                 tell(_of_settings(given, problem))
