@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from mlops_ci.errors import UsageError
-from mlops_ci.version import version
+from mlops_ci.version import UNKNOWN, version
 
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+")
 REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
@@ -47,9 +47,12 @@ def bundle(given: str | None, *, otherwise: str) -> Bundle:
     """The bundle that `ORG/REPO[@REF]` names; what is not said is where this tool was installed from, else the
     repository `otherwise` and the tag of this version. Raises `BundleError`.
     """
-    installed = _installed()
     if given is None:
-        return installed or Bundle(repository=otherwise, ref=release())
+        if (installed := _installed()) is not None:
+            return installed
+        if version() == UNKNOWN:
+            raise BundleError("nobody knows which release this tool is of", hint="say it: --bundle ORG/REPO@REF")
+        return Bundle(repository=otherwise, ref=release())
     repository, _, ref = given.partition("@")
     if not REPOSITORY.fullmatch(repository) or (ref and not REF.fullmatch(ref)) or given.endswith("@"):
         raise BundleError(f"--bundle is {given!r}", hint="write ORG/REPO@REF: ml/mlops-ci@v1.2.0, or a commit as REF")

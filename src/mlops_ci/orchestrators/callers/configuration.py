@@ -10,7 +10,7 @@ from mlops_ci.config.errors import ConfigError, Problem
 from mlops_ci.config.find import FILE
 from mlops_ci.config.load import load
 from mlops_ci.orchestrators.callers.finding import Finding
-from mlops_ci.orchestrators.callers.reading import Tell
+from mlops_ci.orchestrators.callers.reading import Tell, is_there
 from mlops_ci.orchestrators.callers.values import is_open
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
 from mlops_ci.settings.settings import Settings
@@ -44,7 +44,7 @@ class Given:
 def configured(given: Given, root: Path, modes: Iterable[str | None], tell: Tell) -> Stores:
     """Load it as the jobs will, in each mode; tells all that is wrong with it."""
     path, mode = _known(given.config), _known(given.mode)
-    if given.config is not None and path and not (root / path).is_file():
+    if given.config is not None and path and not is_there(root / path):
         message = f"`config` names {path}, and there is no such file in the repository"
         fix = f"the path from the root of the repository; leave it out for {FILE}"
         tell(Finding(level="error", file=given.file, line=given.config.line, message=message, fix=fix))

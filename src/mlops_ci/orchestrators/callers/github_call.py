@@ -11,7 +11,7 @@ from pathlib import Path
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.orchestrators.callers.finding import Finding, Level
 from mlops_ci.orchestrators.callers.github_interface import Interface, interfaces
-from mlops_ci.orchestrators.callers.reading import MARKER, Tell, is_ours, read
+from mlops_ci.orchestrators.callers.reading import Tell, is_ours, is_rendered, read
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
 
 FOLDER = ".github/workflows"
@@ -71,7 +71,7 @@ def _target(file: str, uses: Tree, root: Path, known: str, tell: Tell) -> tuple[
     local, match = LOCAL.fullmatch(text), USES.fullmatch(text)
     if local is not None:
         path, ref = local["path"], ""
-        if not _is_rendered(root / path):
+        if not is_rendered(root / path):
             return None
     elif match is not None and is_ours(match["repository"], known):
         path, ref = match["path"], match["ref"] or ""
@@ -106,10 +106,3 @@ def _check_step(file: str, step: Tree, known: str, tell: Tell) -> None:
         message = "a step cannot call a workflow: `uses` of the bundle's files stands in the job itself"
         fix = "move `uses` and `with` up to the job, in place of `runs-on` and `steps`"
         tell(Finding(level="error", file=file, line=uses.line, message=message, fix=fix))
-
-
-def _is_rendered(path: Path) -> bool:
-    try:
-        return MARKER in path.read_text(encoding="utf-8")[:1000]
-    except (OSError, ValueError):
-        return False

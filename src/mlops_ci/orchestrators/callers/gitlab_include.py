@@ -11,7 +11,7 @@ from pathlib import Path
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.callers.finding import Finding, Level
-from mlops_ci.orchestrators.callers.reading import MARKER, Tell, is_ours, read
+from mlops_ci.orchestrators.callers.reading import Tell, is_ours, is_rendered, is_there, read
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
 
 NAME = ".gitlab-ci.yml"
@@ -48,7 +48,7 @@ def includes(root: Path, known: str, tell: Tell) -> list[Include]:
 
 
 def _of_file(path: Path, root: Path, known: str, tell: Tell, seen: set[Path]) -> Iterator[Include]:
-    if path in seen or not path.is_file():
+    if path in seen or not is_there(path):
         return
     seen.add(path)
     file = os.path.relpath(path, root)
@@ -74,9 +74,9 @@ def _local(entry: Tree, root: Path) -> list[Path]:
     pattern = name.lstrip("/")
     try:
         found = sorted(root.glob(pattern)) if "*" in pattern else [root / pattern]
-    except (ValueError, NotImplementedError):
+    except (ValueError, OSError, NotImplementedError):
         return []
-    return [path for path in found if path.is_file() and MARKER not in path.read_text(errors="replace")[:1000]]
+    return [path for path in found if is_there(path) and not is_rendered(path)]
 
 
 def _of_entry(file: str, whole: Tree, entry: Tree, root: Path, known: str, tell: Tell) -> Iterator[Include]:
@@ -113,7 +113,7 @@ def _named(file: str, entry: Tree, root: Path, known: str, tell: Tell) -> Iterat
         remote = REMOTE.fullmatch(text)
         if remote is not None and is_ours(remote["repository"], known):
             yield _stem(remote["path"]), remote["repository"], remote["ref"], False
-        elif (path := root / text.lstrip("/")).is_file() and MARKER in path.read_text(errors="replace")[:1000]:
+        elif is_rendered(root / text.lstrip("/")):
             yield _stem(text), "", "", False
 
 

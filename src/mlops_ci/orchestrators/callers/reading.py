@@ -36,3 +36,19 @@ def is_ours(repository: str, known: str) -> bool:
     """Whether a repository holds the bundle: the one known by name, or any copy that keeps the name."""
     found, wanted = repository.strip("/").lower(), known.lower()
     return found == wanted or found.rpartition("/")[2] == wanted.rpartition("/")[2]
+
+
+def is_there(path: Path) -> bool:
+    """Whether it is a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_rendered(path: Path) -> bool:
+    """Whether the file is one of the bundle's own: a copy that lies in the caller's repository."""
+    try:
+        return is_there(path) and MARKER in path.read_text(encoding="utf-8", errors="replace")[:1000]
+    except OSError:
+        return False

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.callers.github_interface import interfaces
 from mlops_ci.orchestrators.callers.review import Review
+from mlops_ci.orchestrators.github.profile import load_profile
+from mlops_ci.orchestrators.github.render import render
 
 from .conftest import WORKFLOW, Only, Repository, line_of
 
@@ -20,7 +21,8 @@ GRANT = "      packages: write # to push the images that it built\n"
 
 
 def test_all_files_that_can_be_called_are_known():
-    assert set(interfaces()) == {file.name for file in called_files()} | {"retry"}
+    rendered = {Path(path).stem for path in render(load_profile("default")) if path.startswith(".github/workflows/")}
+    assert set(interfaces()) == rendered
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,7 @@ def test_all_files_that_can_be_called_are_known():
         (WITH, WITH + "      runner-cpu: '{}'\n", "`runner-cpu` is", "one label"),
         (WITH, "      mode: nihgtly\n", "nihgtly: unknown mode", "explained"),
         (WITH, WITH + "      config: models/mlops.toml\n", "there is no such file", "from the root"),
+        (WITH, WITH + f"      config: {'x' * 5000}\n", "there is no such file", "from the root"),
         (WITH, WITH + "      settings: train.paramz=1\n", "`settings`: [train] paramz: unknown key", "per line"),
         # secrets
         (

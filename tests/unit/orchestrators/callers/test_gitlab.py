@@ -140,7 +140,9 @@ def test_a_required_input(empty: Repository):
     assert any("publish.yml requires the input `run-from`" in one.message for one in empty.gitlab().findings)
 
 
-@pytest.mark.parametrize("text", ["", "include: 5\n", "include: [5, [x], {}]\n", "a: b\n", "include: ../../x\n"])
+@pytest.mark.parametrize(
+    "text", ["", "include: 5\n", "include: [5, [x], {}]\n", "a: b\n", "include: ../../x\n", f"include: {'x' * 5000}\n"]
+)
 def test_a_file_without_the_bundle_is_told_what_to_do(empty: Repository, only: Only, text):
     empty.write(NAME, text)
     assert "mlops-ci init --provider gitlab" in only(empty.gitlab()).fix

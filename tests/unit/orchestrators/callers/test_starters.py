@@ -125,3 +125,9 @@ def test_a_name_that_is_none_is_refused(given):
 )
 def test_releases_and_commits_are_pins_and_branches_are_not(ref, pinned):
     assert is_pinned(ref) is pinned
+
+
+def test_a_tool_without_a_version_pins_nothing(monkeypatch):
+    monkeypatch.setattr("mlops_ci.orchestrators.callers.bundle.version", lambda: "0+unknown")
+    with pytest.raises(BundleError, match="which release"):
+        bundle(None, otherwise="org/mlops-ci")
