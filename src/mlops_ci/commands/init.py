@@ -35,7 +35,9 @@ def init(command: str | None, *, force: bool, provider: str | None = None, bundl
     if provider is None and bundle is not None:
         raise BundleAloneError("--bundle says what a CI system calls", hint="add --provider github, gitlab or both")
     if provider is None:
-        return _configuration(command, root, path, force=force)
+        _configuration(command, root, path, force=force)
+        click.echo("in CI: `mlops-ci init --provider github`, `gitlab` or `both` writes those files too", err=True)
+        return 0
     from mlops_ci.commands.init_provider import starters, write
 
     made = starters(provider, bundle, root)
@@ -47,7 +49,7 @@ def init(command: str | None, *, force: bool, provider: str | None = None, bundl
     return 0
 
 
-def _configuration(command: str | None, root: Path, path: Path, *, force: bool) -> int:
+def _configuration(command: str | None, root: Path, path: Path, *, force: bool) -> None:
     if path.exists() and not force:
         raise ExistsError(f"{path} exists", hint="edit it, or write it anew with --force")
     found = guess(root)
@@ -57,4 +59,3 @@ def _configuration(command: str | None, root: Path, path: Path, *, force: bool) 
     write_atomic(path, render(root.name, command or found.command, found=found))
     click.echo(f"wrote {path}", err=True)
     click.echo("next: look through it, then `mlops-ci run`", err=True)
-    return 0
