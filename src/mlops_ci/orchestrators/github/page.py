@@ -36,8 +36,8 @@ DOCTOR = """
 
 `mlops-ci doctor --provider github` reads every workflow that calls the bundle, before a push and without a network:
 inputs and their types, permissions, secrets, the release, the configuration. It ends with exit code 2 when something is
-to be corrected; GitHub itself would refuse such a workflow when it starts, without saying where. For a
-`.github/workflows/mlops.yml` with five mistakes it says:
+to be corrected; GitHub itself refuses such a workflow only when it starts. For a `.github/workflows/mlops.yml` with
+five mistakes it says:
 
 ```text
 {mistakes}
