@@ -7,7 +7,8 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -17,12 +18,17 @@ import mlops_ci
 from mlops_ci import errors as base_errors
 from mlops_ci import pipeline
 from mlops_ci.cli import main_group
+from mlops_ci.commands.doctor_provider import lines
 from mlops_ci.commands.exit_codes import TABLE
 from mlops_ci.config import schema
 from mlops_ci.config.declared import Field, bare, choices, is_free_table, item_of, tables
 from mlops_ci.config.toml_text import written
 from mlops_ci.guest import exits
 from mlops_ci.guest.classify import RULES
+from mlops_ci.orchestrators.callers import github_starter, gitlab_starter
+from mlops_ci.orchestrators.callers.bundle import Bundle, release
+from mlops_ci.orchestrators.callers.origin import Origin
+from mlops_ci.orchestrators.callers.review import Review, review_github, review_gitlab
 from mlops_ci.orchestrators.github.page import page as github_page
 from mlops_ci.orchestrators.github.profile import load_profile as github_profile
 from mlops_ci.orchestrators.gitlab.page import page as gitlab_page
@@ -262,14 +268,63 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
+# What is spoilt in the files that `init` writes, so that the pages show what `doctor` then says.
+MISTAKES_GITHUB = (
+    ("      packages: write # to push the images that it built\n", ""),
+    ("    with:\n", "    secrets: inherit\n    with:\n      runner-gpus: h100\n      dry-run: 'yes'\n"),
+    (f"@{release()}", "@main"),
+)
+MISTAKES_GITLAB = (
+    ("runner-gpu: [gpu]", "config: model/mlops.toml\n      runner-gpu: gpu"),
+    (f"    ref: {release()}\n", "    ref: main\n"),
+)
+ORIGIN = {
+    "github": Origin(server="github.com", path="team/model"),
+    "gitlab": Origin(server="gitlab.example.com", path="team/model"),
+}
+
+
 def github() -> str:
     """What to paste for GitHub Actions, and the tables of its files."""
-    return github_page(github_profile("default"), GITHUB_EXAMPLE.read_text(encoding="utf-8"))
+    profile = github_profile("default")
+    starter = github_starter.files(Bundle(repository=profile.repository, ref=release()), branch="main")
+    files = {github_starter.TRAIN: starter[github_starter.TRAIN]}
+    said = doctored(files, MISTAKES_GITHUB, lambda root: review_github(root, profile.repository, ORIGIN["github"]))
+    return github_page(profile, GITHUB_EXAMPLE.read_text(encoding="utf-8"), said)
 
 
 def gitlab() -> str:
     """What to paste for GitLab CI, and the tables of its files."""
-    return gitlab_page(gitlab_profile(), GITLAB_EXAMPLE.read_text(encoding="utf-8"))
+    profile = gitlab_profile()
+    files = gitlab_starter.files(Bundle(repository=profile.repository, ref=release()))
+    said = doctored(files, MISTAKES_GITLAB, lambda root: review_gitlab(root, profile.repository, ORIGIN["gitlab"]))
+    return gitlab_page(profile, GITLAB_EXAMPLE.read_text(encoding="utf-8"), said)
+
+
+def doctored(
+    files: Mapping[str, str], mistakes: Iterable[tuple[str, str]], review: Callable[[Path], Review]
+) -> dict[str, str]:
+    """What `doctor` really says of these files: with the mistakes, and as they are with a store on S3."""
+    said = {}
+    for name, changes in (("mistakes", mistakes), ("policies", ())):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder).resolve()
+            store = '[publish]\nstore = "s3://models/team"\n' if name == "policies" else ""
+            (root / "mlops.toml").write_text(f'[train]\ncommand = "python train.py"\n{store}', encoding="utf-8")
+            for path, text in files.items():
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_text(spoilt(text, changes), encoding="utf-8")
+            said[name] = "\n".join(lines(review(root)))
+    return said
+
+
+def spoilt(text: str, changes: Iterable[tuple[str, str]]) -> str:
+    """The text with these mistakes; each must be possible."""
+    for old, new in changes:
+        if old not in text:
+            raise ValueError(f"there is no {old!r} to spoil")
+        text = text.replace(old, new, 1)
+    return text
 
 
 PAGES = {

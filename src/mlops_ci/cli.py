@@ -56,12 +56,22 @@ for _stage in pipeline.STAGES:
     _add_stage(_stage)
 
 
-@main_group.command("init", short_help="Write a commented mlops.toml for this repository.")
+BUNDLE = click.option(
+    "--bundle", metavar="ORG/REPO[@REF]", help="Where the CI system finds this tool (default: where it came from)."
+)
+
+
+@main_group.command("init", short_help="Write a commented mlops.toml for this repository, and its CI files.")
 @click.option("--command", metavar="COMMAND", help="The training command (default: guessed from the repository).")
-@click.option("--force", is_flag=True, help="Write over an existing file.")
-def init_command(command: str | None, force: bool) -> int:
-    """Write a commented mlops.toml for this repository."""
-    return call("init:init", command, force=force)
+@click.option("--force", is_flag=True, help="Write over an existing mlops.toml.")
+@click.option("--provider", type=click.Choice(["github", "gitlab", "both"]), help="Write the CI system's files too.")
+@BUNDLE
+def init_command(command: str | None, force: bool, provider: str | None, bundle: str | None) -> int:
+    """Write a commented mlops.toml for this repository.
+
+    With --provider also what GitHub Actions or GitLab CI need to run it. A file of theirs that exists stays.
+    """
+    return call("init:init", command, force=force, provider=provider, bundle=bundle)
 
 
 @main_group.command("runs", short_help="List the runs of this directory.")
@@ -146,10 +156,18 @@ for _command in (*cli_ci.COMMANDS, *cli_sites.COMMANDS):
     main_group.add_command(_command)
 
 
-@main_group.command("doctor", short_help="Say what this machine has and lacks.")
+@main_group.command("doctor", short_help="Say what this machine, or the repository's CI files, have and lack.")
+@click.option("--provider", type=click.Choice(["github", "gitlab"]), help="Check the files of this CI system instead.")
+@BUNDLE
 @JSON
-def doctor_command(**values: Any) -> int:
-    """Say what this machine has and lacks, with a fix for each lack."""
+def doctor_command(provider: str | None, bundle: str | None, **values: Any) -> int:
+    """Say what this machine has and lacks, with a fix for each lack.
+
+    With --provider: what is wrong with the workflows or the .gitlab-ci.yml that call this tool, file and line, and the
+    policies of the role at AWS when a store on S3 is configured. Exit code 2 when something is to be corrected.
+    """
+    if provider is not None:
+        return call("doctor_provider:check", provider, bundle, as_json=values["json"])
     return call("doctor:doctor", as_json=values["json"])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from mlops_ci.orchestrators.github.profile import Profile, load_profile
 from mlops_ci.run.collect import collect
+from mlops_ci.version import version
 from support.project import commit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +131,7 @@ def act(
     variables: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
     profile: Profile | None = None,
+    workflow: str = "train.yml",
 ) -> Acted:
     """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file."""
     (folder / "artifacts").mkdir(parents=True)
@@ -144,7 +146,7 @@ def act(
     }
     known = {"MLOPS_CI_BUNDLE_REPOSITORY": BUNDLE, "MLOPS_CI_BUNDLE_REF": head.stdout.strip(), **(variables or {})}
     argv = [
-        *(str(program), event, "--workflows", str(consumer / ".github" / "workflows" / "train.yml")),
+        *(str(program), event, "--workflows", str(consumer / ".github" / "workflows" / workflow)),
         *("--no-cache-server", "--rm", "--json=false"),
         *(word for label in LABELS for word in ("--platform", f"{label}=-self-hosted")),
         *(word for one in _local(bundle, profile or load_profile("default")) for word in ("--local-repository", one)),
@@ -184,7 +186,7 @@ def _local(bundle: Path, profile: Profile) -> list[str]:
     standing = {"checkout": "checkout", "upload": "upload-artifact", "download": "download-artifact"}
     pins = {name: profile.action(name) for name in standing}
     return [
-        f"{BUNDLE}@{RELEASE}={bundle}",
+        *(f"{BUNDLE}@{ref}={bundle}" for ref in (RELEASE, f"v{version()}")),
         *(f"{pin.repository}@{pin.commit}={ACTIONS / standing[name]}" for name, pin in pins.items()),
     ]
 

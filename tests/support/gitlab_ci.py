@@ -100,7 +100,11 @@ def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None, profile
 
 def make_consumer(folder: Path, pipeline: str, *, config: str = CONFIG, files: dict[str, str] | None = None) -> Path:
     """The small consumer project with this `.gitlab-ci.yml`, cloned from a GitLab."""
-    make_project(folder, config=config, files={".gitlab-ci.yml": pipeline, **(files or {})})
+    return at_gitlab(make_project(folder, config=config, files={".gitlab-ci.yml": pipeline, **(files or {})}))
+
+
+def at_gitlab(folder: Path) -> Path:
+    """Let the repository be a clone from a GitLab."""
     _git(folder, "remote", "add", "origin", f"https://{HOST}/{CONSUMER_PROJECT}.git")
     # gitlab-ci-local's own folders, the second of which GitLab has not: they are no part of the repository.
     with (folder / ".git" / "info" / "exclude").open("a") as file:

@@ -1,4 +1,4 @@
-"""`mlops-ci init`: writes a commented `mlops.toml` for this repository."""
+"""`mlops-ci init`: writes a commented `mlops.toml` for this repository, and the files of a CI system if asked."""
 
 from __future__ import annotations
 
@@ -20,10 +20,36 @@ class ExistsError(UsageError):
     """There is a configuration already."""
 
 
-def init(command: str | None, *, force: bool) -> int:
-    """Look at the repository, propose settings, write them; an existing file is kept unless forced."""
+class BundleAloneError(UsageError):
+    """A bundle is named, and no CI system that would call it."""
+
+
+def init(command: str | None, *, force: bool, provider: str | None = None, bundle: str | None = None) -> int:
+    """Look at the repository, propose settings, write them; an existing file is kept unless forced.
+
+    With a `provider` its files too, at the top of the repository, for the bundle that `bundle` names; then a
+    `mlops.toml` that is there already stays as it is.
+    """
     root = Path.cwd()
     path = root / NAME
+    if provider is None and bundle is not None:
+        raise BundleAloneError("--bundle says what a CI system calls", hint="add --provider github, gitlab or both")
+    if provider is None:
+        _configuration(command, root, path, force=force)
+        click.echo("in CI: `mlops-ci init --provider github`, `gitlab` or `both` writes those files too", err=True)
+        return 0
+    from mlops_ci.commands.init_provider import starters, write
+
+    made = starters(provider, bundle, root)
+    if path.exists() and not force:
+        click.echo(f"{path} is there already", err=True)
+    else:
+        _configuration(command, root, path, force=force)
+    write(made, root)
+    return 0
+
+
+def _configuration(command: str | None, root: Path, path: Path, *, force: bool) -> None:
     if path.exists() and not force:
         raise ExistsError(f"{path} exists", hint="edit it, or write it anew with --force")
     found = guess(root)
@@ -33,4 +59,3 @@ def init(command: str | None, *, force: bool) -> int:
     write_atomic(path, render(root.name, command or found.command, found=found))
     click.echo(f"wrote {path}", err=True)
     click.echo("next: look through it, then `mlops-ci run`", err=True)
-    return 0

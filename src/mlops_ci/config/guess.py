@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.config.keys import lookup
+from mlops_ci.config.printed import printed_metrics
 
 SCRIPTS = ("train.py", "src/train.py", "scripts/train.py", "training/train.py", "main.py", "src/main.py")
 NO_PACKAGES = frozenset({"test", "tests", "examples", "docs", "build", "dist"})
@@ -32,6 +33,7 @@ class Guess:
     """What was found. None and nothing where nothing was: then it is for the user to say."""
 
     command: str | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
     requirements: str | None = None
     checks: tuple[ProposedCheck, ...] = ()
     notes: tuple[str, ...] = ()
@@ -52,21 +54,30 @@ def guess(root: Path) -> Guess:
         ProposedCheck(command=check, package=package, installed=package in packages)
         for package, check in _checks(root, pyproject)
     )
-    return Guess(command=command, requirements=requirements, checks=checks, notes=tuple(notes))
+    script = _script(root)
+    metrics = printed_metrics(_text(script)) if script else {}
+    return Guess(command=command, metrics=metrics, requirements=requirements, checks=checks, notes=tuple(notes))
+
+
+def _script(root: Path) -> Path | None:
+    """`train.py` where people put it, or one folder down."""
+    named = [root / script for script in SCRIPTS]
+    below = [path for path in sorted(root.glob("*/train.py")) if path.parent.name not in NO_PACKAGES]
+    return next((path for path in (*named, *below) if path.is_file() and _is_named(path.parent, root)), None)
+
+
+def _is_named(folder: Path, root: Path) -> bool:
+    return folder == root or folder.name.isidentifier()
 
 
 def _command(root: Path) -> str | None:
-    """`python train.py`, or a script one folder down: as a module where that folder is a package."""
-    for script in SCRIPTS:
-        if (root / script).is_file():
-            return f"python {script}"
-    for path in sorted(root.glob("*/train.py")):
-        folder = path.parent.name
-        if path.is_file() and folder.isidentifier() and folder not in NO_PACKAGES:
-            return (
-                f"python -m {folder}.train" if (path.parent / "__init__.py").is_file() else f"python {folder}/train.py"
-            )
-    return None
+    """`python train.py`; as a module where the script's folder is a package."""
+    script = _script(root)
+    if script is None:
+        return None
+    name = script.relative_to(root).as_posix()
+    is_package = name not in SCRIPTS and (script.parent / "__init__.py").is_file()
+    return f"python -m {script.parent.name}.train" if is_package else f"python {name}"
 
 
 def _packages(requirements: Path) -> frozenset[str]:

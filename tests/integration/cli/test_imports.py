@@ -11,8 +11,8 @@ import pytest
 
 from support.project import make_project
 
-HELP_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "pydantic", "jinja2", "filelock"}
-PLAN_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "requests"}
+HELP_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "pydantic", "jinja2", "filelock", "yaml"}
+PLAN_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "requests", "yaml"}
 
 SCRIPT = """
 import sys, json
@@ -38,7 +38,9 @@ def modules(*arguments, cwd=None, **environment):
     return code, set(names), done
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["run", "--help"], ["train", "--help"], ["init", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments):
     code, names, done = modules(*arguments)
     assert code == 0, done.stderr

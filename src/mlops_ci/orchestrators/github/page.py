@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
 from mlops_ci.orchestrators.github.comment_workflow import NAME, PERMISSIONS
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import Profile
-from mlops_ci.orchestrators.github.workflow import REASONS, permissions
+from mlops_ci.orchestrators.github.workflow import REASONS, granted
 from mlops_ci.orchestrators.jobs import Job
 
 HEAD = """\
 # GitHub Actions
 
-Copy this to `.github/workflows/train.yml`, beside a [`mlops.toml`](../your-repository.md). It is the file
-`examples/github/train.yml`, which this project's tests execute as it stands.
+`mlops-ci init --provider github` writes a [`mlops.toml`](../your-repository.md), `.github/workflows/mlops.yml` and
+`mlops-nightly.yml`, pinned to where the tool came from, and says what is still to set; `--bundle ORG/REPO@REF` names a
+copy. What exists stays. Or copy this to `.github/workflows/train.yml`: it is the file `examples/github/train.yml`,
+which this project's tests execute as it stands.
 
 ```yaml
 {example}
@@ -29,6 +31,25 @@ Then set, under *Settings > Secrets and variables > Actions > Variables*:
 
 In branch protection require the job **`mlops / result`** and no other: it counts a job that did not run as failed
 unless plan left it out, where GitHub itself would take a skipped job for a green one.
+"""
+DOCTOR = """
+## Checking it
+
+`mlops-ci doctor --provider github` reads every workflow that calls the bundle, before a push and without a network:
+inputs and their types, permissions, secrets, the release, the configuration. It ends with exit code 2 when something is
+to be corrected; GitHub itself refuses such a workflow only when it starts. For a `.github/workflows/mlops.yml` with
+five mistakes it says:
+
+```text
+{mistakes}
+```
+
+With a store on S3 it prints the policies of the role that `aws-role` names. The role replaces every key, and may do
+what the tool asks for and no more:
+
+```text
+{policies}
+```
 """
 PARTS = """\
 ## The files
@@ -114,11 +135,11 @@ actions that check the inputs they get. **It has not run on github.com or on a G
 """
 
 
-def page(profile: Profile, example: str) -> str:
-    """The page in Markdown; `example` is the text of the file that it shows."""
+def page(profile: Profile, example: str, said: Mapping[str, str]) -> str:
+    """The page in Markdown; `example` is the text of the file that it shows, `said` what `doctor` says of another."""
     train = called_file("train")
     parts = [
-        HEAD.format(example=example.rstrip()),
+        HEAD.format(example=example.rstrip()) + DOCTOR.format(**said),
         PARTS.format(files=_files(), grants=_grants()),
         "## Inputs\n\nOf `train.yml`; the others have the same where they make sense.\n\n" + _inputs(profile),
         "## Secrets\n\nNone is required, and none is inherited.\n\n" + _secrets(train),
@@ -148,10 +169,7 @@ def _grants() -> str:
 
 
 def _grant(file: CalledFile) -> str:
-    found: dict[str, str] = {}
-    for job in file.jobs:
-        for scope, access in permissions(job).items():
-            found[scope] = "write" if "write" in (access, found.get(scope)) else access
+    found = granted(file.jobs)
     return ", ".join(f"`{scope}: {access}` ({REASONS[scope, access]})" for scope, access in found.items())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.github.expressions import (
     FORK,
@@ -38,6 +40,15 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 def permissions(job: Job) -> dict[str, str]:
     """Everything that the job may do with its token."""
     return {"contents": "read", **job.permissions}
+
+
+def granted(jobs: Iterable[Job]) -> dict[str, str]:
+    """The union of what the jobs may do: GitHub refuses a call whose caller may do less."""
+    found: dict[str, str] = {}
+    for job in jobs:
+        for scope, access in permissions(job).items():
+            found[scope] = "write" if "write" in (access, found.get(scope)) else access
+    return found
 
 
 def workflow(file: CalledFile, profile: Profile) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
@@ -14,8 +14,10 @@ from mlops_ci.orchestrators.jobs import Job
 HEAD = """\
 # GitLab CI
 
-Copy this to `.gitlab-ci.yml`, beside a [`mlops.toml`](../your-repository.md). It is the file
-`examples/gitlab/.gitlab-ci.yml`, which this project's tests execute as it stands.
+`mlops-ci init --provider gitlab` writes a [`mlops.toml`](../your-repository.md) and a `.gitlab-ci.yml`, pinned to
+where the tool came from, and says what is still to set; `--bundle GROUP/PROJECT@REF` names a copy. Where there is a
+`.gitlab-ci.yml` already it prints the lines to add. Or copy this: it is the file `examples/gitlab/.gitlab-ci.yml`,
+which this project's tests execute as it stands.
 
 ```yaml
 {example}
@@ -39,6 +41,24 @@ under a name of your own ([below](#a-site-of-its-own)). Then register runners wi
 The modes apply while the input `mode` is `auto`; every other word is the overlay `[mode.NAME]` for all pipelines. The
 jobs are in one stage (`stage`) and start as soon as what they need is there. The prefix of their names is an input too,
 so that a file can be included twice.
+"""
+DOCTOR = """
+## Checking it
+
+`mlops-ci doctor --provider gitlab` reads `.gitlab-ci.yml` and the files that it includes of the repository itself,
+before a push and without a network: inputs and their types, the release, stages, the configuration. It ends with exit
+code 2 when something is to be corrected. For a file with three mistakes it says:
+
+```text
+{mistakes}
+```
+
+With a store on S3 it prints the policies of the role that `aws-role` names. The role replaces every key, and may do
+what the tool asks for and no more:
+
+```text
+{policies}
+```
 """
 PARTS = """\
 ## The files
@@ -207,14 +227,14 @@ has not run on a GitLab server yet.**
 """
 
 
-def page(profile: GitLabProfile, example: str) -> str:
-    """The page in Markdown; `example` is the text of the file that it shows."""
+def page(profile: GitLabProfile, example: str, said: Mapping[str, str]) -> str:
+    """The page in Markdown; `example` is the text of the file that it shows, `said` what `doctor` says of another."""
     train = called_file("train")
     inputs = inputs_of(train, profile, component=False)
     names = " and ".join(f"`{job.name}`" for job in train.jobs if changing(job))
     results = [one.name.upper().replace("-", "_") for one in train.outputs if one.job == "result"]
     parts = [
-        HEAD.format(example=example.rstrip(), repository=profile.repository, changing=names),
+        HEAD.format(example=example.rstrip(), repository=profile.repository, changing=names) + DOCTOR.format(**said),
         PARTS.format(files=_files(profile), component=include_example(train, profile, component=True)),
         f"## Inputs\n\nOf `train.yml`; the others have the same where they make sense.\n\n{_inputs(inputs)}",
         f"## Jobs\n\nOf `train.yml`.\n\n{_jobs(train.jobs)}",

@@ -1,0 +1,65 @@
+"""What a caller must know of each file that GitHub users call: its inputs, its secrets, what it must be granted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlops_ci.orchestrators.called import CalledFile, Input, called_files
+from mlops_ci.orchestrators.github import retry_workflow
+from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
+from mlops_ci.orchestrators.github.profile import load_profile
+from mlops_ci.orchestrators.github.workflow import REASONS, granted
+
+RETRY_REASON = "to read the artifacts of the finished run, and to start its failed jobs again"
+LEVELS = ("none", "read", "write")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """A called file from outside. `grant` is what its caller must give; `begins` says that it can begin a run, and
+    `changes` that it changes what others see.
+    """
+
+    name: str
+    inputs: Mapping[str, Input]
+    secrets: tuple[str, ...]
+    grant: Mapping[str, str]
+    begins: bool
+    changes: bool
+    store_jobs: tuple[str, ...] = ()
+    role_jobs: tuple[str, ...] = ()
+
+
+def interfaces() -> dict[str, Interface]:
+    """All of them, by name."""
+    found = {file.name: _interface(file) for file in called_files()}
+    found[retry_workflow.NAME] = Interface(
+        name=retry_workflow.NAME,
+        inputs={one.name: one for one in retry_workflow.INPUTS},
+        secrets=(),
+        grant={"actions": "write"},
+        begins=False,
+        changes=False,
+    )
+    return found
+
+
+def grant_lines(grant: Mapping[str, str]) -> list[str]:
+    """The block to paste into the calling job."""
+    reasons = {**REASONS, ("actions", "write"): RETRY_REASON}
+    return ["permissions:", *(f"  {scope}: {access} # {reasons[scope, access]}" for scope, access in grant.items())]
+
+
+def _interface(file: CalledFile) -> Interface:
+    with_store = [job for job in file.jobs if "store" in job.secrets]
+    return Interface(
+        name=file.name,
+        inputs={one.name: one for one in inputs_of(file, load_profile("default"))},
+        secrets=tuple(name for name, _, _ in secrets_of(file)),
+        grant=granted(file.jobs),
+        begins=not file.goes_on,
+        changes=any(job.guarded for job in file.jobs),
+        store_jobs=tuple(job.name for job in with_store),
+        role_jobs=tuple(job.name for job in with_store if "id-token" in job.permissions),
+    )

@@ -1,0 +1,88 @@
+"""The workflows that a new user of GitHub begins with: one that calls `train.yml`, one for the nights."""
+
+from __future__ import annotations
+
+from mlops_ci.orchestrators.callers.bundle import Bundle
+from mlops_ci.orchestrators.callers.github_interface import grant_lines, interfaces
+from mlops_ci.orchestrators.yaml_text import scalar
+
+FOLDER = ".github/workflows"
+TRAIN, NIGHTLY = f"{FOLDER}/mlops.yml", f"{FOLDER}/mlops-nightly.yml"
+SCHEDULE = "17 2 * * *"
+
+TRAIN_TEXT = """\
+# Written by `mlops-ci init`, and yours to change; `mlops-ci doctor --provider github` checks it.
+name: mlops
+on:
+  push:
+    branches: [{branch}]
+  pull_request:
+permissions: {{}}
+# A newer push replaces one that waits. Nothing is cancelled: a run that publishes must not be interrupted.
+concurrency:
+  group: mlops-${{{{ github.ref }}}}
+jobs:
+  mlops:
+    name: mlops
+    # What the jobs of the called file need together: with less GitHub refuses the workflow when it starts.
+{permissions}
+    uses: {uses}
+    with:
+{config}      mode: ${{{{ github.event_name == 'pull_request' && 'pr' || 'main' }}}}
+{common}"""
+
+NIGHTLY_TEXT = """\
+# Written by `mlops-ci init`, and yours to change; `mlops-ci doctor --provider github` checks it.
+# Trains anew when data, code, image or base are new, and compares the result with the champion. Start it by hand, or
+# every night: take the `#` away from the schedule, and write the same into mlops.toml, [nightly] schedule.
+name: mlops nightly
+on:
+  workflow_dispatch:
+#  schedule:
+#    - cron: '{schedule}' # UTC
+permissions: {{}}
+concurrency:
+  group: mlops-nightly
+jobs:
+  mlops:
+    name: mlops
+{permissions}
+    uses: {uses}
+    with:
+{config}{common}"""
+
+COMMON = """\
+      # Variables of the repository: Settings > Secrets and variables > Actions > Variables.
+      engine: ${{ vars.MLOPS_CI_ENGINE || 'docker' }} # host: without a container engine
+      runner-gpu: ${{ vars.MLOPS_CI_RUNNER_GPU }} # a label, or a JSON list of labels
+      aws-role: ${{ vars.MLOPS_CI_AWS_ROLE }} # who publishes to S3: `mlops-ci doctor` prints the role's policies
+      # Only where the server does not tell a called file where it comes from (GitHub Enterprise Server, act).
+      bundle-repository: ${{ vars.MLOPS_CI_BUNDLE_REPOSITORY }}
+      bundle-ref: ${{ vars.MLOPS_CI_BUNDLE_REF }}
+    # secrets:
+    #   mlflow-token: ${{ secrets.MLFLOW_TOKEN }} # of the server in [tracking] uri
+"""
+
+NEXT = (
+    "under Settings > Secrets and variables > Actions > Variables:",
+    "  MLOPS_CI_RUNNER_GPU  the label of your GPU runner (else [runners] gpu of mlops.toml decides)",
+    "  MLOPS_CI_ENGINE      `host` where runners have no container engine",
+    "  MLOPS_CI_AWS_ROLE    the role that publishes, for a store on S3",
+    "in mlops.toml: [publish] store = 's3://BUCKET/PREFIX' and [tracking] uri, or there is no champion between runs",
+    "in the branch protection: require `mlops / result`, and no other job",
+)
+
+
+def files(bundle: Bundle, *, branch: str, config: str = "") -> dict[str, str]:
+    """Path in the repository to text; `config` is the path of a configuration that is not at the top."""
+    named = f"      config: {scalar(config)}\n" if config else ""
+    return {
+        TRAIN: _text(TRAIN_TEXT, bundle, "train", branch=scalar(branch), config=named),
+        NIGHTLY: _text(NIGHTLY_TEXT, bundle, "nightly", schedule=SCHEDULE, config=named),
+    }
+
+
+def _text(text: str, bundle: Bundle, file: str, **values: str) -> str:
+    permissions = "\n".join(f"    {line}" for line in grant_lines(interfaces()[file].grant))
+    uses = f"{bundle.repository}/{FOLDER}/{file}.yml@{bundle.ref}{bundle.remark}"
+    return text.format(permissions=permissions, uses=uses, common=COMMON, **values)

@@ -1,0 +1,69 @@
+"""The two policies of the role at AWS that a pipeline assumes: who may assume it, and what it may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlops_ci.orchestrators.callers.configuration import Stores
+from mlops_ci.orchestrators.callers.values import ROLE
+from mlops_ci.resources import read_toml
+
+VERSION = "2012-10-17"
+ACCOUNT = "ACCOUNT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Whose token is trusted: the server that signs it, for whom it is made out, and its subject."""
+
+    provider: str
+    audience: str
+    subject: str
+
+
+def github_identity(repository: str, branch: str) -> Identity:
+    """Runs of a branch of a repository on GitHub."""
+    known = read_toml("aws.toml")["github"]
+    return Identity(
+        provider=known["provider"],
+        audience=known["audience"],
+        subject=f"repo:{repository}:ref:refs/heads/{branch}",
+    )
+
+
+def gitlab_identity(server: str, project: str, branch: str, audience: str) -> Identity:
+    """Pipelines of a branch of a project on a GitLab server."""
+    subject = f"project_path:{project}:ref_type:branch:ref:{branch}"
+    return Identity(provider=server, audience=audience, subject=subject)
+
+
+def trust(identity: Identity, role: str) -> dict[str, Any]:
+    """Who may assume the role. The account is that of the role's ARN, where one is known."""
+    match = ROLE.fullmatch(role)
+    partition, account = (match[1], match[2]) if match else ("aws", ACCOUNT)
+    principal = f"arn:{partition}:iam::{account}:oidc-provider/{identity.provider}"
+    conditions = {f"{identity.provider}:aud": identity.audience, f"{identity.provider}:sub": identity.subject}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": principal},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": conditions},
+    }
+    return {"Version": VERSION, "Statement": [statement]}
+
+
+def permissions(stores: Stores, role: str) -> dict[str, Any]:
+    """What the role may do: what the store and the data need, and nothing else."""
+    match = ROLE.fullmatch(role)
+    partition = match[1] if match else "aws"
+    statements: list[dict[str, Any]] = []
+    for kind, address in (("store", stores.store), ("source", stores.source)):
+        if address is None:
+            continue
+        allowed = read_toml("aws.toml")[kind]
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        objects = f"{prefix.strip('/')}/*".lstrip("/")
+        for actions, resource in ((allowed["objects"], f"{bucket}/{objects}"), (allowed["bucket"], bucket)):
+            statements.append({"Effect": "Allow", "Action": actions, "Resource": f"arn:{partition}:s3:::{resource}"})
+    return {"Version": VERSION, "Statement": statements}
