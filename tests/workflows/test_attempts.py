@@ -1,0 +1,144 @@
+"""A workflow whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one.
+
+One run of the jobs before the training serves all, as on a server, where the failed jobs are run again and no others.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops_ci import pipeline
+from support import act
+from support.act_again import without_what_passed
+from support.leftovers import of_project
+from support.oci_server import OciServer
+from support.project import CONFIG, TRAIN, make_project
+
+PASSED = ("plan", "build", "scan", "prepare")
+# What is wrong with the machine, not with the code: the file is not part of the repository.
+BREAKS = """\
+import os
+if os.path.exists({marker!r}):
+    raise ValueError("no such thing")
+"""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The workflow runs of one commit, whose artifacts stay."""
+
+    folder: Path
+    program: Path
+    consumer: Path
+    bundle: Path
+    machine: dict[str, str]
+
+    @property
+    def broken(self) -> Path:
+        """While this is there, the training fails."""
+        return self.folder / "broken"
+
+    def run(self, attempt: int, **options: Any) -> act.Acted:
+        return act.act(
+            self.program,
+            self.consumer,
+            self.bundle if attempt == 1 else self._next(attempt),
+            self.folder / "act",
+            environment=self.machine,
+            variables={"MLOPS_CI_ENGINE": "host"},
+            attempt=attempt,
+            **options,
+        )
+
+    def _next(self, attempt: int) -> Path:
+        return without_what_passed(
+            self.bundle, self.folder / f"attempt-{attempt}", PASSED, self.folder / "act" / "artifacts"
+        )
+
+
+@pytest.fixture(scope="module")
+def attempts(
+    tmp_path_factory: pytest.TempPathFactory, program: Path, bundle: Path, shared_cache: Path, database: OciServer
+) -> Attempts:
+    folder = tmp_path_factory.mktemp("attempts")
+    files = {"train.py": BREAKS.format(marker=str(folder / "broken")) + TRAIN}
+    project = make_project(folder / "project", config=CONFIG, files=files)
+    consumer = act.make_consumer(project, act.EXAMPLE.read_text().rstrip() + "\n" + act.AFTER)
+    machine = {"MLOPS_CI_CACHE": str(shared_cache), "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository}
+    return Attempts(folder=folder, program=program, consumer=consumer, bundle=bundle, machine=machine)
+
+
+@pytest.fixture(scope="module")
+def first(attempts: Attempts) -> act.Acted:
+    """The attempt that runs all jobs, up to the training."""
+    attempts.broken.touch()
+    done = attempts.run(1)
+    attempts.broken.unlink()
+    return done
+
+
+def test_a_training_that_fails_stops_what_comes_after_it(first):
+    assert first.exit_code != 0
+    facts = first.facts("train")
+    assert (facts["result"], facts["exit_code"], facts["worth_a_retry"]) == ("failed", 20, False)
+    assert facts["jobs"]["train"] == "failed"
+    assert {facts["jobs"][name] for name in ("evaluate", "publish")} == {"did not run"}
+    assert facts["jobs"]["promote"] == "left out"
+    records = first.records()
+    assert records["train"]["error"]["class"] == "user-error"
+    assert "no such thing" in records["train"]["error"]["cause"]
+    assert not {"evaluate", "publish"} & set(records)
+    assert not {"evaluate", "publish", "promote"} & set(first.jobs)
+
+
+def test_a_cancelled_training_leaves_nothing_running_and_half_handed_on(attempts, first):
+    done = attempts.run(2, interrupt_at="epoch 2 ")
+    assert done.exit_code != 0
+    assert "epoch 6 " not in done.log
+    deadline = time.monotonic() + 20
+    while of_project(attempts.folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert of_project(attempts.folder) == []
+    assert done.jobs == first.jobs, "act gives a cancelled job no time to hand anything on"
+    assert done.records()["train"]["attempt"] == 1
+
+
+def test_an_artifact_that_is_gone_is_named_by_the_job_that_needs_it(attempts, first, tmp_path):
+    (scan,) = first.artifacts.glob("*-scan-1")
+    shutil.move(scan, tmp_path)
+    done = attempts.run(3)
+    shutil.move(tmp_path / scan.name, scan)
+    assert done.exit_code != 0
+    assert "verify needs scan, which has left no record" in done.log
+    assert "Run the pipeline again as a whole when it has expired" in done.log
+    facts = done.facts("train", attempt=3)
+    assert (facts["exit_code"], facts["jobs"]["train"], facts["worth_a_retry"]) == (2, "failed", False)
+
+
+def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
+    done = attempts.run(4)
+    assert done.exit_code == 0, done.log[-8000:]
+    assert done.result == "success"
+    records = done.records()
+    assert {name: one["status"] for name, one in records.items()} == {
+        **dict.fromkeys(pipeline.NAMES, "passed"),
+        "promote": "skipped",
+    }
+    assert {name: done.jobs[name] for name in (*PASSED, "train", "evaluate", "publish")} == {
+        **dict.fromkeys(PASSED, 1),
+        **dict.fromkeys(("train", "evaluate", "publish"), 4),
+    }
+    before = first.facts("train")["run"]
+    assert {one["run"] for one in records.values()} == {before}
+    assert (records["plan"]["attempt"], records["train"]["attempt"]) == (1, 2)
+    assert {one["provider"] for one in records.values()} == {"github"}
+    assert "no champion memory" in records["promote"]["reason"]
+    assert records["publish"]["outputs"]["model"] == {"name": "mean", "version": "1"}
+    assert (done.outputs["run-id"], done.outputs["model-version"], done.outputs["promoted"]) == (before, "1", "false")
+    assert done.facts("train", attempt=4)["ci_attempt"] == "4"
