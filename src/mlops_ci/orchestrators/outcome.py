@@ -13,6 +13,7 @@ from typing import Any, Literal
 from mlops_ci.errors import UsageError
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.records.record import Record
+from mlops_ci.run.run import HandoverError
 
 Ending = Literal["passed", "failed", "skipped"]
 LOST, CANCELLED, UNCHECKED = 10, 143, 4
@@ -99,6 +100,8 @@ def _one(
     if all(stage in records and not _bad(records[stage]) for stage in job.stages):
         waits = any(records[stage].status == "waiting" for stage in job.stages)
         return ("waits" if waits else "passed"), 0, ""
+    if end is not None and end.result == "success":
+        return "was lost", HandoverError.exit_code, "it ended well, and what it handed on is gone: has it expired?"
     return "did not run", UNCHECKED, "nothing says why: its condition, or a job that it needs"
 
 
