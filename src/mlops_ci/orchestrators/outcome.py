@@ -100,6 +100,10 @@ def _one(
     if all(stage in records and not _bad(records[stage]) for stage in job.stages):
         waits = any(records[stage].status == "waiting" for stage in job.stages)
         return ("waits" if waits else "passed"), 0, ""
+    return _without_record(end)
+
+
+def _without_record(end: JobEnd | None) -> tuple[str, int, str]:
     if end is not None and end.result == "success":
         return "was lost", HandoverError.exit_code, "it ended well, and what it handed on is gone: has it expired?"
     return "did not run", UNCHECKED, "nothing says why: its condition, or a job that it needs"
