@@ -1,7 +1,7 @@
 """A workflow whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one.
 
-On the host engine, with MLflow and a store that outlive the machines. One run of the jobs before the training serves all,
-as on a server, where the failed jobs are run again and no others.
+On the host engine, with MLflow and a store that outlive the machines. One run of the jobs before the training serves
+all, as on a server, where the failed jobs are run again and no others.
 """
 
 from __future__ import annotations
