@@ -1,4 +1,4 @@
-"""Writes the generated pages of the reference and the JSON schema; `--check` says which are stale."""
+"""Writes the generated pages of the reference and the JSON schemas; `--check` says which are stale."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from mlops_ci.orchestrators.github.page import page as github_page
 from mlops_ci.orchestrators.github.profile import load_profile as github_profile
 from mlops_ci.orchestrators.gitlab.page import page as gitlab_page
 from mlops_ci.orchestrators.gitlab.profile import load_profile as gitlab_profile
+from mlops_ci.records import schema as record_schema
 from mlops_ci.settings.marks import Range
 from mlops_ci.settings.units import Duration, Size
 from mlops_ci.stages.train import RETRIED
@@ -40,6 +41,7 @@ from mlops_ci.stages.train import RETRIED
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = ROOT / "src" / "mlops_ci" / "resources" / "mlops.schema.json"
+RECORD_SCHEMA = SCHEMA.with_name("record.schema.json")
 GITLAB = ROOT / "docs" / "ci" / "gitlab.md"
 GITLAB_EXAMPLE = ROOT / "examples" / "gitlab" / ".gitlab-ci.yml"
 GITHUB = ROOT / "docs" / "ci" / "github.md"
@@ -341,7 +343,8 @@ def files() -> dict[Path, str]:
     """Every generated file and the text that it must have."""
     pages = {REFERENCE / name: NOTE + render().rstrip() + "\n" for name, render in PAGES.items()}
     systems = {GITHUB: github(), GITLAB: gitlab()}
-    return {**pages, SCHEMA: schema.text(), **{path: NOTE + text.rstrip() + "\n" for path, text in systems.items()}}
+    schemas = {SCHEMA: schema.text(), RECORD_SCHEMA: record_schema.text()}
+    return {**pages, **schemas, **{path: NOTE + text.rstrip() + "\n" for path, text in systems.items()}}
 
 
 def main() -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,18 +70,18 @@ class Acted:
         """How the called file ended, as its caller sees it."""
         return (self.folder / "result.txt").read_text()
 
-    def facts(self, file: str) -> dict[str, Any]:
+    def facts(self, file: str, *, attempt: int = 1) -> dict[str, Any]:
         """What the last job of a called file said. act runs no job after a called file that failed, so that a
         caller's own job cannot tell.
         """
-        (path,) = self.artifacts.glob(f"*-{file}-result-*/*/files/runs/*/result.json")
+        (path,) = self.artifacts.glob(f"*-{file}-result-{attempt}/*/files/runs/*/result.json")
         return json.loads(path.read_text())
 
     @property
     def jobs(self) -> dict[str, int]:
-        """Of each job that handed something on: its attempt."""
+        """Of each job that handed something on: its newest attempt."""
         manifests = [json.loads(path.read_text()) for path in self.artifacts.glob("*/*/handover.json")]
-        return {one["job"]: one["attempt"] for one in manifests}
+        return {one["job"]: one["attempt"] for one in sorted(manifests, key=lambda one: one["attempt"])}
 
     def records(self) -> dict[str, dict[str, Any]]:
         """All records that the jobs handed on, put together and checked as a later job would."""
@@ -132,9 +134,15 @@ def act(
     secrets: Mapping[str, str] | None = None,
     profile: Profile | None = None,
     workflow: str = "train.yml",
+    attempt: int = 1,
+    interrupt_at: str | None = None,
 ) -> Acted:
-    """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file."""
-    (folder / "artifacts").mkdir(parents=True)
+    """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file.
+
+    With another `attempt` the artifacts in `folder` are those of the attempts before. `interrupt_at`: Ctrl-C as soon as
+    a line says this.
+    """
+    (folder / "artifacts").mkdir(parents=True, exist_ok=attempt > 1)
     head = subprocess.run(["git", "-C", str(bundle), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     machine = {
         "STAND_IN_PYTHON": sys.executable,
@@ -142,6 +150,7 @@ def act(
         "STAND_IN_ARTIFACTS": str(folder / "artifacts"),
         "STAND_IN_REPOSITORIES": str(bundle.parent.parent),
         "MLOPS_CI_ENVIRONMENT": sys.prefix,
+        "GITHUB_RUN_ATTEMPT": str(attempt),
         **(environment or {}),
     }
     known = {"MLOPS_CI_BUNDLE_REPOSITORY": BUNDLE, "MLOPS_CI_BUNDLE_REF": head.stdout.strip(), **(variables or {})}
@@ -157,18 +166,35 @@ def act(
     if payload is not None:
         (folder / "event.json").write_text(json.dumps(_with_base(payload, consumer)))
         argv += ["--eventpath", str(folder / "event.json")]
-    done = subprocess.run(
+    code, log = _until_its_end(argv, consumer, _surroundings(folder), interrupt_at)
+    return Acted(exit_code=code, log=log, folder=folder)
+
+
+def _until_its_end(
+    argv: Sequence[str], place: Path, environment: Mapping[str, str], interrupt_at: str | None
+) -> tuple[int, str]:
+    said = []
+    with subprocess.Popen(
         argv,
-        cwd=consumer,
-        env=_surroundings(folder),
+        cwd=place,
+        env=environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=LIMIT,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    return Acted(exit_code=done.returncode, log=done.stdout, folder=folder)
+    ) as child:
+        assert child.stdout is not None
+        limit = threading.Timer(LIMIT, child.kill)
+        limit.start()
+        try:
+            for line in child.stdout:
+                said.append(line)
+                if interrupt_at is not None and interrupt_at in line:
+                    child.send_signal(signal.SIGINT)
+                    interrupt_at = None
+        finally:
+            limit.cancel()
+    return child.returncode, "".join(said)
 
 
 def _with_base(payload: Mapping[str, Any], consumer: Path) -> Mapping[str, Any]:

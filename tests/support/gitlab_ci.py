@@ -106,7 +106,11 @@ def make_consumer(folder: Path, pipeline: str, *, config: str = CONFIG, files: d
 def at_gitlab(folder: Path) -> Path:
     """Let the repository be a clone from a GitLab."""
     _git(folder, "remote", "add", "origin", f"https://{HOST}/{CONSUMER_PROJECT}.git")
-    # gitlab-ci-local's own folders, the second of which GitLab has not: they are no part of the repository.
+    return keep_out(folder)
+
+
+def keep_out(folder: Path) -> Path:
+    """Keep gitlab-ci-local's own folders, the second of which GitLab has not, out of the repository."""
     with (folder / ".git" / "info" / "exclude").open("a") as file:
         file.write(f"{STATE}/\n.gitlab-ci-reports/\n")
     return folder

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from support.act import EXAMPLE
-from support.project import CONFIG, TRAIN
-from support.web_server import Reply, web_server
 
 # Shaped like an access key, put together here so that no scanner takes this file for a leak. It opens nothing.
 LEAK = f"aws_access_key_id = {'AK' + 'IA'}{'Q3EGRJK7' * 2}\n"
@@ -61,32 +59,6 @@ def test_a_gate_that_says_no_to_a_run_that_another_file_began(run):
     assert records["report"]["status"] == "passed"
     assert len({one["run"] for one in records.values()}) == 1
     assert records["check"]["status"] == "passed", "which the file scan alone would not have run"
-
-
-def test_a_training_that_fails_stops_what_comes_after_it(run):
-    broken = TRAIN.replace("time.sleep(seconds / epochs)", "raise ValueError('no such thing')")
-    told = CONFIG + '\n[notify]\nwebhook = "NOTIFY_WEBHOOK_URL"\n'
-    with web_server(lambda _: Reply()) as hook:
-        done = run(
-            f"{EXAMPLE.read_text().rstrip()}\n    secrets:\n      notify-webhook-url: ${{{{ secrets.HOOK }}}}\n",
-            files={"train.py": broken, "mlops.toml": told},
-            secrets={"HOOK": f"{hook.url}/services/address-of-the-house"},
-        )
-        (message,) = [request.json for request in hook.requests]
-    assert done.exit_code != 0
-    assert (message["kind"], message["facts"]["stage"]) == ("failure", "train")
-    assert "no such thing" in message["reason"]
-    assert "address-of-the-house" not in done.log
-    facts = done.facts("train")
-    assert (facts["result"], facts["exit_code"], facts["worth_a_retry"]) == ("failed", 20, False)
-    assert facts["jobs"]["train"] == "failed"
-    assert {facts["jobs"][name] for name in ("evaluate", "publish")} == {"did not run"}
-    assert facts["jobs"]["promote"] == "left out"
-    records = done.records()
-    assert records["train"]["error"]["class"] == "user-error"
-    assert "no such thing" in records["train"]["error"]["cause"]
-    assert not {"evaluate", "publish"} & set(records)
-    assert not {"evaluate", "publish", "promote"} & set(done.jobs)
 
 
 def test_a_node_that_is_not_healthy_has_its_own_exit_code(run, taken_memory):

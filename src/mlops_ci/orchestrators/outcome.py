@@ -13,6 +13,7 @@ from typing import Any, Literal
 from mlops_ci.errors import UsageError
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.records.record import Record
+from mlops_ci.run.run import HandoverError
 
 Ending = Literal["passed", "failed", "skipped"]
 LOST, CANCELLED, UNCHECKED = 10, 143, 4
@@ -87,17 +88,24 @@ def _one(
     failed = next((records[stage] for stage in job.stages if stage in records and _bad(records[stage])), None)
     if end is not None and end.result == "cancelled":
         return "was cancelled", CANCELLED, "cancelled"
-    if failed is not None:
+    told = end.outputs.get("exit-code", "") if end is not None and end.result == "failure" else ""
+    # Where the job itself tells another exit code, the record is that of an earlier attempt.
+    if failed is not None and told in ("", str(failed.exit_code)):
         word = "was cancelled" if failed.reason == "cancelled" else "failed"
         return word, failed.exit_code, failed.error.cause if failed.error else failed.reason
     if end is not None and end.result == "failure":
-        code = end.outputs.get("exit-code", "")
-        return "failed", int(code) if code.isdigit() and code != "0" else LOST, "it has left no record: see its log"
+        return "failed", int(told) if told.isdigit() and told != "0" else LOST, "it has left no record: see its log"
     if all(stage in left_out and (stage not in records or _skipped(records[stage])) for stage in job.stages):
         return "left out", 0, left_out[job.stages[-1]]
     if all(stage in records and not _bad(records[stage]) for stage in job.stages):
         waits = any(records[stage].status == "waiting" for stage in job.stages)
         return ("waits" if waits else "passed"), 0, ""
+    return _without_record(end)
+
+
+def _without_record(end: JobEnd | None) -> tuple[str, int, str]:
+    if end is not None and end.result == "success":
+        return "was lost", HandoverError.exit_code, "it ended well, and what it handed on is gone: has it expired?"
     return "did not run", UNCHECKED, "nothing says why: its condition, or a job that it needs"
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+from mlops_ci.records.marks import VOLATILE, VOLATILE_CONTENT
 from mlops_ci.records.record import FileRef
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltImage:
-    """A layer's image that exists: `digest` is the image id or manifest digest, `bytes` its unpacked size."""
+    """A layer's image that exists: `digest` is the image id or manifest digest, `bytes` its unpacked size.
 
-    ref: str
-    digest: str
+    What is built from the same `content_key` is the same, although not always to the byte.
+    """
+
+    ref: Annotated[str, VOLATILE]
+    digest: Annotated[str, VOLATILE]
     content_key: str
-    built: bool
-    bytes: int
-    seconds: float
+    built: Annotated[bool, VOLATILE]
+    bytes: Annotated[int, VOLATILE]
+    seconds: Annotated[float, VOLATILE]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,4 +35,4 @@ class BuildOutputs:
     images: Mapping[str, BuiltImage]
     top: str
     sbom: tuple[FileRef, ...]
-    contents: tuple[FileRef, ...] = ()
+    contents: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT] = ()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from mlops_ci.records.marks import VOLATILE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +14,7 @@ class CommandResult:
 
     command: str
     exit_code: int
-    seconds: float
+    seconds: Annotated[float, VOLATILE]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from mlops_ci.records.marks import VOLATILE
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedImage:
     """A layer's image: `ref` is what will run (an image reference, or `env:PATH` on the host engine)."""
 
-    ref: str
+    ref: Annotated[str, VOLATILE]
     content_key: str
-    action: Literal["build", "reuse"]
-    why: str
+    action: Annotated[Literal["build", "reuse"], VOLATILE]
+    why: Annotated[str, VOLATILE]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,8 @@ class Freshness:
     parts: Mapping[str, str | None]
     changed: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
-    last_run: str | None = None
-    last_at: str | None = None
+    last_run: Annotated[str | None, VOLATILE] = None
+    last_at: Annotated[str | None, VOLATILE] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ class PlanOutputs:
     trusted: bool
     runner: str
     nothing_new: bool
-    trusted_because: str = ""
+    trusted_because: Annotated[str, VOLATILE] = ""
     runners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     freshness: Freshness | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from mlops_ci.records.marks import VOLATILE
 from mlops_ci.records.record import FileRef
 
 
@@ -43,10 +44,10 @@ class PrepareOutputs:
     `drift` is there when `[nightly] drift` asks for it.
     """
 
-    data: str | None
+    data: Annotated[str | None, VOLATILE]
     source_digest: str | None
     data_digest: str | None
     files: int
     bytes: int
-    cached: bool
+    cached: Annotated[bool, VOLATILE]
     drift: Drift | None = None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from mlops_ci.records.marks import VOLATILE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,4 +15,4 @@ class PromoteOutputs:
     alias: str
     from_: str | None
     to: str | None
-    approved_by: str | None = None
+    approved_by: Annotated[str | None, VOLATILE] = None

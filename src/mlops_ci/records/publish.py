@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from mlops_ci.records.marks import VOLATILE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +20,9 @@ class ModelRef:
 class ManifestRef:
     """The manifest that commits a publication: its key in the store and its digest."""
 
-    store: str
-    key: str
-    sha256: str
+    store: Annotated[str, VOLATILE]
+    key: Annotated[str, VOLATILE]
+    sha256: Annotated[str, VOLATILE]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,7 @@ class ObjectCount:
     """What the store holds for this publication."""
 
     count: int
-    bytes: int
+    bytes: Annotated[int, VOLATILE]
     uploaded: int
     reused: int
 
@@ -39,4 +42,4 @@ class PublishOutputs:
     model: ModelRef
     manifest: ManifestRef
     objects: ObjectCount
-    signature: str | None = None
+    signature: Annotated[str | None, VOLATILE] = None

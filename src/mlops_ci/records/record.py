@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from mlops_ci.records.marks import VOLATILE
 
 SCHEMA = "mlops-ci/record/1"
 
@@ -21,7 +23,7 @@ class ErrorInfo:
     class_: str
     cause: str
     hint: str = ""
-    again: tuple[str, ...] = ()
+    again: Annotated[tuple[str, ...], VOLATILE] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,25 +37,28 @@ class FileRef:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One stage of one run, written last and atomically. Times are ISO 8601 in UTC, `seconds` the stage's duration."""
+    """One stage of one run, written last and atomically. Times are ISO 8601 in UTC, `seconds` the stage's duration.
+
+    The fingerprint names all inputs, with some stages the node, the provider or the servers too.
+    """
 
     schema: str = SCHEMA
-    run: str
+    run: Annotated[str, VOLATILE]
     stage: str
     attempt: int
     status: Status
     exit_code: int
     reason: str
     error: ErrorInfo | None = None
-    started_at: str
-    finished_at: str
-    seconds: float
-    fingerprint: str
+    started_at: Annotated[str, VOLATILE]
+    finished_at: Annotated[str, VOLATILE]
+    seconds: Annotated[float, VOLATILE]
+    fingerprint: Annotated[str, VOLATILE]
     version: str
-    provider: str
+    provider: Annotated[str, VOLATILE]
     engine: str
     variant: str
-    host: str
+    host: Annotated[str, VOLATILE]
     outputs: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from mlops_ci.records.marks import VOLATILE_CONTENT
 from mlops_ci.records.record import FileRef
 
 
@@ -21,5 +22,5 @@ class Notification:
 class ReportOutputs:
     """The pages that were written, and who was told what."""
 
-    files: tuple[FileRef, ...]
+    files: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT]
     notifications: tuple[Notification, ...] = ()

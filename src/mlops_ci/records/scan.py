@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from mlops_ci.records.marks import VOLATILE, VOLATILE_CONTENT
 from mlops_ci.records.record import FileRef
 
 
@@ -24,7 +25,7 @@ class DatabaseInfo:
     """The vulnerability database that was used: `digest` is the SHA-256 of its file."""
 
     built_at: str
-    age_hours: float
+    age_hours: Annotated[float, VOLATILE]
     digest: str
 
 
@@ -46,4 +47,4 @@ class ScanOutputs:
     findings: Mapping[str, FindingCount]
     db: DatabaseInfo | None
     waivers: tuple[str, ...] = ()
-    reports: tuple[FileRef, ...] = ()
+    reports: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT] = ()

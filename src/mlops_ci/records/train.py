@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+from mlops_ci.records.marks import VOLATILE
 from mlops_ci.records.record import FileRef
 
 
@@ -12,9 +14,9 @@ from mlops_ci.records.record import FileRef
 class TrackingRef:
     """The MLflow run: `uri` of the server (without credentials), experiment and run ids."""
 
-    uri: str
-    experiment_id: str
-    run_id: str
+    uri: Annotated[str, VOLATILE]
+    experiment_id: Annotated[str, VOLATILE]
+    run_id: Annotated[str, VOLATILE]
     points: int
 
 
@@ -24,7 +26,7 @@ class TrainAttempt:
 
     class_: str
     exit_code: int
-    seconds: float
+    seconds: Annotated[float, VOLATILE]
     resumed_from: int | None = None
 
 
@@ -39,5 +41,5 @@ class TrainOutputs:
     checkpoint: FileRef | None
     model: tuple[FileRef, ...]
     artifacts: tuple[FileRef, ...]
-    seconds: float
-    peak_memory_bytes: int | None = None
+    seconds: Annotated[float, VOLATILE]
+    peak_memory_bytes: Annotated[int | None, VOLATILE] = None

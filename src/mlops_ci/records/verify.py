@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from mlops_ci.records.marks import VOLATILE
 
 Verdict = Literal["healthy", "degraded", "unhealthy", "cpu-only"]
 
@@ -14,10 +16,10 @@ class HealthCheck:
 
     id: str
     status: Literal["PASS", "WARN", "BLOCK", "SKIP"]
-    value: str | float | int | bool | None = None
+    value: Annotated[str | float | int | bool | None, VOLATILE] = None
     limit: str | float | int | bool | None = None
     unit: str = ""
-    cause: str = ""
+    cause: Annotated[str, VOLATILE] = ""
     advice: str = ""
 
 
@@ -27,4 +29,4 @@ class VerifyOutputs:
 
     verdict: Verdict
     checks: tuple[HealthCheck, ...]
-    devices: tuple[str, ...]
+    devices: Annotated[tuple[str, ...], VOLATILE]

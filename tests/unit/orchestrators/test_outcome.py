@@ -88,6 +88,23 @@ def test_a_job_that_failed_before_any_record_tells_its_exit_code(run):
     assert outcome(JOBS, told, {}, {}).exit_code == 2
 
 
+def test_a_job_that_failed_in_another_way_than_its_earlier_attempt_tells_its_own_exit_code(run):
+    earlier = records(run, *WORK[:7], train=failed(20, "a mistake in train.py"))
+    told = {**ends(), "train": JobEnd(result="failure", outputs={"exit-code": "2"})}
+    found = outcome(JOBS, told, earlier, {})
+    assert (found.exit_code, found.worth_a_retry) == (2, False)
+    assert found.reason == "train failed: it has left no record: see its log"
+    same = {**ends(), "train": JobEnd(result="failure", outputs={"exit-code": "20"})}
+    assert outcome(JOBS, same, earlier, {}).reason == "train failed: a mistake in train.py"
+
+
+def test_a_job_that_passed_and_whose_records_are_gone(run):
+    there = records(run, *(stage for stage in WORK if stage != "scan"))
+    found = outcome(JOBS, ends(), there, {})
+    assert (found.result, found.exit_code, found.worth_a_retry) == ("failed", 2, False)
+    assert found.reason.startswith("scan was lost: it ended well, and what it handed on is gone")
+
+
 def test_a_cancelled_job(run):
     found = outcome(JOBS, ends(train="cancelled"), records(run, *WORK[:6]), {})
     assert (found.result, found.exit_code) == ("failed", 143)

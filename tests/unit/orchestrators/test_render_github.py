@@ -293,6 +293,15 @@ def test_each_input_has_a_type_a_default_and_a_meaning():
             assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
 
 
+def test_a_job_that_cannot_go_on_with_the_run_tells_its_exit_code():
+    own = "steps.stages.outputs.exit-code"
+    for name, job, body in jobs():
+        names = [step.get("id") for step in body["steps"]]
+        wanted = f"{own} || steps.collect.outputs.exit-code" if "collect" in names else own
+        assert body["outputs"]["exit-code"] == f"${{{{ {wanted} }}}}", (name, job)
+        assert "collect" in names or job == "plan"
+
+
 def test_every_output_comes_from_a_job_that_has_it():
     for name, one in workflows().items():
         for output, body in one["on"]["workflow_call"]["outputs"].items():

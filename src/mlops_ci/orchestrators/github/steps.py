@@ -90,9 +90,14 @@ def bundle_steps(profile: Profile) -> list[list[str]]:
     ]
 
 
+def collects(job: Job, file: CalledFile) -> bool:
+    """Whether the job goes on with what other jobs handed on."""
+    return job.name != "plan" or _continues(file)
+
+
 def _collect(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     begins = job.name == "plan"
-    if begins and not _continues(file):
+    if not collects(job, file):
         return []
     condition = expression("inputs.run-id != ''") if begins and not file.goes_on else ""
     if job.name == "result":
@@ -110,6 +115,7 @@ def _collect(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
         ),
         a_step(
             "Put the run together again, every file checked",
+            id_="collect",
             condition=condition,
             run=f"mlops-ci handover collect {INCOMING}{wanted} --file {file.name}",
         ),

@@ -15,7 +15,7 @@ from mlops_ci.orchestrators.github.expressions import (
 )
 from mlops_ci.orchestrators.github.interface import variables, workflow_call
 from mlops_ci.orchestrators.github.profile import Profile
-from mlops_ci.orchestrators.github.steps import report_name, steps
+from mlops_ci.orchestrators.github.steps import collects, report_name, steps
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import comment, pair, pairs, section
 
@@ -141,8 +141,11 @@ def _environment(job: Job, *, continues: bool) -> list[str]:
 
 def _outputs(job: Job, file: CalledFile) -> dict[str, str | int | bool]:
     found: dict[str, str | int | bool] = {
-        name: expression(f"steps.stages.outputs.{name}") for name in (*OUTPUTS.get(job.name, ()), "exit-code")
+        name: expression(f"steps.stages.outputs.{name}") for name in OUTPUTS.get(job.name, ())
     }
+    # What could not be put together again ends the job before any stage has an exit code.
+    before = " || steps.collect.outputs.exit-code" if collects(job, file) else ""
+    found["exit-code"] = expression(f"steps.stages.outputs.exit-code{before}")
     if job.name == "result":
         found["report"] = report_name(file)
     return found

@@ -1,0 +1,131 @@
+"""One commit of the small project, run on Docker by whoever runs pipelines; each finds an image registry, an object
+store and an MLflow that know nothing of the runs before it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from mlops_ci import pipeline
+from support import act, gitlab_ci
+from support.cli import Called, call
+from support.fixtures_servers import S3Endpoint
+from support.gitlab_ci import Pipeline
+from support.project import CONFIG, make_project
+from support.s3_places import BUCKET, make_bucket
+
+SESSIONS = ("build", "verify", "train")
+# What a repository adds to the example to use servers: variables and secrets of the organisation, one by one.
+SERVERS = """
+      registry: ${{ vars.IMAGE_REGISTRY }}
+      settings: ${{ vars.MLOPS_CI_SETTINGS }}
+    secrets:
+      aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}
+      aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Servers, what a machine that runs jobs has in its environment, and a repository in `folder`."""
+
+    folder: Path
+    machine: Mapping[str, str]
+    registry: str
+    s3: S3Endpoint
+    mlflow: str
+    name: str = field(default_factory=lambda: f"equal-{secrets.token_hex(4)}")
+
+    def prepare(self) -> None:
+        """Make the repository, with the examples for both CI systems and nothing that names a server."""
+        config = CONFIG.replace("seconds = 3.0", "seconds = 0.1").replace('name = "mean"', f'name = "{self.name}"')
+        files = {
+            ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + act.AFTER,
+            ".gitlab-ci.yml": (act.ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text(),
+        }
+        make_project(self.folder / "origin", config=config, files=files)
+        make_bucket(self.s3)
+
+    def clone(self, who: str, host: str) -> Path:
+        """The commit, as `who` checks it out from there."""
+        folder, remote = self.folder / who, f"https://{host}/{self.images(who)}.git"
+        subprocess.run(["git", "clone", "-q", str(self.folder / "origin"), str(folder)], check=True)
+        subprocess.run(["git", "-C", str(folder), "remote", "set-url", "origin", remote], check=True)
+        return folder
+
+    def fresh(self, who: str) -> dict[str, str]:
+        """Settings by which a run takes an empty place in the store; MLflow has forgotten the runs before."""
+        client = MlflowClient(tracking_uri=self.mlflow)
+        for model in client.search_registered_models(f"name = '{self.name}'"):
+            client.delete_registered_model(model.name)
+        if experiment := client.get_experiment_by_name(self.name):
+            client.rename_experiment(experiment.experiment_id, f"{self.name}-before-{who}")
+        return {
+            "publish.store": f"s3://{BUCKET}/{self.name}/{who}",
+            "publish.endpoint": self.s3.endpoint,
+            "tracking.uri": self.mlflow,
+        }
+
+    def images(self, who: str) -> str:
+        """The repository's path, and in the registry one that nobody has pushed to."""
+        return f"{self.name}/{who}"
+
+
+def by_sessions(site: Site) -> tuple[Called, Path]:
+    """The three sessions of nox, one after the other as it calls them."""
+    project = site.clone("nox", "git.example.invalid")
+    settings = {**site.fresh("nox"), "image.registry": f"{site.registry}/{site.images('nox')}"}
+    environment = {
+        **site.machine,
+        **site.s3.environment,
+        "MLOPS_CI_ENGINE": "docker",
+        **as_variables(settings),
+    }
+    for session in SESSIONS:
+        done = call(project, "run", *pipeline.session_stages(session), environment=environment)
+        if done.exit_code:
+            break
+    return done, project
+
+
+def by_act(site: Site, program: Path, bundle: Path) -> act.Acted:
+    """GitHub's workflow."""
+    consumer, settings = site.clone("github", "github.com"), site.fresh("github")
+    return act.act(
+        program,
+        consumer,
+        bundle,
+        site.folder / "act",
+        environment={**site.machine, "AWS_DEFAULT_REGION": site.s3.region},
+        variables={
+            "IMAGE_REGISTRY": site.registry,
+            "MLOPS_CI_SETTINGS": "\n".join(f"{key}={value}" for key, value in settings.items()),
+        },
+        secrets={"AWS_ACCESS_KEY_ID": site.s3.access_key, "AWS_SECRET_ACCESS_KEY": site.s3.secret_key},
+    )
+
+
+def by_gitlab(site: Site, bundle: Path) -> Pipeline:
+    """GitLab's pipeline, with variables of the project."""
+    consumer = gitlab_ci.keep_out(site.clone("gitlab", gitlab_ci.HOST))
+    variables = {
+        **as_variables(site.fresh("gitlab")),
+        **site.s3.environment,
+        "CI_REGISTRY_IMAGE": f"{site.registry}/{site.images('gitlab')}",
+        "CI_REGISTRY_USER": "",
+        "CI_REGISTRY_PASSWORD": "",
+    }
+    machine = {**site.machine, "MLOPS_CI_ENVIRONMENT": sys.prefix}
+    return gitlab_ci.run_pipeline(consumer, bundle, variables=variables, machine=machine)
+
+
+def as_variables(settings: Mapping[str, str]) -> dict[str, str]:
+    """Settings as the environment has them."""
+    return {f"MLOPS_CI_{key.upper().replace('.', '__')}": value for key, value in settings.items()}

@@ -1,0 +1,188 @@
+"""A workflow whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one.
+
+On the host engine, with MLflow and a store that outlive the machines. One run of the jobs before the training serves
+all, as on a server, where the failed jobs are run again and no others.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from mlops_ci import pipeline
+from support import act
+from support.act_again import without_what_passed
+from support.leftovers import of_project
+from support.oci_server import OciServer
+from support.project import CONFIG, TRAIN, make_project
+from support.web_server import Reply, WebServer, web_server
+
+PASSED = ("plan", "build", "scan", "prepare")
+# What is wrong with the machine, not with the code: the file is not part of the repository.
+BREAKS = """\
+import os
+if os.path.exists({marker!r}):
+    raise ValueError("no such thing")
+"""
+ADDRESS = "address-of-the-house"
+SECRET = """
+    secrets:
+      notify-webhook-url: ${{ secrets.HOOK }}
+"""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The workflow runs of one commit, whose artifacts stay."""
+
+    folder: Path
+    program: Path
+    consumer: Path
+    bundle: Path
+    machine: dict[str, str]
+    mlflow: str
+    name: str
+    hook: WebServer
+
+    @property
+    def told(self) -> list[str]:
+        """The kinds of events that the address that wants to know was told."""
+        return [one.json["kind"] for one in self.hook.requests]
+
+    @property
+    def broken(self) -> Path:
+        """While this is there, the training fails."""
+        return self.folder / "broken"
+
+    def run(self, attempt: int, **options: Any) -> act.Acted:
+        return act.act(
+            self.program,
+            self.consumer,
+            self.bundle if attempt == 1 else self._next(attempt),
+            self.folder / "act",
+            environment=self.machine,
+            variables={"MLOPS_CI_ENGINE": "host"},
+            secrets={"HOOK": f"{self.hook.url}/services/{ADDRESS}"},
+            attempt=attempt,
+            **options,
+        )
+
+    def _next(self, attempt: int) -> Path:
+        return without_what_passed(
+            self.bundle, self.folder / f"attempt-{attempt}", PASSED, self.folder / "act" / "artifacts"
+        )
+
+
+@pytest.fixture(scope="module")
+def attempts(
+    tmp_path_factory: pytest.TempPathFactory,
+    program: Path,
+    bundle: Path,
+    shared_cache: Path,
+    database: OciServer,
+    mlflow_server: str,
+) -> Iterator[Attempts]:
+    folder, name = tmp_path_factory.mktemp("attempts"), f"attempts-{secrets.token_hex(4)}"
+    files = {"train.py": BREAKS.format(marker=str(folder / "broken")) + TRAIN}
+    config = CONFIG.replace('name = "mean"', f'name = "{name}"') + '\n[notify]\nwebhook = "NOTIFY_WEBHOOK_URL"\n'
+    project = make_project(folder / "project", config=config, files=files)
+    consumer = act.make_consumer(project, act.EXAMPLE.read_text().rstrip() + SECRET + act.AFTER)
+    machine = {
+        "MLOPS_CI_CACHE": str(shared_cache),
+        "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
+        "MLOPS_CI_TRACKING__URI": mlflow_server,
+        "MLOPS_CI_PUBLISH__STORE": str(folder / "store"),
+    }
+    with web_server(lambda _: Reply()) as hook:
+        yield Attempts(
+            folder=folder,
+            program=program,
+            consumer=consumer,
+            bundle=bundle,
+            machine=machine,
+            mlflow=mlflow_server,
+            name=name,
+            hook=hook,
+        )
+
+
+@pytest.fixture(scope="module")
+def first(attempts: Attempts) -> act.Acted:
+    """The attempt that runs all jobs, up to the training."""
+    attempts.broken.touch()
+    done = attempts.run(1)
+    attempts.broken.unlink()
+    return done
+
+
+def test_a_training_that_fails_stops_what_comes_after_it(attempts, first):
+    assert first.exit_code != 0
+    facts = first.facts("train")
+    assert (facts["result"], facts["exit_code"], facts["worth_a_retry"]) == ("failed", 20, False)
+    assert facts["jobs"]["train"] == "failed"
+    assert {facts["jobs"][name] for name in ("evaluate", "publish", "promote")} == {"did not run"}
+    records = first.records()
+    assert records["train"]["error"]["class"] == "user-error"
+    assert "no such thing" in records["train"]["error"]["cause"]
+    assert not {"evaluate", "publish", "promote"} & set(records)
+    assert not {"evaluate", "publish", "promote"} & set(first.jobs)
+    message = attempts.hook.requests[0].json
+    assert (message["kind"], message["facts"]["stage"]) == ("failure", "train")
+    assert "no such thing" in message["reason"]
+    assert ADDRESS not in first.log
+
+
+def test_a_cancelled_training_leaves_nothing_running_and_half_handed_on(attempts, first):
+    done = attempts.run(2, interrupt_at="epoch 2 ")
+    assert done.exit_code != 0
+    assert "epoch 6 " not in done.log
+    deadline = time.monotonic() + 20
+    while of_project(attempts.folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert of_project(attempts.folder) == []
+    assert done.jobs == first.jobs, "act gives a cancelled job no time to hand anything on"
+    assert done.records()["train"]["attempt"] == 1
+
+
+def test_an_artifact_that_is_gone_is_named_by_the_job_that_needs_it(attempts, first, tmp_path):
+    (scan,) = first.artifacts.glob("*-scan-1")
+    shutil.move(scan, tmp_path)
+    done = attempts.run(3)
+    shutil.move(tmp_path / scan.name, scan)
+    assert done.exit_code != 0
+    assert "verify needs scan, which has left no record" in done.log
+    assert "Run the pipeline again as a whole when it has expired" in done.log
+    facts = done.facts("train", attempt=3)
+    assert (facts["exit_code"], facts["worth_a_retry"]) == (2, False)
+    assert (facts["jobs"]["scan"], facts["jobs"]["train"]) == ("was lost", "failed")
+
+
+def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
+    done = attempts.run(4)
+    assert done.exit_code == 0, done.log[-8000:]
+    assert done.result == "success"
+    records = done.records()
+    assert {name: one["status"] for name, one in records.items()} == dict.fromkeys(pipeline.NAMES, "passed")
+    later = ("train", "evaluate", "publish", "promote", "result")
+    assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 4)}
+    run = first.facts("train")["run"]
+    assert {one["run"] for one in records.values()} == {run}
+    assert (records["plan"]["attempt"], records["train"]["attempt"]) == (1, 2)
+    assert (done.outputs["run-id"], done.outputs["model-version"], done.outputs["promoted"]) == (run, "1", "true")
+    assert done.facts("train", attempt=4)["ci_attempt"] == "4"
+
+    assert attempts.told[-1] == "recovery"
+
+    client = MlflowClient(tracking_uri=attempts.mlflow)
+    experiment = client.get_experiment_by_name(attempts.name)
+    tracked = client.search_runs([experiment.experiment_id], filter_string=f"tags.`mlops.run` = '{run}'")
+    assert [one.info.status for one in tracked] == ["FINISHED"], "what three attempts told MLflow is one run"
+    assert len(client.search_model_versions(f"name = '{attempts.name}'")) == 1

@@ -1,0 +1,143 @@
+"""The same commit by nox, GitHub Actions and GitLab CI, on Docker, with a registry, an object store and MLflow.
+
+Each of the three ends green with all records; and the records are equal but for what their schema marks as volatile.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops_ci import pipeline
+from mlops_ci.publishing.verify import verify
+from mlops_ci.records.codec import from_json
+from mlops_ci.records.lasting import lasting
+from mlops_ci.records.record import Record
+from mlops_ci.stores.open import open_store
+from support.act import Acted
+from support.cli import records
+from support.fixtures_servers import S3Endpoint
+from support.gitlab_ci import Pipeline
+from support.oci_server import OciServer
+from support.s3_places import use_credentials
+from support.same_commit import Site, by_act, by_gitlab, by_sessions
+
+Records = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_cache: Path,
+    database: OciServer,
+    docker_host: str,
+    base_image: str,
+    image_registry: str,
+    s3_server: S3Endpoint,
+    mlflow_server: str,
+) -> Site:
+    """Real servers, and machines with Docker."""
+    machine = {
+        "MLOPS_CI_CACHE": str(shared_cache),
+        "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
+        "MLOPS_CI_MIRRORS__IMAGES": f'{{"debian:bookworm-slim" = "{base_image}"}}',
+        "DOCKER_HOST": docker_host,
+    }
+    folder = tmp_path_factory.mktemp("same")
+    made = Site(folder=folder, machine=machine, registry=image_registry, s3=s3_server, mlflow=mlflow_server)
+    made.prepare()
+    return made
+
+
+@pytest.fixture(scope="module")
+def by_nox(site: Site) -> Records:
+    """What the sessions of nox left."""
+    done, project = by_sessions(site)
+    assert done.exit_code == 0, done.said[-8000:]
+    return records(project)
+
+
+@pytest.fixture(scope="module")
+def github(site: Site, by_nox: Records, program: Path, bundle: Path) -> Acted:
+    """The workflow, which begins when nox has ended."""
+    return by_act(site, program, bundle)
+
+
+@pytest.fixture(scope="module")
+def gitlab(site: Site, github: Acted, gitlab_bundle: Path) -> Pipeline:
+    """The pipeline, which begins when the workflow has ended."""
+    return by_gitlab(site, gitlab_bundle)
+
+
+def what_lasts(found: Records) -> Records:
+    return {name: lasting(from_json(Record, one)) for name, one in found.items()}
+
+
+def promoted_by(provider: str, found: Records) -> bool:
+    """A whole run in containers whose model, the first of its name, became the champion."""
+    assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(pipeline.NAMES, "passed")
+    assert {(one["provider"], one["engine"]) for one in found.values()} == {(provider, "docker")}
+    assert found["scan"]["outputs"]["verdict"] == "passed"
+    assert found["scan"]["outputs"]["db"]["digest"]
+    return found["promote"]["outputs"] == {"alias": "champion", "from": None, "to": "1", "approved_by": None}
+
+
+def test_a_workflow_ends_green_with_all_records(site: Site, github: Acted, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert github.exit_code == 0, github.log[-8000:]
+    found, outputs = github.records(), github.outputs
+    assert promoted_by("github", found)
+    assert (outputs["result"], outputs["exit-code"], outputs["trusted"]) == ("passed", "0", "true")
+    assert (outputs["model-version"], outputs["promoted"]) == ("1", "true")
+    facts = json.loads(outputs["result-json"])
+    assert facts["run"] == outputs["run-id"] == found["plan"]["run"]
+    assert json.loads(outputs["images"]) == facts["images"]
+    assert (github.artifacts / outputs["report"] / facts["run"] / "report" / "index.html").is_file()
+
+    image = found["build"]["outputs"]["images"][found["build"]["outputs"]["top"]]
+    assert image["ref"].startswith(f"{site.registry}/{site.images('github')}/")
+    manifest = found["publish"]["outputs"]["manifest"]
+    use_credentials(monkeypatch, site.s3)
+    assert verify(open_store(manifest["store"], endpoint=site.s3.endpoint), manifest["key"]) == []
+    assert site.s3.secret_key not in github.log
+    assert not [path for path in github.artifacts.rglob("*.json") if site.s3.secret_key in path.read_text()]
+
+
+def test_a_pipeline_ends_green_with_all_records(site: Site, gitlab: Pipeline) -> None:
+    assert gitlab.exit_code == 0, gitlab.output[-8000:]
+    assert promoted_by("gitlab", gitlab.records())
+    assert gitlab.outputs("mlops-result")["MLOPS_RESULT_RESULT"] == "passed"
+    assert site.s3.secret_key not in gitlab.output
+
+
+def test_their_records_are_equal_but_for_what_is_marked(by_nox: Records, github: Acted, gitlab: Pipeline) -> None:
+    assert promoted_by("local", by_nox)
+    assert what_lasts(github.records()) == what_lasts(by_nox)
+    assert what_lasts(gitlab.records()) == what_lasts(by_nox)
+    # No machine, provider or server is among what a training is made from.
+    for stage in ("build", "check", "prepare", "train", "evaluate"):
+        assert len({found[stage]["fingerprint"] for found in (by_nox, github.records(), gitlab.records())}) == 1
+    assert len({found["plan"]["run"] for found in (by_nox, github.records(), gitlab.records())}) == 3
+
+
+@pytest.mark.parametrize(
+    ("stage", "path", "value"),
+    [
+        ("build", ("images", "train", "content_key"), "0" * 64),
+        ("train", ("metrics", "closeness"), 0.99977605),
+        ("train", ("model", 0, "sha256"), "0" * 64),
+        ("prepare", ("data_digest",), "0" * 64),
+        ("evaluate", ("gates", 1, "verdict"), "fail"),
+        ("scan", ("findings",), {}),
+    ],
+)
+def test_a_difference_would_be_found(by_nox: Records, stage: str, path: tuple[str | int, ...], value: Any) -> None:
+    other = copy.deepcopy(by_nox)
+    place = other[stage]["outputs"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert what_lasts(other) != what_lasts(by_nox)
