@@ -31,7 +31,7 @@ class Drift:
 
     verdict: Literal["same", "shifted", "unknown"]
     why: str
-    reference: str | None = None
+    reference: Annotated[str | None, VOLATILE] = None
     tests: tuple[DriftTest, ...] = ()
     passed: int = 0
     profile: FileRef | None = None
