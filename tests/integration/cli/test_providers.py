@@ -58,9 +58,9 @@ def test_both_providers_are_set_up_and_doctor_agrees(call, repository):
     assert "still to set at GitHub:" in done.stderr
     assert "MLOPS_CI_RUNNER_GPU" in done.stderr
     assert "branches: [trunk]" in (repository / TRAIN).read_text()
-    for provider, files in (("github", f"{NIGHTLY}, {TRAIN}"), ("gitlab", ".gitlab-ci.yml")):
+    for provider, calls, files in (("github", 3, f"{NIGHTLY}, {TRAIN}"), ("gitlab", 2, ".gitlab-ci.yml")):
         checked = call(repository, "doctor", "--provider", provider)
-        assert (checked.exit_code, checked.stdout) == (0, f"✓ 2 calls of the bundle in {files}\n")
+        assert (checked.exit_code, checked.stdout) == (0, f"✓ {calls} calls of the bundle in {files}\n")
 
 
 def test_the_same_command_again_changes_nothing(call, repository):
@@ -138,9 +138,11 @@ def test_a_call_that_makes_no_sense_writes_nothing(call, repository, arguments, 
 def test_doctor_says_all_that_is_wrong_and_ends_with_two(call, repository):
     call(repository, "init", "--provider", "github")
     text = (repository / TRAIN).read_text()
-    spoilt = text.replace("      packages: write # to push the images that it built\n", "").replace(
+    before, job = text.split("  mlops:\n")
+    job = job.replace("      packages: write # to push the images that it built\n", "").replace(
         "    with:\n", "    secrets: inherit\n    with:\n      dry-run: 'false'\n"
     )
+    spoilt = f"{before}  mlops:\n{job}"
     (repository / TRAIN).write_text(spoilt)
     done = call(repository, "doctor", "--provider", "github")
     assert done.exit_code == 2

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlops_ci.orchestrators.called import CalledFile, Input, called_files
-from mlops_ci.orchestrators.github import retry_workflow
+from mlops_ci.orchestrators.github import comment_workflow, retry_workflow
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import load_profile
 from mlops_ci.orchestrators.github.workflow import REASONS, granted
@@ -34,20 +34,26 @@ class Interface:
 def interfaces() -> dict[str, Interface]:
     """All of them, by name."""
     found = {file.name: _interface(file) for file in called_files()}
-    found[retry_workflow.NAME] = Interface(
-        name=retry_workflow.NAME,
-        inputs={one.name: one for one in retry_workflow.INPUTS},
-        secrets=(),
-        grant={"actions": "write"},
-        begins=False,
-        changes=False,
-    )
+    comment_grant = {scope: access for scope, (access, _) in comment_workflow.PERMISSIONS.items()}
+    for name, inputs, grant in (
+        (retry_workflow.NAME, retry_workflow.INPUTS, {"actions": "write"}),
+        (comment_workflow.NAME, comment_workflow.INPUTS, comment_grant),
+    ):
+        found[name] = Interface(
+            name=name,
+            inputs={one.name: one for one in inputs},
+            secrets=(),
+            grant=grant,
+            begins=False,
+            changes=False,
+        )
     return found
 
 
 def grant_lines(grant: Mapping[str, str]) -> list[str]:
     """The block to paste into the calling job."""
-    reasons = {**REASONS, ("actions", "write"): RETRY_REASON}
+    comment_reasons = {(scope, access): why for scope, (access, why) in comment_workflow.PERMISSIONS.items()}
+    reasons = {("actions", "write"): RETRY_REASON, **comment_reasons, **REASONS}
     return ["permissions:", *(f"  {scope}: {access} # {reasons[scope, access]}" for scope, access in grant.items())]
 
 

@@ -22,6 +22,16 @@ permissions: {{}}
 concurrency:
   group: mlops-${{{{ github.ref }}}}
 jobs:
+  # Of a pull request, when the pipeline has ended: one comment that says how, kept up to date.
+  comment:
+    name: comment
+    needs: [mlops]
+    if: ${{{{ !cancelled() && github.event_name == 'pull_request' }}}}
+{comment_permissions}
+    uses: {comment_uses}
+    with:
+{config}      bundle-repository: ${{{{ vars.MLOPS_CI_BUNDLE_REPOSITORY }}}}
+      bundle-ref: ${{{{ vars.MLOPS_CI_BUNDLE_REF }}}}
   mlops:
     name: mlops
     # What the jobs of the called file need together: with less GitHub refuses the workflow when it starts.
@@ -83,6 +93,19 @@ def files(bundle: Bundle, *, branch: str, config: str = "") -> dict[str, str]:
 
 
 def _text(text: str, bundle: Bundle, file: str, **values: str) -> str:
-    permissions = "\n".join(f"    {line}" for line in grant_lines(interfaces()[file].grant))
-    uses = f"{bundle.repository}/{FOLDER}/{file}.yml@{bundle.ref}{bundle.remark}"
-    return text.format(permissions=permissions, uses=uses, common=COMMON, **values)
+    return text.format(
+        permissions=_permissions(file),
+        uses=_uses(bundle, file),
+        comment_permissions=_permissions("comment"),
+        comment_uses=_uses(bundle, "comment"),
+        common=COMMON,
+        **values,
+    )
+
+
+def _permissions(file: str) -> str:
+    return "\n".join(f"    {line}" for line in grant_lines(interfaces()[file].grant))
+
+
+def _uses(bundle: Bundle, file: str) -> str:
+    return f"{bundle.repository}/{FOLDER}/{file}.yml@{bundle.ref}{bundle.remark}"
