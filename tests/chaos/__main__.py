@@ -24,14 +24,12 @@ def main() -> int:
         print(f"undisturbed: {seconds:.1f} s, {expected}\n")
         print("| at (s) | killed | left after 10 s | same final state | tries |\n| --- | --- | --- | --- | --- |")
         bad = 0
-        for moment in moments(arguments.moments, arguments.seed, seconds):
-            case = disturbed(project, arguments.engine, moment)
+        for moment in moments(arguments.moments, arguments.seed):
+            case = disturbed(project, arguments.engine, moment, seconds)
             same = case.state == expected
             bad += bool(case.left) or not same
             left = "; ".join(case.left) or "nothing"
-            print(
-                f"| {moment.seconds} | {case.killed} | {left} | {'yes' if same else 'NO'} | {case.tries} |", flush=True
-            )
+            print(f"| {case.at:.2f} | {case.killed} | {left} | {'yes' if same else 'NO'} | {case.tries} |", flush=True)
             if not same:
                 print({key: value for key, value in case.state.items() if value != expected[key]})
         print(f"\n{arguments.moments - bad} of {arguments.moments} cases as they must be")

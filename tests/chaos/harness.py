@@ -29,9 +29,11 @@ from support.state import final_state
 
 GONE_WITHIN = 10.0
 TRIES = 4
+# No two runs take equally long: one that ends before its moment does not count, and sets the time of the next.
+TOO_EARLY = 5
 # A target that does not appear for so long may not come again in this run.
 PATIENCE = 1.0
-# Nothing can be killed after the end, and no two runs take equally long.
+# The last moment, as a part of the duration.
 PART = 0.95
 # The user's own commands of the test project, as they stand in the process table.
 JOB = re.compile(r"^\S*python\S* (train\.py|evaluate\.py|-m py_compile)")
@@ -39,30 +41,30 @@ JOB = re.compile(r"^\S*python\S* (train\.py|evaluate\.py|-m py_compile)")
 
 @dataclass(frozen=True)
 class Moment:
-    """When (seconds after the start) and what: the command line tool, the guest, or the user's own process."""
+    """When (as a part of a run's duration) and what: the command line tool, the guest, or the user's own process."""
 
-    seconds: float
+    part: float
     target: str
 
 
 @dataclass(frozen=True)
 class Case:
-    """What happened: which process died, what was still there after ten seconds, the final state, tries needed."""
+    """What happened: which process died and when (seconds), what was left after ten more, the final state, tries needed."""
 
-    moment: Moment
+    at: float
     killed: str
     left: tuple[str, ...]
     state: dict[str, Any]
     tries: int
 
 
-def moments(count: int, seed: int, duration: float) -> list[Moment]:
-    """Seeded moments, spread evenly over (nearly all of) the run's duration, each with a seeded target."""
+def moments(count: int, seed: int) -> list[Moment]:
+    """Seeded moments, spread evenly over (nearly all of) a run's duration, each with a seeded target."""
     chance = random.Random(seed)
-    width = PART * duration / count
+    width = PART / count
     targets = ["cli", "guest", "job"]
     return [
-        Moment(seconds=round(width * number + chance.uniform(0, width), 2), target=targets[chance.randrange(3)])
+        Moment(part=width * number + chance.uniform(0, width), target=targets[chance.randrange(3)])
         for number in range(count)
     ]
 
@@ -122,28 +124,41 @@ def undisturbed(project: Path, engine: str) -> tuple[dict[str, Any], float]:
     return state_of(project), seconds
 
 
-def disturbed(project: Path, engine: str, moment: Moment) -> Case:
-    """Kill at the moment, watch what remains, run the same command again until it succeeds."""
-    reset(project, engine)
-    child = start(project, engine)
-    _sleep_until(child, moment.seconds)
-    killed = _kill(project, child, moment.target)
+def disturbed(project: Path, engine: str, moment: Moment, duration: float) -> Case:
+    """Kill at the moment of a run that takes about `duration` seconds, watch what remains, run the same command again
+    until it succeeds.
+    """
+    child, at, killed = _killed(project, engine, moment, duration)
     left: tuple[str, ...] = ()
     if killed.startswith("cli"):
         child.wait()
         left = _what_is_left(project)
         tries = 0
         if _finished(project):  # it died after its last record: the same command would rightly start a new run
-            return Case(moment=moment, killed=f"{killed}, at its end", left=left, state=state_of(project), tries=0)
+            return Case(at=at, killed=f"{killed}, at its end", left=left, state=state_of(project), tries=0)
     else:
         tries = 1
         if child.wait() == 0:
-            return Case(moment=moment, killed=killed, left=(), state=state_of(project), tries=tries)
+            return Case(at=at, killed=killed, left=(), state=state_of(project), tries=tries)
     while tries < TRIES:
         tries += 1
         if start(project, engine).wait() == 0:
-            return Case(moment=moment, killed=killed, left=left, state=state_of(project), tries=tries)
+            return Case(at=at, killed=killed, left=left, state=state_of(project), tries=tries)
     raise RuntimeError(f"{moment}: no success in {TRIES} tries: see {project.parent / 'chaos.log'}")
+
+
+def _killed(project: Path, engine: str, moment: Moment, duration: float) -> tuple[subprocess.Popen[bytes], float, str]:
+    """A run that something was killed in: its process, when (seconds after its start), and what."""
+    for _ in range(TOO_EARLY):
+        reset(project, engine)
+        began, child = time.monotonic(), start(project, engine)
+        _sleep_until(child, began + moment.part * duration)
+        killed = _kill(project, child, moment.target)
+        at = time.monotonic() - began
+        if killed:
+            return child, at, killed
+        duration = at
+    raise RuntimeError(f"{moment}: {TOO_EARLY} runs ended before it, the last after {duration:.1f} s")
 
 
 def _finished(project: Path) -> bool:
@@ -169,14 +184,16 @@ def _server(project: Path) -> Iterator[str]:
         yield uri
 
 
-def _sleep_until(child: subprocess.Popen[bytes], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def _sleep_until(child: subprocess.Popen[bytes], deadline: float) -> None:
     while time.monotonic() < deadline and child.poll() is None:
         time.sleep(0.01)
 
 
 def _kill(project: Path, child: subprocess.Popen[bytes], target: str) -> str:
-    """Kill -9 the target, or the next one that appears within `PATIENCE` seconds; else the command line tool."""
+    """Kill -9 the target, or the next one that appears within `PATIENCE` seconds; else the command line tool.
+
+    Empty when that had ended by itself.
+    """
     deadline = time.monotonic() + PATIENCE
     while target != "cli" and time.monotonic() < deadline and child.poll() is None:
         for one in _alive(project, target):
@@ -186,10 +203,9 @@ def _kill(project: Path, child: subprocess.Popen[bytes], target: str) -> str:
                 continue
             return f"{target}: {Path(one.command.split()[0]).name} {' '.join(one.command.split()[1:])[-40:]}"
         time.sleep(0.02)
-    try:
-        os.kill(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return "nothing: it had ended"
+    if child.poll() is not None:
+        return ""
+    child.kill()
     return "cli"
 
 

@@ -21,7 +21,7 @@ def baseline(tmp_path_factory, shared_cache, trivy_db_folder):
 @pytest.mark.parametrize("number", range(3))
 def test_kill_at_a_seeded_moment(baseline, number):
     project, expected, seconds = baseline
-    moment = moments(3, 20260101, seconds)[number]
-    case = disturbed(project, "host", moment)
+    case = disturbed(project, "host", moments(3, 20260101)[number], seconds)
+    assert case.killed
     assert case.left == ()
     assert case.state == expected
