@@ -49,7 +49,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Case:
-    """What happened: which process died and when (seconds), what was left after ten more, the final state, tries needed."""
+    """Which process died and when (seconds), what was left after ten more, the final state, tries needed."""
 
     at: float
     killed: str
