@@ -17,7 +17,8 @@ from support.cli import call, clean_environment, newest_run, records
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 300
-QUICK = ("--set", "train.params.seconds=0.1")
+# Searching PyTorch for secrets takes a minute, and says nothing of this engine.
+QUICK = ("--set", "train.params.seconds=0.1", "--set", "scan.secrets=false")
 PASSED = dict.fromkeys(pipeline.NAMES, "passed")
 
 
@@ -109,4 +110,4 @@ def test_a_whole_run_in_a_container_judges_the_image_that_it_is(
     bill = (newest_run(project) / "sbom" / "inside.cdx.json").read_text()
     assert "pkg:deb/debian/python3" in bill
     assert "pkg:pypi/torch" in bill
-    assert "pkg:pypi/mlflow" not in bill, "the tool beside the image is no part of it"
+    assert "pkg:pypi/docker@" not in bill, "the tool beside the image is no part of it"
