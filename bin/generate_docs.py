@@ -321,11 +321,12 @@ def doctored(
 
 
 def spoilt(text: str, changes: Iterable[tuple[str, str]]) -> str:
-    """The text with these mistakes; each must be possible."""
+    """The text with these mistakes where the call that trains stands: at GitHub the last job. Each must be possible."""
     for old, new in changes:
-        if old not in text:
+        before, found, after = text.rpartition(old) if "\njobs:\n" in text else text.partition(old)
+        if not found:
             raise ValueError(f"there is no {old!r} to spoil")
-        text = text.replace(old, new, 1)
+        text = before + new + after
     return text
 
 

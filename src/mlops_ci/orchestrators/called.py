@@ -134,7 +134,7 @@ HEAD: tuple[Input, ...] = (
         name="dry-run",
         kind="boolean",
         default=False,
-        about="publish and promote nothing",
+        about="publish and promote nothing, as always for a pull or merge request",
         variable="MLOPS_CI_DRY_RUN",
     ),
     Input(name="timeout", kind="number", default=360, about="limit of the job that trains, in minutes"),
