@@ -73,3 +73,8 @@ def _policies(made: Policies, subject: str) -> Iterator[str]:
     yield subject
     yield "\nPermissions policy of the role, for the configured addresses and no more:"
     yield json.dumps(made.permissions, indent=2)
+    if made.reading is not None:
+        yield "\nTrust policy of the role `aws-role-read`, which the repository's own pull requests may assume too:"
+        yield json.dumps(made.reading.trust, indent=2)
+        yield "\nPermissions policy of that role, which only reads:"
+        yield json.dumps(made.reading.permissions, indent=2)

@@ -197,14 +197,18 @@ def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> Called
         name=name,
         title=title,
         about=about,
-        jobs=tuple(_reaching_out(job, tells=tells, nightly=name == "nightly") for job in jobs),
+        jobs=tuple(_reaching_out(job, tells=tells, whole=whole, nightly=name == "nightly") for job in jobs),
         inputs=_inputs(name, whole=whole, goes_on=goes_on),
         outputs=TAIL,
         goes_on=goes_on,
     )
 
 
-def _reaching_out(job: Job, *, tells: bool, nightly: bool) -> Job:
+# Who looks for data or the champion in the object store. The user's code runs in these jobs: they may only read.
+FETCHING = ("plan", "prepare", "train", "evaluate")
+
+
+def _reaching_out(job: Job, *, tells: bool, whole: bool, nightly: bool) -> Job:
     """What the ends of a whole pipeline need beside their stages.
 
     The last job tells people, and remembers in the object store what it told. The first and the last job of a nightly
@@ -212,13 +216,14 @@ def _reaching_out(job: Job, *, tells: bool, nightly: bool) -> Job:
     """
     last = job.name == "result" and tells
     if not last and not (nightly and job.name == "plan"):
-        return job
+        return _with_identity(job, only_reads=True) if whole and job.name in FETCHING else job
     more: tuple[Secret, ...] = ("store", *(("channels",) if last else ()), *(("ping",) if nightly else ()))
-    return replace(
-        job,
-        secrets=tuple(dict.fromkeys((*job.secrets, *more))),
-        permissions=dict(sorted({**job.permissions, "id-token": "write"}.items())),
-    )
+    return _with_identity(replace(job, secrets=tuple(dict.fromkeys((*job.secrets, *more)))))
+
+
+def _with_identity(job: Job, *, only_reads: bool = False) -> Job:
+    permissions = dict(sorted({**job.permissions, "id-token": "write"}.items()))
+    return replace(job, permissions=permissions, only_reads=only_reads)
 
 
 def _inputs(name: str, *, whole: bool, goes_on: bool) -> tuple[Input, ...]:

@@ -41,7 +41,7 @@ class Job:
     repository. `retry` are the exit codes after which the CI system may try it again. `minutes` is None where the
     caller's `timeout` is the limit. `untrusted` jobs may run for code of a fork. An `always` job runs in any case.
     `target` is false for a job whose stages are not what the file is for: it is left out when the caller hands over
-    a run in which they are done.
+    a run in which they are done. `only_reads` is true where the job's identity is for reading the object store.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Job:
     guarded: bool
     always: bool
     target: bool = True
+    only_reads: bool = False
 
     @property
     def machine(self) -> str:

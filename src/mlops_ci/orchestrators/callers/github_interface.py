@@ -28,7 +28,7 @@ class Interface:
     begins: bool
     changes: bool
     store_jobs: tuple[str, ...] = ()
-    role_jobs: tuple[str, ...] = ()
+    reading_jobs: tuple[str, ...] = ()
 
 
 def interfaces() -> dict[str, Interface]:
@@ -67,5 +67,5 @@ def _interface(file: CalledFile) -> Interface:
         begins=not file.goes_on,
         changes=any(job.guarded for job in file.jobs),
         store_jobs=tuple(job.name for job in with_store),
-        role_jobs=tuple(job.name for job in with_store if "id-token" in job.permissions),
+        reading_jobs=tuple(job.name for job in with_store if job.only_reads),
     )

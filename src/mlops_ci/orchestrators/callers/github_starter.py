@@ -65,7 +65,8 @@ COMMON = """\
       # Variables of the repository: Settings > Secrets and variables > Actions > Variables.
       engine: ${{ vars.MLOPS_CI_ENGINE || 'docker' }} # host: without a container engine
       runner-gpu: ${{ vars.MLOPS_CI_RUNNER_GPU }} # a label, or a JSON list of labels
-      aws-role: ${{ vars.MLOPS_CI_AWS_ROLE }} # who publishes to S3: `mlops-ci doctor` prints the role's policies
+      aws-role: ${{ vars.MLOPS_CI_AWS_ROLE }} # who publishes to S3: `mlops-ci doctor` prints the roles' policies
+      aws-role-read: ${{ vars.MLOPS_CI_AWS_ROLE_READ }} # who reads data and the champion there
       # Only where the server does not tell a called file where it comes from (GitHub Enterprise Server, act).
       bundle-repository: ${{ vars.MLOPS_CI_BUNDLE_REPOSITORY }}
       bundle-ref: ${{ vars.MLOPS_CI_BUNDLE_REF }}
@@ -77,7 +78,7 @@ NEXT = (
     "under Settings > Secrets and variables > Actions > Variables:",
     "  MLOPS_CI_RUNNER_GPU  the label of your GPU runner (else [runners] gpu of mlops.toml decides)",
     "  MLOPS_CI_ENGINE      `host` where runners have no container engine",
-    "  MLOPS_CI_AWS_ROLE    the role that publishes, for a store on S3",
+    "  MLOPS_CI_AWS_ROLE, MLOPS_CI_AWS_ROLE_READ  the roles that publish and that read, for a store on S3",
     "in mlops.toml: [publish] store = 's3://BUCKET/PREFIX' and [tracking] uri, or there is no champion between runs",
     "in the branch protection: require `mlops / result`, and no other job",
 )

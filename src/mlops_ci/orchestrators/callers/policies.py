@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlops_ci.orchestrators.callers.configuration import Stores
@@ -15,11 +15,11 @@ ACCOUNT = "ACCOUNT"
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Whose token is trusted: the server that signs it, for whom it is made out, and its subject."""
+    """Whose token is trusted: the server that signs it, for whom it is made out, and its possible subjects."""
 
     provider: str
     audience: str
-    subject: str
+    subjects: tuple[str, ...]
 
 
 def github_identity(repository: str, branch: str) -> Identity:
@@ -28,14 +28,20 @@ def github_identity(repository: str, branch: str) -> Identity:
     return Identity(
         provider=known["provider"],
         audience=known["audience"],
-        subject=f"repo:{repository}:ref:refs/heads/{branch}",
+        subjects=(f"repo:{repository}:ref:refs/heads/{branch}",),
     )
+
+
+def github_readers(repository: str, branch: str) -> Identity:
+    """The same, and runs for pull requests from the repository itself: GitHub gives a fork's no identity."""
+    identity = github_identity(repository, branch)
+    return replace(identity, subjects=(*identity.subjects, f"repo:{repository}:pull_request"))
 
 
 def gitlab_identity(server: str, project: str, branch: str, audience: str) -> Identity:
     """Pipelines of a branch of a project on a GitLab server."""
     subject = f"project_path:{project}:ref_type:branch:ref:{branch}"
-    return Identity(provider=server, audience=audience, subject=subject)
+    return Identity(provider=server, audience=audience, subjects=(subject,))
 
 
 def trust(identity: Identity, role: str) -> dict[str, Any]:
@@ -43,7 +49,9 @@ def trust(identity: Identity, role: str) -> dict[str, Any]:
     match = ROLE.fullmatch(role)
     partition, account = (match[1], match[2]) if match else ("aws", ACCOUNT)
     principal = f"arn:{partition}:iam::{account}:oidc-provider/{identity.provider}"
-    conditions = {f"{identity.provider}:aud": identity.audience, f"{identity.provider}:sub": identity.subject}
+    one, *more = identity.subjects
+    subject = [one, *more] if more else one
+    conditions = {f"{identity.provider}:aud": identity.audience, f"{identity.provider}:sub": subject}
     statement = {
         "Effect": "Allow",
         "Principal": {"Federated": principal},
@@ -53,7 +61,7 @@ def trust(identity: Identity, role: str) -> dict[str, Any]:
     return {"Version": VERSION, "Statement": [statement]}
 
 
-def permissions(stores: Stores, role: str) -> dict[str, Any]:
+def permissions(stores: Stores, role: str, *, only_reads: bool = False) -> dict[str, Any]:
     """What the role may do: what the store and the data need, and nothing else."""
     match = ROLE.fullmatch(role)
     partition = match[1] if match else "aws"
@@ -61,7 +69,7 @@ def permissions(stores: Stores, role: str) -> dict[str, Any]:
     for kind, address in (("store", stores.store), ("source", stores.source)):
         if address is None:
             continue
-        allowed = read_toml("aws.toml")[kind]
+        allowed = read_toml("aws.toml")["source" if only_reads else kind]
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         objects = f"{prefix.strip('/')}/*".lstrip("/")
         for actions, resource in ((allowed["objects"], f"{bucket}/{objects}"), (allowed["bucket"], bucket)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,10 +25,11 @@ SERVER = "$CI_SERVER_URL"
 
 @dataclass(frozen=True, kw_only=True)
 class Policies:
-    """Of the role that a pipeline assumes; empty where nothing is on S3."""
+    """Of the role that a pipeline assumes. `reading` is that of the jobs that only read, where they have their own."""
 
     trust: dict[str, Any]
     permissions: dict[str, Any]
+    reading: Policies | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +54,22 @@ def review_github(root: Path, known: str, origin: Origin) -> Review:
     all_calls = calls(root, known, found.append)
     if not all_calls and not found:
         found.append(_none(f"{FOLDER}/mlops.yml", "no workflow calls the bundle", "github"))
-    stores, role = Stores(), ""
+    stores, role, reading = Stores(), "", ""
     for call in all_calls:
         found += github_checks.check(call)
         one = _configured(call, call.job.line_of("with"), root, found) if call.interface.store_jobs else Stores()
         stores, role = stores or one, role or _role(call.value("aws-role"))
+        reading = reading or _role(call.value("aws-role-read"))
         found += _credentials(call, one)
     for file in dict.fromkeys(call.file for call in all_calls):
         found += github_checks.together([call for call in all_calls if call.file == file])
-    identity = policies.github_identity(origin.path or "OWNER/REPOSITORY", origin.branch)
+    repository = origin.path or "OWNER/REPOSITORY"
+    made = _policies(stores, role, policies.github_identity(repository, origin.branch))
+    readers = policies.github_readers(repository, origin.branch)
+    if made is not None:
+        made = replace(made, reading=_policies(stores, reading, readers, only_reads=True))
     files = dict.fromkeys(call.file for call in all_calls)
-    return _review("github", found, len(all_calls), files, _policies(stores, role, identity))
+    return _review("github", found, len(all_calls), files, made)
 
 
 def review_gitlab(root: Path, known: str, origin: Origin) -> Review:
@@ -122,17 +128,18 @@ def _credentials(call: Call, stores: Stores) -> list[Finding]:
         )
         message = f"{where} is configured, and the call hands over neither `aws-role` nor keys"
         return [call.found("warning", call.at, f"{message}: only a runner with a role of its own reaches it", paste)]
-    without = [name for name in call.interface.store_jobs if name not in call.interface.role_jobs]
-    if not without:
+    reading = call.interface.reading_jobs
+    if not reading or call.value("aws-role-read") is not None:
         return []
-    message = f"`aws-role` is assumed by {', '.join(call.interface.role_jobs)} alone; {', '.join(without)} read {where}"
-    return [call.found("advice", call.at, message, "give their runners a role that may read it, or hand over keys")]
+    message = f"{', '.join(reading)} read {where}, and without `aws-role-read` have no role that may"
+    return [call.found("advice", call.at, message, "aws-role-read: ${{ vars.MLOPS_CI_AWS_ROLE_READ }}")]
 
 
-def _policies(stores: Stores, role: str, identity: policies.Identity) -> Policies | None:
+def _policies(stores: Stores, role: str, identity: policies.Identity, *, only_reads: bool = False) -> Policies | None:
     if not stores or stores.own_server:
         return None
-    return Policies(trust=policies.trust(identity, role), permissions=policies.permissions(stores, role))
+    allowed = policies.permissions(stores, role, only_reads=only_reads)
+    return Policies(trust=policies.trust(identity, role), permissions=allowed)
 
 
 def _role(tree: Tree | None) -> str:

@@ -35,7 +35,12 @@ def complaints(name: str, kind: str, options: tuple[str, ...], tree: Tree) -> It
         yield f"`{name}` is {shown(tree)}{near}", f"one of {', '.join(options)}"
     if name.startswith(RUNNER):
         yield from _labels(name, tree)
-    if name == "aws-role" and tree.value and not ROLE.fullmatch(str(tree.value)) and "$" not in str(tree.value):
+    if (
+        name.startswith("aws-role")
+        and tree.value
+        and not ROLE.fullmatch(str(tree.value))
+        and "$" not in str(tree.value)
+    ):
         yield f"`{name}` is {shown(tree)}: no ARN of a role", "arn:aws:iam::ACCOUNT:role/NAME"
 
 

@@ -67,7 +67,13 @@ ROLE = Input(
     name="aws-role",
     kind="string",
     default="",
-    about="role (ARN) that jobs with an identity assume at the object store, instead of any key",
+    about="role (ARN) that the jobs assume that write to the object store, instead of any key",
+)
+ROLE_READ = Input(
+    name="aws-role-read",
+    kind="string",
+    default="",
+    about="role (ARN) that the jobs assume that only read there: data, and the champion",
 )
 
 
@@ -82,9 +88,10 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
     }
     promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
+    reads = (ROLE_READ,) if any(job.only_reads for job in file.jobs) else ()
     return tuple(
         one if one.name not in defaults else _with_default(one, defaults[one.name])
-        for one in (*file.inputs, *publishes, *promotes, *OWN)
+        for one in (*file.inputs, *publishes, *reads, *promotes, *OWN)
     )
 
 

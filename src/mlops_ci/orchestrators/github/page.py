@@ -44,8 +44,9 @@ five mistakes it says:
 {mistakes}
 ```
 
-With a store on S3 it prints the policies of the role that `aws-role` names. The role replaces every key, and may do
-what the tool asks for and no more:
+With a store on S3 it prints the policies of two roles, which replace every key and may do what the tool asks for and no
+more: `aws-role` is for the jobs that write, `aws-role-read` for those that look for data and the champion. Your code
+runs in the latter, and with the engine `host` as the same user: it could ask for what they may, which is to read.
 
 ```text
 {policies}

@@ -220,7 +220,7 @@ def _secrets(job: Job) -> dict[str, Value]:
     defaults = {"registry-username": "github.actor", "registry-password": "github.token"}
     found: dict[str, Value] = {}
     if "id-token" in job.permissions:
-        found["AWS_ROLE_ARN"] = guard("inputs.aws-role")
+        found["AWS_ROLE_ARN"] = guard("inputs.aws-role-read" if job.only_reads else "inputs.aws-role")
     for group in job.secrets:
         for name, variable, _ in SECRETS[group]:
             value = f"secrets.{name}"

@@ -24,7 +24,7 @@ REASONS = {
     ("contents", "read"): "to check the repository out",
     ("packages", "read"): "to ask for images and pull them",
     ("packages", "write"): "to push the images that it built",
-    ("id-token", "write"): "to prove to the object store who publishes (OIDC)",
+    ("id-token", "write"): "to prove to the object store who asks (OIDC)",
 }
 OWN_CODE_WHY = {
     "plan": "Whether this is no fork's: plan itself decides only while it runs, and secrets come before.",

@@ -179,7 +179,7 @@ def test_everything_is_told_at_once_in_the_order_of_the_lines(repository: Reposi
     [
         ("", "", "error", "grants nothing by itself"),
         ("permissions: write-all\n", "", None, ""),
-        ("permissions: read-all\n", "", "error", "`packages: write`, `id-token: write` missing"),
+        ("permissions: read-all\n", "", "error", "`id-token: write`, `packages: write` missing"),
         ("permissions: {contents: read, packages: write, id-token: write}\n", "", None, ""),
         (
             "permissions: {contents: read, packages: write, id-token: write}\n",
@@ -344,6 +344,28 @@ def test_the_account_and_the_partition_are_those_of_the_role(repository: Reposit
         "arn:aws-cn:s3:::data/a/*",
         "arn:aws-cn:s3:::data",
     ]
+
+
+def test_who_only_reads_has_a_role_that_only_reads(repository: Repository, only: Only):
+    account = "arn:aws:iam::123456789012:role"
+    repository.spoil(WORKFLOW, "${{ vars.MLOPS_CI_AWS_ROLE_READ }}", f"{account}/reader")
+    review = configured(repository, '\n[publish]\nstore = "s3://models/team"\n')
+    assert review.policies is not None
+    reading = review.policies.reading
+    assert reading is not None
+    objects, bucket = reading.permissions["Statement"]
+    assert objects["Action"] + bucket["Action"] == ["s3:GetObject", "s3:ListBucket"]
+    (trust,) = reading.trust["Statement"]
+    assert trust["Principal"]["Federated"].startswith("arn:aws:iam::123456789012:")
+    assert trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] == [
+        "repo:team/model:ref:refs/heads/main",
+        "repo:team/model:pull_request",
+    ]
+    (repository.root / ".github" / "workflows" / "mlops-nightly.yml").unlink()
+    repository.spoil(WORKFLOW, f"      aws-role-read: {account}/reader # who reads data and the champion there\n", "")
+    found = only(repository.github())
+    assert found.level == "advice"
+    assert "plan, prepare, train, evaluate read s3://models/team" in found.message
 
 
 def test_a_role_that_is_none(repository: Repository):
