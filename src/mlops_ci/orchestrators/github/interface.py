@@ -114,8 +114,8 @@ def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
 def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     """Input to variable, for all jobs: nothing of what a caller writes becomes part of a script."""
     found = {one.variable: expression(f"inputs.{one.name}") for one in inputs_of(file, profile) if one.variable}
-    # What is proposed is not published: a caller's word can only add to that. Not `!= null`: act finds that true of what
-    # is not there.
+    # What is proposed is not published: a caller's word can only add to that. Not `!= null`, which act finds true of
+    # what is not there.
     found["MLOPS_CI_DRY_RUN"] = expression("inputs.dry-run || github.event.pull_request && true || false")
     # A fork's code gets no token to push with: each of its machines builds for itself.
     own = f"inputs.registry && !{FORK} && format('{{0}}/{{1}}', inputs.registry, github.repository) || ''"
