@@ -57,6 +57,24 @@ def test_start_waits_until_the_service_answers_and_stop_leaves_nothing(testbed: 
     assert not (tmp_path / "bed").exists()
 
 
+def test_what_a_killed_command_left_mounted_is_not_deleted_with_the_folder(testbed: Call, tmp_path: Path) -> None:
+    """As `mmdebstrap` does, which mounts /proc, /sys and devices into what it builds."""
+    assert testbed("start", "trivy-db").returncode == 0
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("kept")
+    inside = tmp_path / "bed" / "tmp" / "root" / "dev"
+    inside.mkdir(parents=True)
+    subprocess.run(["mount", "--bind", str(outside), str(inside)], check=True)
+    try:
+        done = testbed("remove")
+    finally:
+        subprocess.run(["umount", str(inside)], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert (outside / "precious").read_text() == "kept"
+    assert not (tmp_path / "bed").exists()
+
+
 def test_starting_twice_keeps_the_running_process(testbed: Call) -> None:
     testbed("start", "trivy-db")
     pid = process_id(testbed)

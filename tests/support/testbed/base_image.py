@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from . import apt, commands
+from . import apt, commands, mounts
 from .state import State
 
 NAME = "mlops-ci-testbed/debian:bookworm-slim"
@@ -23,11 +23,20 @@ def make(state: State) -> None:
     target = archive(state)
     partial = state.folder("base") / f"{apt.RELEASE}.partial.tar"
     with tempfile.TemporaryDirectory(dir=state.root) as work:
-        commands.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", apt.RELEASE, str(partial), "-"],
-            text=apt.release_lines(apt.configured_sources()),
-            environment={"TMPDIR": work},
-        )
+        try:
+            commands.run(
+                [
+                    *("mmdebstrap", "--quiet", "--variant=minbase"),
+                    "--include=ca-certificates",
+                    apt.RELEASE,
+                    str(partial),
+                    "-",
+                ],
+                text=apt.release_lines(apt.configured_sources()),
+                environment={"TMPDIR": work},
+            )
+        finally:
+            mounts.release(Path(work))
     partial.replace(target)
 
 

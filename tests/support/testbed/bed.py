@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from . import apt, base_image, image_registry, node_tools, processes, system_packages, tools, torch_environment
+from . import apt, base_image, image_registry, mounts, node_tools, processes, system_packages, tools, torch_environment
 from .docker_engine import DockerEngine, DockerEngineContainerdStore
 from .errors import BedError
 from .image_registry import ImageRegistry
@@ -88,8 +88,9 @@ def stop(state: State, names: Iterable[str]) -> None:
 
 
 def remove(state: State) -> None:
-    """Stop everything and delete the state directory; installed Debian packages stay."""
+    """Stop everything and delete the state directory, not what is mounted there. Installed Debian packages stay."""
     stop(state, NAMES)
+    mounts.release(state.root)
     shutil.rmtree(state.root)
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from . import base_image, bridge, commands, http_probe, processes, system_packages
+from . import base_image, bridge, http_probe, mounts, processes, system_packages
 from .errors import BedError
 from .service import Launch, Service
 from .state import ServiceRecord, State
@@ -75,8 +75,7 @@ class DockerEngine(Service):
     def clean(self) -> None:
         """End what an engine that was killed leaves: containerd, container shims, mounts, its bridge."""
         _kill_processes_of(self.folder / "run")
-        for mount in _mounts_below(self.folder):
-            commands.run(["umount", "--lazy", mount])
+        mounts.release(self.folder)
         for name in ("docker.sock", "docker.pid"):
             (self.folder / name).unlink(missing_ok=True)
         bridge.remove(self.bridge)
@@ -128,9 +127,3 @@ def _kill_processes_of(exec_root: Path) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    """Mount points below a folder, the deepest first."""
-    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    return sorted((point for point in points if point.startswith(f"{folder}/")), key=len, reverse=True)
