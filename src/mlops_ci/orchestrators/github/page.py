@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
+from mlops_ci.orchestrators.called import CalledFile, called_file
+from mlops_ci.orchestrators.decay import all_files
 from mlops_ci.orchestrators.github.comment_workflow import NAME, PERMISSIONS
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import Profile
@@ -154,7 +155,7 @@ def page(profile: Profile, example: str, said: Mapping[str, str]) -> str:
 def _files() -> str:
     rows = [
         (f"`{file.name}.yml`", file.about, ", ".join(job.name for job in file.jobs), _continues(file))
-        for file in called_files()
+        for file in all_files()
     ]
     return _table(("file", "for", "jobs", "`run-id`"), rows)
 
@@ -164,7 +165,7 @@ def _continues(file: CalledFile) -> str:
 
 
 def _grants() -> str:
-    lines = [f"- `{file.name}.yml`: {_grant(file)}" for file in called_files()]
+    lines = [f"- `{file.name}.yml`: {_grant(file)}" for file in all_files()]
     own = ", ".join(f"`{scope}: {access}` ({why})" for scope, (access, why) in PERMISSIONS.items())
     return "\n".join([*lines, f"- `{NAME}.yml`: {own}"]) + "\n"
 
