@@ -18,7 +18,7 @@ from mlops_ci.orchestrators.callers.yaml_tree import Tree
 from mlops_ci.orchestrators.gitlab.inputs import AUTO
 
 Provider = Literal["github", "gitlab"]
-MODES = (None, "pr", "main", "nightly", "weekly")
+MODES = (None, "pr", "main", "nightly")
 KEYS = ("aws-access-key-id", "aws-secret-access-key")
 SERVER = "$CI_SERVER_URL"
 

@@ -48,6 +48,8 @@ five mistakes it says:
 With a store on S3 it prints the policies of two roles, which replace every key and may do what the tool asks for and no
 more: `aws-role` is for the jobs that write, `aws-role-read` for those that look for data and the champion. Your code
 runs in the latter, and with the engine `host` as the same user: it could ask for what they may, which is to read.
+`decay.yml` is one job, which runs your code and leaves stamps, with `aws-role` alone: [which role that can
+be](../nightly.md#as-a-job-of-its-own).
 
 ```text
 {policies}
@@ -81,8 +83,8 @@ never runs for a fork. Leave the job out where no comment is wanted. [What it sa
 ## Who is told
 
 `[notify]` names variables, and the job `result` fills these from secrets: `SLACK_WEBHOOK_URL`, `TEAMS_WEBHOOK_URL`,
-`NOTIFY_WEBHOOK_URL`, `NOTIFY_WEBHOOK_KEY` and `NOTIFY_SMTP_URL`; in `nightly.yml` also `MLOPS_CI_PING_URL`, which
-`plan` and `result` have. Hand on those that you use, by name:
+`NOTIFY_WEBHOOK_URL`, `NOTIFY_WEBHOOK_KEY` and `NOTIFY_SMTP_URL`, as the one job of `decay.yml` does; in `nightly.yml`
+also `MLOPS_CI_PING_URL`, which `plan` and `result` have. Hand on those that you use, by name:
 
 ```yaml
     secrets:

@@ -427,11 +427,5 @@ def test_it_begins_no_run_that_another_call_could_take_for_its_own(repository: R
     assert repository.github().findings == before
 
 
-def test_a_mistake_in_the_weekly_overlay_is_found(repository: Repository):
-    text = (repository.root / "mlops.toml").read_text()
-    repository.write("mlops.toml", text + '\n[mode.weekly.nightly]\nschedul = "0 6 * * mon"\n')
-    assert any("schedul" in one.message for one in repository.github().findings)
-
-
 def test_without_s3_there_are_no_policies(repository: Repository):
     assert repository.github().policies is None
