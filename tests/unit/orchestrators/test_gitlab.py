@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from mlops_ci import pipeline
 from mlops_ci.engines.inside_image import JOB_IMAGE_VARIABLE
 from mlops_ci.orchestrators.called import HEAD, called_file, called_files
+from mlops_ci.orchestrators.decay import all_files, any_file
 from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profile, profile_names
 from mlops_ci.orchestrators.gitlab.render import include_example, render
 from mlops_ci.orchestrators.gitlab.rules import FORK
@@ -69,7 +70,10 @@ class TestEveryFile:
 
     def test_has_typed_described_inputs_with_the_common_head(self, profile, path):
         inputs = documents(profile, path)[0]["inputs"]
-        assert set(inputs) >= {one.name for one in HEAD}
+        # What trains or plans is no business of the file that only scores.
+        without = {"runner-plan", "runner-cpu", "runner-gpu"} if path.endswith("/decay.yml") else set()
+        assert set(inputs) >= {one.name for one in HEAD} - without
+        assert not set(inputs) & without
         assert all(set(one) >= {"description", "type"} for one in inputs.values())
         kinds = {"string": str, "number": int, "boolean": bool, "array": list}
         assert all(isinstance(one["default"], kinds[one["type"]]) for one in inputs.values() if "default" in one)
@@ -95,7 +99,7 @@ class TestEveryFile:
     def test_tries_again_as_the_exit_table_says(self, profile, path):
         name = path.rpartition("/")[2].removesuffix(".yml")
         jobs = all_jobs(profile, path)
-        for job in called_file(name).jobs:
+        for job in any_file(name).jobs:
             rule = jobs[job.name]["retry"]
             assert rule["max"] == 2
             assert rule.get("exit_codes", []) == ([] if job.always else list(job.retry))
@@ -107,8 +111,8 @@ class TestEveryFile:
         assert (header["spec"], jobs) == documents(profile, path)
 
 
-def test_each_called_file_is_there_as_a_file_and_as_a_component():
-    names = {file.name for file in called_files()}
+def test_each_file_is_there_as_a_file_and_as_a_component():
+    names = {file.name for file in all_files()}
     assert set(RENDERED["default"]) == {
         f"{folder}/{name}.yml" for folder in ("ci/gitlab", "templates") for name in names
     }
@@ -174,11 +178,29 @@ def test_a_job_gets_the_artifacts_of_all_jobs_before_it():
             assert needed >= before - {job.name}
 
 
-def test_schedules_are_for_nightly_alone():
+def test_schedules_are_for_nightly_and_one_with_a_word_for_decay_alone():
     schedule = '$CI_PIPELINE_SOURCE == "schedule"'
+    weekly = f'{schedule} && $MLOPS_SCHEDULE == "decay"'
     assert {"if": schedule, "when": "never"} in TRAIN["plan"]["rules"]
     nightly = all_jobs("default", "ci/gitlab/nightly.yml")
-    assert nightly["plan"]["rules"][1:] == [{"if": schedule}]
+    assert nightly["plan"]["rules"][1:] == [{"if": weekly, "when": "never"}, {"if": schedule}]
+    assert all_jobs("default", "ci/gitlab/decay.yml")["evaluate"]["rules"][1:] == [{"if": weekly}]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_file_that_scores_the_champion_is_one_job_that_keeps_the_page_of_a_champion_that_decayed(profile):
+    jobs = all_jobs(profile, "ci/gitlab/decay.yml")
+    assert set(jobs) == {"evaluate"}
+    job = jobs["evaluate"]
+    assert job["script"] == ["trap 'mlops-ci reports .mlops/gitlab' EXIT", "mlops-ci nightly decay"]
+    assert job["artifacts"]["when"] == "always"
+    assert job["artifacts"]["paths"] == [".mlops/gitlab/"]
+    assert job["artifacts"]["reports"]["junit"] == ".mlops/gitlab/junit.xml"
+    assert (job["needs"], job["tags"]) == ([], "$[[ inputs.runner-evaluate ]]")
+    assert job["variables"]["MLOPS_CI_MODE"] == "$[[ inputs.mode ]]"
+    assert job["variables"]["MLOPS_CI_REGISTRY_PASSWORD"] == "$CI_REGISTRY_PASSWORD"
+    assert job["id_tokens"] == {"MLOPS_CI_AWS_TOKEN": {"aud": "$[[ inputs.aws-audience ]]"}}
+    assert documents(profile, "ci/gitlab/decay.yml")[0]["inputs"]["mode"]["default"] == "weekly"
 
 
 def test_a_component_is_its_own_commit_and_a_file_names_its_release():

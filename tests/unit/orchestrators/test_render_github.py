@@ -26,7 +26,7 @@ PIN = re.compile(
 )
 EXPRESSION = re.compile(r"\$\{\{")
 # Files with a job of their own, that a caller adds.
-OPT_IN = ("comment", "retry")
+OPT_IN = ("comment", "decay", "retry")
 
 
 def parsed(text: str) -> Any:
@@ -78,6 +78,10 @@ def test_what_is_committed_is_the_default_profile():
         ("train.yml", "env.OWN_CODE == 'true' && secrets.slack-webhook-url || ''", "secrets.slack-webhook-url"),
         ("train.yml", "env.OWN_CODE == 'true' && inputs.aws-role || ''", "inputs.aws-role"),
         ("verify.yml", "mlops-ci run verify --only", "mlops-ci run verify --only || true"),
+        ("decay.yml", "mlops-ci nightly decay", "mlops-ci nightly decay || true"),
+        ("decay.yml", "contents: read #", "contents: write #"),
+        ("decay.yml", "${{ !(github.event.pull_request", "${{ (github.event.pull_request"),
+        ("decay.yml", "jobs.evaluate.outputs.result", "'passed'"),
     ],
 )
 def test_a_file_that_was_tampered_with_is_named(tmp_path, file, old, new):
@@ -215,6 +219,52 @@ def test_the_file_that_comments_writes_to_pull_requests_and_runs_none_of_their_c
     for step in job["steps"]:
         if "checkout" in step.get("uses", ""):
             assert step["with"]["persist-credentials"] is False
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_file_that_scores_the_champion_has_secrets_in_the_one_step_that_does_and_never_for_a_fork(profile):
+    workflow = opt_in("decay", profile)
+    (job,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {}
+    assert job["permissions"] == {"contents": "read", "id-token": "write", "packages": "write"}
+    fork = "github.event.pull_request.head.repo.full_name != github.repository"
+    assert job["if"].startswith(f"${{{{ !(github.event.pull_request && {fork} ||")
+    declared = workflow["on"]["workflow_call"]["secrets"]
+    assert all(secret["required"] is False for secret in declared.values())
+    (scoring,) = [step for step in job["steps"] if secrets_in(step) or "github.token" in json.dumps(step)]
+    assert scoring["run"] == "mlops-ci nightly decay"
+    assert secrets_in(workflow["jobs"]) == secrets_in(scoring) == set(declared)
+    assert {"aws-access-key-id", "mlflow-token", "slack-webhook-url", "registry-password"} < set(declared)
+    assert "ping-url" not in declared, "another schedule would keep the dead man's switch of the nights quiet"
+    assert scoring["env"]["AWS_ROLE_ARN"] == "${{ inputs.aws-role }}"
+    for step in job["steps"]:
+        assert not EXPRESSION.search(step.get("run", "")), step["name"]
+        if "checkout" in step.get("uses", ""):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_the_file_that_scores_the_champion_says_how_it_went_and_keeps_the_page():
+    workflow = opt_in("decay")
+    (job,) = workflow["jobs"].values()
+    outputs = workflow["on"]["workflow_call"]["outputs"]
+    assert set(outputs) == {"result", "exit-code", "run-id", "report"}
+    for name, one in outputs.items():
+        assert one["value"] == f"${{{{ jobs.evaluate.outputs.{name} }}}}"
+        assert name in job["outputs"]
+    assert job["outputs"]["result"] == "${{ steps.stages.outputs.result || 'failed' }}", "without a run, too"
+    kept = job["steps"][-1]
+    assert kept["if"] == "${{ always() && steps.stages.outcome != 'skipped' }}"
+    assert kept["with"]["name"] == job["outputs"]["report"]
+    assert kept["with"]["path"] == ".mlops/runs/*/report"
+
+
+def test_the_file_that_scores_the_champion_runs_where_its_caller_says():
+    inputs = opt_in("decay")["on"]["workflow_call"]["inputs"]
+    assert not set(inputs) & {"runner-plan", "runner-cpu", "runner-gpu", "run-id", "aws-role-read"}
+    assert (inputs["mode"]["default"], inputs["timeout"]["default"]) == ("weekly", 120)
+    default, own = (opt_in("decay", profile)["jobs"]["evaluate"]["runs-on"] for profile in PROFILES)
+    assert default.endswith("inputs.runner-evaluate || 'ubuntu-latest' }}")
+    assert "self-hosted" in own
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -49,6 +49,23 @@ def test_which_jobs_run(consumer: Path, gitlab_bundle: Path, variables: Mapping[
         assert when == {"approve": "manual", "result": "always"}.get(kind, "on_success")
 
 
+@pytest.mark.parametrize(
+    ("variables", "jobs"),
+    [
+        ({"CI_PIPELINE_SOURCE": "schedule", "MLOPS_SCHEDULE": "decay"}, {"mlops-decay-evaluate"}),
+        ({"CI_PIPELINE_SOURCE": "schedule"}, {f"mlops-nightly-{name}" for name in ALL}),
+        ({"MLOPS_SCHEDULE": "decay"}, {f"mlops-{name}" for name in ALL}),
+    ],
+    ids=["its schedule", "that of the nights", "a push"],
+)
+def test_each_schedule_runs_its_own_file(
+    tmp_path: Path, gitlab_bundle: Path, variables: Mapping[str, str], jobs: set[str]
+) -> None:
+    weekly = "  - project: org/mlops-ci\n    ref: v1\n    file: ci/gitlab/decay.yml\n"
+    consumer = make_consumer(tmp_path / "model", EXAMPLE.rstrip() + "\n" + weekly)
+    assert set(planned(consumer, gitlab_bundle, variables)) == jobs
+
+
 @pytest.mark.parametrize(("name", "value"), [("on-tags", {"CI_COMMIT_TAG": "v3"}), ("on-branches", {})])
 def test_tags_and_branches_run_where_they_are_asked_for(
     tmp_path: Path, gitlab_bundle: Path, name: str, value: Mapping[str, str]

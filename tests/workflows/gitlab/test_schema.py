@@ -11,13 +11,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from mlops_ci.commands.render import gitlab
-from mlops_ci.orchestrators.called import called_files
+from mlops_ci.orchestrators.decay import all_files
 from mlops_ci.orchestrators.gitlab.profile import profile_names
 from support.fixtures_testbed import TESTBED
 from support.gitlab_ci import expand, make_bundle, make_consumer
 from support.testbed import tools
 
-FILES = [file.name for file in called_files()]
+FILES = [file.name for file in all_files()]
 REQUIRED = {"publish": "    inputs: {run-from: mlops-}\n"}
 
 
@@ -46,7 +46,8 @@ def test_the_pipeline_is_valid(tmp_path: Path, gitlab_ci_local: None, profile: s
     expanded = tmp_path / "expanded.yml"
     expanded.write_text(expand(make_consumer(tmp_path / "model", includes(kind)), bundle))
     jobs = YAML(typ="safe", pure=True).load(expanded.read_text())
-    assert {f"mlops-{name}-plan" for name in FILES if name != "train"} < set(jobs)
+    assert {f"mlops-{name}-plan" for name in FILES if name not in ("train", "decay")} < set(jobs)
+    assert "mlops-decay-evaluate" in jobs
     check(expanded)
     expanded.write_text(expanded.read_text().replace("max: 2", "max: 7", 1))
     with pytest.raises(AssertionError, match="retry"):
@@ -79,5 +80,5 @@ def test_the_headers_are_valid(tmp_path: Path, profile: str) -> None:
         text = io.StringIO()
         YAML().dump(header, text)
         headers[-1].write_text(text.getvalue())
-    assert len(headers) == (12 if profile == "default" else 6)
+    assert len(headers) == (14 if profile == "default" else 7)
     check(*headers)

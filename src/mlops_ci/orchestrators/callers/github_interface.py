@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlops_ci.orchestrators.called import CalledFile, Input, called_files
+from mlops_ci.orchestrators import decay
+from mlops_ci.orchestrators.called import CalledFile, Input
 from mlops_ci.orchestrators.github import comment_workflow, retry_workflow
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import load_profile
@@ -33,7 +34,7 @@ class Interface:
 
 def interfaces() -> dict[str, Interface]:
     """All of them, by name."""
-    found = {file.name: _interface(file) for file in called_files()}
+    found = {file.name: _interface(file) for file in decay.all_files()}
     comment_grant = {scope: access for scope, (access, _) in comment_workflow.PERMISSIONS.items()}
     for name, inputs, grant in (
         (retry_workflow.NAME, retry_workflow.INPUTS, {"actions": "write"}),
@@ -64,7 +65,7 @@ def _interface(file: CalledFile) -> Interface:
         inputs={one.name: one for one in inputs_of(file, load_profile("default"))},
         secrets=tuple(name for name, _, _ in secrets_of(file)),
         grant=granted(file.jobs),
-        begins=not file.goes_on,
+        begins=not file.goes_on and file.name != decay.NAME,
         changes=any(job.guarded for job in file.jobs),
         store_jobs=tuple(job.name for job in with_store),
         reading_jobs=tuple(job.name for job in with_store if job.only_reads),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.orchestrators.called import called_file
 from mlops_ci.orchestrators.callers import bundle
 from mlops_ci.orchestrators.callers.finding import Finding
 from mlops_ci.orchestrators.callers.gitlab_include import Include
 from mlops_ci.orchestrators.callers.gitlab_starter import needed
 from mlops_ci.orchestrators.callers.values import complaints, is_open
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
+from mlops_ci.orchestrators.decay import any_file
 from mlops_ci.orchestrators.github.interface import SECRETS
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
 from mlops_ci.orchestrators.gitlab.profile import load_profile
@@ -48,7 +48,7 @@ def together(found: list[Include]) -> Iterator[Finding]:
 
 
 def _declared(one: Include) -> Mapping[str, GitLabInput]:
-    inputs = inputs_of(called_file(one.name), load_profile(), component=one.component)
+    inputs = inputs_of(any_file(one.name), load_profile(), component=one.component)
     return {each.name: each for each in inputs}
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.callers.finding import Finding, Level
 from mlops_ci.orchestrators.callers.reading import Tell, is_ours, is_rendered, is_there, read
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
+from mlops_ci.orchestrators.decay import all_files
 
 NAME = ".gitlab-ci.yml"
 COMPONENT = re.compile(r"(?P<repository>.+)/(?P<name>[^/@]+)@(?P<ref>\S+)")
@@ -81,7 +81,7 @@ def _local(entry: Tree, root: Path) -> list[Path]:
 
 def _of_entry(file: str, whole: Tree, entry: Tree, root: Path, known: str, tell: Tell) -> Iterator[Include]:
     for name, repository, ref, component in _named(file, entry, root, known, tell):
-        files = [one.name for one in called_files()]
+        files = [one.name for one in all_files()]
         if name in files:
             yield Include(
                 file=file,

@@ -23,9 +23,13 @@ def expression(text: str) -> str:
 
 def plan_labels(profile: Profile) -> str:
     """Labels of plan's own machine: the input, one label or a JSON list, or the profile's."""
-    default = profile.plan_runner
+    return labels_of("runner-plan", profile.plan_runner)
+
+
+def labels_of(name: str, default: str) -> str:
+    """Labels of a machine that an input names: one label or a JSON list, or the default."""
     own = f"fromJSON('{default}')" if default.startswith("[") else f"'{default}'"
-    given = "inputs.runner-plan"
+    given = f"inputs.{name}"
     return expression(f"startsWith({given}, '[') && fromJSON({given}) || {given} || {own}")
 
 

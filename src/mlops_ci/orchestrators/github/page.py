@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
+from mlops_ci.orchestrators.called import CalledFile, called_file
+from mlops_ci.orchestrators.decay import all_files
 from mlops_ci.orchestrators.github.comment_workflow import NAME, PERMISSIONS
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import Profile
@@ -47,6 +48,8 @@ five mistakes it says:
 With a store on S3 it prints the policies of two roles, which replace every key and may do what the tool asks for and no
 more: `aws-role` is for the jobs that write, `aws-role-read` for those that look for data and the champion. Your code
 runs in the latter, and with the engine `host` as the same user: it could ask for what they may, which is to read.
+`decay.yml` is one job, which runs your code and leaves stamps, with `aws-role` alone: [which role that can
+be](../nightly.md#as-a-job-of-its-own).
 
 ```text
 {policies}
@@ -80,8 +83,8 @@ never runs for a fork. Leave the job out where no comment is wanted. [What it sa
 ## Who is told
 
 `[notify]` names variables, and the job `result` fills these from secrets: `SLACK_WEBHOOK_URL`, `TEAMS_WEBHOOK_URL`,
-`NOTIFY_WEBHOOK_URL`, `NOTIFY_WEBHOOK_KEY` and `NOTIFY_SMTP_URL`; in `nightly.yml` also `MLOPS_CI_PING_URL`, which
-`plan` and `result` have. Hand on those that you use, by name:
+`NOTIFY_WEBHOOK_URL`, `NOTIFY_WEBHOOK_KEY` and `NOTIFY_SMTP_URL`, as the one job of `decay.yml` does; in `nightly.yml`
+also `MLOPS_CI_PING_URL`, which `plan` and `result` have. Hand on those that you use, by name:
 
 ```yaml
     secrets:
@@ -154,7 +157,7 @@ def page(profile: Profile, example: str, said: Mapping[str, str]) -> str:
 def _files() -> str:
     rows = [
         (f"`{file.name}.yml`", file.about, ", ".join(job.name for job in file.jobs), _continues(file))
-        for file in called_files()
+        for file in all_files()
     ]
     return _table(("file", "for", "jobs", "`run-id`"), rows)
 
@@ -164,7 +167,7 @@ def _continues(file: CalledFile) -> str:
 
 
 def _grants() -> str:
-    lines = [f"- `{file.name}.yml`: {_grant(file)}" for file in called_files()]
+    lines = [f"- `{file.name}.yml`: {_grant(file)}" for file in all_files()]
     own = ", ".join(f"`{scope}: {access}` ({why})" for scope, (access, why) in PERMISSIONS.items())
     return "\n".join([*lines, f"- `{NAME}.yml`: {own}"]) + "\n"
 

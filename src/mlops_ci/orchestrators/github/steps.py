@@ -18,6 +18,7 @@ from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, pairs, 
 
 # Inside `.mlops`, which is part of no code digest, no build context and no difference from the commit.
 BUNDLE = ".mlops/bundle"
+STARTED = expression("always() && steps.stages.outcome != 'skipped'")
 INCOMING, OUTGOING = ".mlops/handover/incoming", ".mlops/handover/outgoing"
 
 
@@ -127,7 +128,7 @@ def _stages(job: Job) -> list[list[str]]:
         a_step(
             f"Run {', '.join(job.stages)}",
             id_="stages",
-            env=_secrets(job),
+            env=secrets(job),
             run=" ".join(job.command),
         )
     ]
@@ -140,7 +141,7 @@ def _result(job: Job, file: CalledFile) -> list[list[str]]:
             why="A job that did not run counts as failed unless plan left it out.",
             id_="stages",
             condition=expression("always()"),
-            env={"MLOPS_CI_NEEDS": expression("toJSON(needs)"), **_secrets(job)},
+            env={"MLOPS_CI_NEEDS": expression("toJSON(needs)"), **secrets(job)},
             run=f"mlops-ci result --file {file.name}",
         )
     ]
@@ -160,48 +161,38 @@ def _cancelled(job: Job, file: CalledFile) -> list[list[str]]:
 
 def _hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     """Also of a job that failed: its records say why, its checkpoints are where the next attempt goes on."""
-    condition = expression("always() && steps.stages.outcome != 'skipped'")
-    hidden: dict[str, Value] = {"include-hidden-files": True} if profile.artifacts == 4 else {}
-    common: dict[str, Value] = {
-        **hidden,
-        "retention-days": expression("inputs.retention-days"),
-    }
     attempt = expression("github.run_attempt")
     prefix = expression("inputs.artifact-prefix")
     found = [
         a_step(
             "Pack what later jobs read",
-            condition=condition,
+            condition=STARTED,
             run=f"mlops-ci handover pack {OUTGOING} --job {job.name} --file {file.name}",
         ),
-        a_step(
-            "Hand it on",
-            condition=condition,
-            uses=profile.action("upload").uses,
-            with_={
-                "name": f"{prefix}{file.name}-{job.name}-{attempt}",
-                "path": OUTGOING,
-                "if-no-files-found": "warn",
-                **common,
-            },
-        ),
+        _upload("Hand it on", f"{prefix}{file.name}-{job.name}-{attempt}", OUTGOING, profile),
     ]
-    if job.name != "result":
-        return found
-    return [
-        *found,
-        a_step(
-            "Keep the report for people",
-            condition=condition,
-            uses=profile.action("upload").uses,
-            with_={
-                "name": report_name(file),
-                "path": ".mlops/runs/*/report",
-                "if-no-files-found": "warn",
-                **common,
-            },
-        ),
-    ]
+    return [*found, report_step(file, profile)] if job.name == "result" else found
+
+
+def report_step(file: CalledFile, profile: Profile) -> list[str]:
+    """The page, for people: no job reads it."""
+    return _upload("Keep the report for people", report_name(file), ".mlops/runs/*/report", profile)
+
+
+def _upload(title: str, name: str, path: str, profile: Profile) -> list[str]:
+    hidden: dict[str, Value] = {"include-hidden-files": True} if profile.artifacts == 4 else {}
+    return a_step(
+        title,
+        condition=STARTED,
+        uses=profile.action("upload").uses,
+        with_={
+            "name": name,
+            "path": path,
+            "if-no-files-found": "warn",
+            **hidden,
+            "retention-days": expression("inputs.retention-days"),
+        },
+    )
 
 
 def report_name(file: CalledFile) -> str:
@@ -214,7 +205,7 @@ def _continues(file: CalledFile) -> bool:
     return any(one.name == "run-id" for one in file.inputs)
 
 
-def _secrets(job: Job) -> dict[str, Value]:
+def secrets(job: Job) -> dict[str, Value]:
     """The job's own credentials, in this step alone; a job that may run for a fork has them for own code only."""
     guard = not_of_a_fork if decides_alone(job) else trusted if job.untrusted else expression
     defaults = {"registry-username": "github.actor", "registry-password": "github.token"}

@@ -53,6 +53,11 @@ def granted(jobs: Iterable[Job]) -> dict[str, str]:
 
 def workflow(file: CalledFile, profile: Profile) -> str:
     """The text of the file."""
+    return document(file, profile, [_job(job, file, profile) for job in file.jobs])
+
+
+def document(file: CalledFile, profile: Profile, jobs: Iterable[list[str]]) -> str:
+    """The text of a file with these jobs: the same head for all that share its inputs."""
     lines = [
         *comment(f"{file.title}: {file.about}."),
         "#",
@@ -78,8 +83,8 @@ def workflow(file: CalledFile, profile: Profile) -> str:
         "",
         "jobs:",
     ]
-    for index, job in enumerate(file.jobs):
-        lines += [*([""] if index else []), *(f"  {line}" if line else "" for line in _job(job, file, profile))]
+    for index, job in enumerate(jobs):
+        lines += [*([""] if index else []), *(f"  {line}" if line else "" for line in job)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -94,7 +99,7 @@ def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     if job.guarded:
         body += comment("The environment's protection rules are the approval: who may promote, and from which branch.")
         body += pair("environment", expression("inputs.promote-environment"))
-    body += section("permissions", [_permission(scope, access) for scope, access in permissions(job).items()])
+    body += section("permissions", permission_lines(job))
     environment = _environment(job, continues=continues)
     body += section("env", environment) if environment else []
     body += section("outputs", pairs(_outputs(job, file)))
@@ -120,8 +125,9 @@ def _about(job: Job) -> str:
     return " ".join(parts)
 
 
-def _permission(scope: str, access: str) -> str:
-    return f"{scope}: {access} # {REASONS[scope, access]}"
+def permission_lines(job: Job) -> list[str]:
+    """Each permission with its reason."""
+    return [f"{scope}: {access} # {REASONS[scope, access]}" for scope, access in permissions(job).items()]
 
 
 def _run(job: Job, *, continues: bool) -> str:

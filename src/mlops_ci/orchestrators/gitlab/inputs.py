@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlops_ci.orchestrators.called import RUN, CalledFile, Default, Input
+from mlops_ci.orchestrators.decay import RUNNER, SCHEDULED
 from mlops_ci.orchestrators.gitlab.document import Flow
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
 
 AUTO = "auto"
 RUN_FROM = "run-from"
+# What GitLab has another input for.
+OWN_WAY = (RUN.name, RUNNER.name)
 BUNDLE_REF = "MLOPS_CI_BUNDLE_REF"
 RUNNERS = "runner-"
 MODE = f"which overlay [mode.NAME] applies: {AUTO} (pr in merge requests, else main), or one of your own"
@@ -49,7 +52,7 @@ def prefix(file: CalledFile) -> str:
 
 def inputs_of(file: CalledFile, profile: GitLabProfile, *, component: bool) -> tuple[GitLabInput, ...]:
     """All inputs, required ones first. A file names the release that it belongs to; a component knows its commit."""
-    common = tuple(_common(one, profile) for one in file.inputs if one.name != RUN.name)
+    common = tuple(_common(one, profile) for one in file.inputs if one.name not in OWN_WAY)
     ref = None if component else profile.tag
     own = (
         *_run_from(file),
@@ -106,7 +109,7 @@ def _jobs(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:
             about="image of all jobs: Python 3.11 or newer with venv, git, and the docker client for that engine",
         ),
         GitLabInput(name="expire-in", kind="string", default=profile.retention, about="how long artifacts are kept"),
-        *(() if file.name == "nightly" else tags),
+        *(() if file.name in SCHEDULED else tags),
     )
 
 

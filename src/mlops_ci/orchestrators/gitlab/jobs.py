@@ -32,7 +32,7 @@ HIDDEN, HIDDEN_CHANGING = "job", "changing-job"
 
 def jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explained]:
     """All jobs of the file by their names, after the hidden ones that they share."""
-    found = {hidden(HIDDEN): Explained("What all jobs share.", _shared(file, inputs))}
+    found = {hidden(HIDDEN): Explained("What all jobs share.", shared(file, inputs))}
     if any(map(changing, file.jobs)):
         why = "Jobs that change what others see: neither interrupted nor for what is not merged."
         found[hidden(HIDDEN_CHANGING)] = Explained(why, _shared_changing(file))
@@ -65,7 +65,8 @@ def _summary(job: Job) -> str:
     return " ".join(f"{one[0].upper()}{one[1:]}{'' if one.endswith('?') else '.'}" for one in sentences)
 
 
-def _shared(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
+def shared(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
+    """What every job of a file has."""
     return {
         "stage": use("stage"),
         "image": use("image"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mlops_ci.orchestrators.called import CalledFile, called_file, called_files
+from mlops_ci.orchestrators.called import CalledFile, called_file
+from mlops_ci.orchestrators.decay import all_files
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
 from mlops_ci.orchestrators.gitlab.jobs import TOKEN, changing
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
@@ -36,6 +37,7 @@ under a name of your own ([below](#a-site-of-its-own)). Then register runners wi
 | a push to another branch | none; all with `on-branches: true` | `main` |
 | a tag | none; all with `on-tags: true` | `main` |
 | a schedule | none: that is what `nightly.yml` is for, and nothing else | `nightly` |
+| a schedule with the variable `MLOPS_SCHEDULE`: `decay` | none: that is what `decay.yml` is for | `weekly` |
 | a merge request from a fork, in this project | one that says why nothing runs, and fails with 4 | – |
 
 The modes apply while the input `mode` is `auto`; every other word is the overlay `[mode.NAME]` for all pipelines. The
@@ -259,7 +261,7 @@ PROFILES = """\
 def _files(profile: GitLabProfile) -> str:
     rows = [
         (f"`ci/gitlab/{file.name}.yml`", file.about, ", ".join(job.name for job in file.jobs), _required(file, profile))
-        for file in called_files()
+        for file in all_files()
     ]
     return _table(("file", "for", "jobs", "required inputs"), rows)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mlops_ci.orchestrators.called import CalledFile, called_files
+from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.decay import NAME as DECAY
+from mlops_ci.orchestrators.decay import all_files
+from mlops_ci.orchestrators.gitlab.decay import decay_jobs
 from mlops_ci.orchestrators.gitlab.document import comment, yaml
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
 from mlops_ci.orchestrators.gitlab.jobs import jobs
@@ -15,9 +18,9 @@ NOTE = "Written by `mlops-ci render gitlab`: change the graph or the profile, no
 
 def render(profile: GitLabProfile) -> dict[str, str]:
     """Path in the repository to text."""
-    found = {f"{FILES}/{file.name}.yml": _text(file, profile, component=False) for file in called_files()}
+    found = {f"{FILES}/{file.name}.yml": _text(file, profile, component=False) for file in all_files()}
     if profile.components:
-        found |= {f"{COMPONENTS}/{file.name}.yml": _text(file, profile, component=True) for file in called_files()}
+        found |= {f"{COMPONENTS}/{file.name}.yml": _text(file, profile, component=True) for file in all_files()}
     return found
 
 
@@ -27,7 +30,8 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
         lines = [f"  - component: $CI_SERVER_FQDN/{profile.repository}/{file.name}@{profile.tag}"]
     else:
         lines = [f"  - project: {profile.repository}", f"    ref: {profile.tag}", f"    file: {FILES}/{file.name}.yml"]
-    values = ["run-from: mlops-"] if file.goes_on else ["runner-gpu: [gpu]"]
+    runner = "runner-evaluate: [docker]" if file.name == DECAY else "runner-gpu: [gpu]"
+    values = ["run-from: mlops-"] if file.goes_on else [runner]
     return "\n".join(["include:", *lines, "    inputs:", *(f"      {one}" for one in values)]) + "\n"
 
 
@@ -44,4 +48,5 @@ def _spec(inputs: tuple[GitLabInput, ...], *, component: bool) -> str:
 
 
 def _jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> str:
-    return "\n".join(yaml({name: job}) for name, job in jobs(file, inputs).items())
+    found = decay_jobs(file, inputs) if file.name == DECAY else jobs(file, inputs)
+    return "\n".join(yaml({name: job}) for name, job in found.items())

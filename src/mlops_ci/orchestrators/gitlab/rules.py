@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.decay import NAME as DECAY
+from mlops_ci.orchestrators.decay import SCHEDULED
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import AUTO, use
 
@@ -14,6 +16,8 @@ SCHEDULE = '$CI_PIPELINE_SOURCE == "schedule"'
 # project is the project itself.
 FORK = "$CI_MERGE_REQUEST_SOURCE_PROJECT_PATH && $CI_MERGE_REQUEST_SOURCE_PROJECT_PATH != $CI_PROJECT_PATH"
 NEVER = "never"
+# A schedule runs whatever includes it: this variable of it says that it is not the one of the nights.
+KIND = "MLOPS_SCHEDULE"
 
 Rule = dict[str, Any] | Explained
 
@@ -23,9 +27,9 @@ def rules(file: CalledFile, *, changing: bool = False) -> list[Rule]:
     found: list[Rule] = [
         Explained("The code of a fork gets no runner and no variable of this project.", {"if": FORK, "when": NEVER})
     ]
-    if file.name == "nightly":
-        return [*found, {"if": SCHEDULE}]
-    found.append(Explained("Schedules are for nightly.yml.", {"if": SCHEDULE, "when": NEVER}))
+    if file.name in SCHEDULED:
+        return [*found, *_schedules(file)]
+    found.append(Explained("Schedules are for nightly.yml and decay.yml.", {"if": SCHEDULE, "when": NEVER}))
     if changing:
         found.append({"if": MERGE_REQUEST, "when": NEVER})
     found += _sources()
@@ -33,6 +37,14 @@ def rules(file: CalledFile, *, changing: bool = False) -> list[Rule]:
         found += _merge_requests()
     # Always true, so that the `when` of the job itself counts.
     return [*found, _set(_is_auto(), MLOPS_CI_MODE="main"), {"if": "$CI_PIPELINE_SOURCE"}]
+
+
+def _schedules(file: CalledFile) -> list[Rule]:
+    """Two files in one project have a schedule each, which GitLab tells apart by a variable of it."""
+    condition = f'{SCHEDULE} && ${KIND} == "{DECAY}"'
+    if file.name == DECAY:
+        return [Explained(f"The schedule that has {KIND}: {DECAY} among its variables.", {"if": condition})]
+    return [Explained("That schedule is for decay.yml.", {"if": condition, "when": NEVER}), {"if": SCHEDULE}]
 
 
 def fork_rules() -> list[Rule]:

@@ -91,7 +91,7 @@ def after_script(file: CalledFile, job: Job) -> list[Line]:
 
 def approve_script(file: CalledFile) -> list[Line]:
     """A person's yes: noted, promoted, reported."""
-    return [_collect(file), "mlops-ci approve latest", _reports()]
+    return [_collect(file), "mlops-ci approve latest", reports()]
 
 
 def fork_script() -> list[Line]:
@@ -113,8 +113,9 @@ def _pack(file: CalledFile, job: Job) -> str:
 def _afterwards(file: CalledFile) -> str:
     """What people see of the run. The note of a merge request is the whole pipeline's, whose run knows all."""
     note = "; mlops-ci comment --optional" if file.name == "train" else ""
-    return f"{_reports()}{note}"
+    return f"{reports()}{note}"
 
 
-def _reports() -> str:
+def reports() -> str:
+    """What GitLab shows of the run."""
     return f"mlops-ci reports {FOLDER}"

@@ -386,5 +386,46 @@ def test_a_server_of_ones_own_has_keys_and_no_policies(repository: Repository, o
     assert repository.github().findings == ()
 
 
+WEEKLY = """\
+name: mlops weekly
+on: {workflow_dispatch: null}
+permissions: {}
+jobs:
+  mlops:
+    permissions:
+      contents: read # to check the repository out
+      packages: write # to push the images that it built
+      id-token: write # to prove to the object store who asks (OIDC)
+    uses: org/mlops-ci/.github/workflows/decay.yml@v0.1.0
+    with:
+      runner-evaluate: '["self-hosted", "cpu"]'
+      aws-role: ${{ vars.MLOPS_CI_AWS_ROLE }}
+"""
+WEEKLY_FILE = ".github/workflows/mlops-weekly.yml"
+
+
+def test_the_call_that_scores_the_champion_is_checked(empty: Repository, only: Only):
+    empty.write("mlops.toml", (empty.root / "mlops.toml").read_text() + '\n[publish]\nstore = "s3://models"\n')
+    empty.write(WEEKLY_FILE, WEEKLY)
+    review = empty.github()
+    assert (review.findings, review.calls) == ((), 1)
+    for old, new, words in (
+        ("runner-evaluate", "runner-gpu", "decay.yml has no input `runner-gpu`"),
+        ("      id-token: write # to prove to the object store who asks (OIDC)\n", "", "`id-token: write` missing"),
+        ("      aws-role: ${{ vars.MLOPS_CI_AWS_ROLE }}\n", "", "neither `aws-role` nor keys"),
+        ("    with:\n", "    secrets: {ping-url: '${{ secrets.PING }}'}\n    with:\n", "takes no secret `ping-url`"),
+    ):
+        assert old in WEEKLY
+        empty.write(WEEKLY_FILE, WEEKLY.replace(old, new))
+        assert words in only(empty.github()).message
+
+
+def test_it_begins_no_run_that_another_call_could_take_for_its_own(repository: Repository):
+    before = repository.github().findings
+    job = WEEKLY.partition("jobs:\n")[2].replace("  mlops:\n", "  weekly:\n", 1)
+    repository.write(WORKFLOW, (repository.root / WORKFLOW).read_text().replace("jobs:\n", "jobs:\n" + job, 1))
+    assert repository.github().findings == before
+
+
 def test_without_s3_there_are_no_policies(repository: Repository):
     assert repository.github().policies is None

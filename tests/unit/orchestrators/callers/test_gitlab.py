@@ -66,6 +66,19 @@ def test_a_mistake_is_refused_with_its_place(repository: Repository, old, new, w
     assert key in text or "project:" in text or "AWS_SECRET" in text or "stages" in text
 
 
+DECAY = "  - project: org/mlops-ci\n    ref: v0.1.0\n    file: ci/gitlab/decay.yml\n    inputs:\n"
+
+
+def test_the_include_that_scores_the_champion_is_checked(repository: Repository, only: Only):
+    text = (repository.root / NAME).read_text().rstrip() + "\n" + DECAY
+    repository.write(NAME, text + "      runner-evaluate: [docker]\n")
+    assert repository.gitlab().findings == ()
+    repository.write(NAME, text + "      runner-gpu: [gpu]\n")
+    assert "decay.yml has no input `runner-gpu`" in only(repository.gitlab()).message
+    repository.write(NAME, text + "      job-prefix: mlops-\n")
+    assert "train.yml and decay.yml have jobs of the same names" in only(repository.gitlab()).message
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -1,0 +1,42 @@
+"""`decay.yml`: the champion on today's data, in one job that a schedule of the caller's starts."""
+
+from __future__ import annotations
+
+from mlops_ci.orchestrators.decay import COMMAND, RUNNER, decay_file
+from mlops_ci.orchestrators.github.expressions import FORK, expression, labels_of
+from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.github.steps import a_step, bundle_steps, checkout_step, report_name, report_step, secrets
+from mlops_ci.orchestrators.github.workflow import document, permission_lines
+from mlops_ci.orchestrators.yaml_text import comment, item, pair, pairs, section
+
+
+def decay_workflow(profile: Profile) -> str:
+    """The text of `decay.yml`."""
+    file = decay_file()
+    (job,) = file.jobs
+    found = {name: expression(f"steps.stages.outputs.{name}") for name in ("run-id", "exit-code")}
+    # What ends before there is a run says no more than its exit code.
+    found["result"] = expression("steps.stages.outputs.result || 'failed'")
+    found["report"] = report_name(file)
+    body = [
+        *pair("name", job.name),
+        *pair("if", expression(f"!{FORK}")),
+        *pair("runs-on", labels_of(RUNNER.name, profile.cpu_runner or profile.plan_runner)),
+        *pair("timeout-minutes", expression("inputs.timeout")),
+        *section("permissions", permission_lines(job)),
+        *section("outputs", pairs(dict(found))),
+        *section("steps", [line for one in _steps(profile) for line in item(one)]),
+    ]
+    about = f"{job.summary[0].upper()}{job.summary[1:]}. Never for code of a fork, which gets no secret and no data."
+    return document(file, profile, [[*comment(about), *section(job.name, body)]])
+
+
+def _steps(profile: Profile) -> list[list[str]]:
+    file = decay_file()
+    (job,) = file.jobs
+    return [
+        checkout_step(profile),
+        *bundle_steps(profile),
+        a_step("Score the champion", id_="stages", env=secrets(job), run=COMMAND),
+        report_step(file, profile),
+    ]
