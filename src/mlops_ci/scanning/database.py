@@ -170,8 +170,12 @@ def _ask(trivy: Trivy, repository: str | None) -> None:
     if finished.timed_out or "context deadline exceeded" in said:
         why = how_it_ended(finished, timeout)
     shutil.rmtree(trivy.cache / "db", ignore_errors=True)
-    transient = not finished.timed_out and any(word in said for word in pins().transient)
-    raise _DownloadError(why, finished.tail(DETAIL_LINES), transient=transient)
+    raise _DownloadError(why, finished.tail(DETAIL_LINES), transient=not finished.timed_out and is_transient(said))
+
+
+def is_transient(said: str) -> bool:
+    """Whether what Trivy said of a download is worth another try."""
+    return any(words in said for words in pins().transient)
 
 
 def _reason(finished: process.Finished) -> str:

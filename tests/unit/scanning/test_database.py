@@ -14,6 +14,7 @@ from mlops_ci.scanning.database import (
     DatabaseMissingError,
     DatabaseStaleError,
     cached_digest,
+    is_transient,
     obtain,
 )
 from mlops_ci.scanning.trivy import Trivy
@@ -109,3 +110,18 @@ def test_a_changed_database_has_another_digest(tmp_path):
     with (folder / "trivy.db").open("ab") as stream:
         stream.write(b"\0" * 4096)
     assert cached_digest(tmp_path) == sha256_of(folder / "trivy.db") != first
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        ("GET http://127.0.0.1:14290/v2/db/manifests/2: unexpected status code 404 Not Found", False),
+        ("2099-06-01T12:00:00.429Z FATAL GET http://db.example/v2/: NAME_UNKNOWN", False),
+        ("GET http://db.example/v2/db/manifests/2: unexpected status code 429 Too Many Requests", True),
+        ("GET http://db.example/v2/db/manifests/2: TOOMANYREQUESTS: slow down", True),
+        ("GET http://db.example/v2/db/manifests/2: unexpected status code 503 Service Unavailable", True),
+        ("dial tcp 127.0.0.1:1: connect: connection refused", True),
+    ],
+)
+def test_a_number_that_stands_elsewhere_is_no_answer_of_the_server(said, again):
+    assert is_transient(said) is again
