@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mlops_ci.orchestrators.github.profile import load_profile
 from mlops_ci.orchestrators.github.render import render
+from support.linters import actionlint, tool, zizmor
 
 ROOT = Path(__file__).parents[3]
 SITE = """
@@ -47,23 +45,6 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     (folder / ".github" / "actionlint.yaml").write_text(ACTIONLINT)
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
     return folder
-
-
-def tool(repository: Path, name: str, *arguments: str) -> tuple[int, str]:
-    program = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    assert program is not None, name
-    done = subprocess.run(
-        [program, *arguments], cwd=repository, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-def zizmor(repository: Path) -> tuple[int, str]:
-    return tool(repository, "zizmor", "--offline", "--no-progress", "--persona", "pedantic", ".github")
-
-
-def actionlint(repository: Path) -> tuple[int, str]:
-    return tool(repository, "actionlint", "-no-color")
 
 
 def test_zizmor_at_its_strictest(repository):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mlops_ci.orchestrators.callers import github_starter, gitlab_starter
 from mlops_ci.orchestrators.callers.bundle import Bundle
+from support.linters import actionlint, tool, zizmor
 
 BUNDLE = Bundle(repository="ml/mlops-ci", ref="d4" * 20, tag="v1.2.3")
 WORKFLOWS = ".github/workflows"
@@ -32,23 +30,14 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tool(repository: Path, name: str, *arguments: str) -> tuple[int, str]:
-    program = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    assert program is not None, name
-    done = subprocess.run(
-        [program, *arguments], cwd=repository, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
 def test_zizmor_at_its_strictest(repository):
-    code, said = tool(repository, "zizmor", "--offline", "--no-progress", "--persona", "pedantic", ".github")
+    code, said = zizmor(repository)
     assert code == 0, said
     assert "No findings to report" in said
 
 
 def test_actionlint(repository):
-    code, said = tool(repository, "actionlint", "-no-color")
+    code, said = actionlint(repository)
     assert code == 0, said
 
 

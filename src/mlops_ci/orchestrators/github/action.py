@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_ci.orchestrators.github.workflow import MARK
+from mlops_ci.orchestrators.github.frame import MARK
 from mlops_ci.orchestrators.yaml_text import comment, item, pair, section
 
 PATH = ".github/actions/setup/action.yml"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mlops_ci.orchestrators.called import HEAD, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression, plan_labels
+from mlops_ci.orchestrators.github.frame import framed
 from mlops_ci.orchestrators.github.interface import OWN, input_lines
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.steps import INCOMING, a_step, bundle_steps, checkout_step
-from mlops_ci.orchestrators.github.workflow import MARK
-from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, pairs, section
+from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, section
 
 NAME = "comment"
 INPUTS: tuple[Input, ...] = (
@@ -32,26 +32,13 @@ def comment_workflow(profile: Profile) -> str:
         ),
         *section(NAME, _job(profile)),
     ]
-    lines = [
-        *comment("Comment: what happened, as one comment on the pull request, kept up to date."),
-        "#",
-        *comment(MARK),
-        "",
-        f"name: mlops-ci / {NAME}",
-        "",
-        *section("on", section("workflow_call", section("inputs", inputs))),
-        "",
-        "permissions: {}",
-        "",
-        *comment("Inputs reach the tool as variables, never as part of a script."),
-        *section("env", pairs(dict(variables))),
-        "",
-        *section("defaults", section("run", ["shell: bash"])),
-        "",
-        "jobs:",
-        *(f"  {line}" if line else "" for line in job),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
+    return framed(
+        NAME,
+        "Comment: what happened, as one comment on the pull request, kept up to date.",
+        call=section("inputs", inputs),
+        jobs=[job],
+        variables=dict(variables),
+    )
 
 
 def _inputs() -> tuple[Input, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mlops_ci.orchestrators.called import Input
 from mlops_ci.orchestrators.github.expressions import expression, plan_labels
+from mlops_ci.orchestrators.github.frame import framed
 from mlops_ci.orchestrators.github.interface import OWN, input_lines
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.steps import INCOMING, a_step, bundle_steps
-from mlops_ci.orchestrators.github.workflow import MARK
 from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, section
 
 NAME = "retry"
@@ -37,32 +37,19 @@ def retry_workflow(profile: Profile) -> str:
         ),
         *section("steps", [line for one in _steps(profile) for line in item(one)]),
     ]
-    lines = [
-        *comment("Retry: failed jobs once more, when the machine or the network was at fault."),
-        "#",
-        *comment(MARK),
-        "",
-        f"name: mlops-ci / {NAME}",
-        "",
-        *section("on", section("workflow_call", section("inputs", [x for one in INPUTS for x in input_lines(one)]))),
-        "",
-        "permissions: {}",
-        "",
-        *section("defaults", section("run", ["shell: bash"])),
-        "",
-        "jobs:",
-        *(
-            f"  {line}" if line else ""
-            for line in [
-                *comment(
-                    "Reads what the pipeline handed on and starts nothing of its own: no code of the finished run is "
-                    "checked out here, since it may be a fork's."
-                ),
-                *section(NAME, body),
-            ]
+    job = [
+        *comment(
+            "Reads what the pipeline handed on and starts nothing of its own: no code of the finished run is "
+            "checked out here, since it may be a fork's."
         ),
+        *section(NAME, body),
     ]
-    return "\n".join(lines).rstrip() + "\n"
+    return framed(
+        NAME,
+        "Retry: failed jobs once more, when the machine or the network was at fault.",
+        call=section("inputs", [line for one in INPUTS for line in input_lines(one)]),
+        jobs=[job],
+    )
 
 
 def _steps(profile: Profile) -> list[list[str]]:

@@ -13,13 +13,13 @@ from mlops_ci.orchestrators.github.expressions import (
     job_condition,
     job_labels,
 )
+from mlops_ci.orchestrators.github.frame import framed
 from mlops_ci.orchestrators.github.interface import variables, workflow_call
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.steps import collects, report_name, steps
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import comment, pair, pairs, section
 
-MARK = "Written by `mlops-ci render github`: change the graph or the profile, not this file."
 REASONS = {
     ("contents", "read"): "to check the repository out",
     ("packages", "read"): "to ask for images and pull them",
@@ -58,34 +58,19 @@ def workflow(file: CalledFile, profile: Profile) -> str:
 
 def document(file: CalledFile, profile: Profile, jobs: Iterable[list[str]]) -> str:
     """The text of a file with these jobs: the same head for all that share its inputs."""
-    lines = [
-        *comment(f"{file.title}: {file.about}."),
-        "#",
-        *comment(MARK),
-        "",
-        f"name: mlops-ci / {file.name}",
-        "",
-        *section("on", section("workflow_call", workflow_call(file, profile))),
-        "",
-        "# No job has more than it names below; a caller must grant the union of them.",
-        "permissions: {}",
-        "",
-        *comment(
+    return framed(
+        file.name,
+        f"{file.title}: {file.about}.",
+        call=workflow_call(file, profile),
+        jobs=jobs,
+        variables=dict(variables(file, profile)),
+        grants=["# No job has more than it names below; a caller must grant the union of them."],
+        notes=comment(
             "No `concurrency` here: inside a called file the group's name would be the caller's, and cancel it. The "
             "caller decides; whoever publishes is not to be cancelled, and promote moves the champion only from the "
             "version that it was compared with."
         ),
-        "",
-        *comment("Inputs reach the tool as variables, never as part of a script."),
-        *section("env", pairs(dict(variables(file, profile)))),
-        "",
-        *section("defaults", section("run", ["shell: bash"])),
-        "",
-        "jobs:",
-    ]
-    for index, job in enumerate(jobs):
-        lines += [*([""] if index else []), *(f"  {line}" if line else "" for line in job)]
-    return "\n".join(lines).rstrip() + "\n"
+    )
 
 
 def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
