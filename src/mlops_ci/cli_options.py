@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from mlops_ci.commands.invocation import Options
+    from mlops_ci.commands.options import Options
 
 
 class Ordered(click.Group):
@@ -30,7 +30,7 @@ def call(target: str, *arguments: Any, **keywords: Any) -> int:
 
 def options(values: dict[str, Any]) -> Options:
     """The shared options among the values of a command."""
-    from mlops_ci.commands.invocation import Options
+    from mlops_ci.commands.options import Options
 
     fields = {"config", "run", "engine", "variant", "mode", "sets", "only", "force", "json", "verbose"}
     known = {name: value for name, value in values.items() if name in fields}

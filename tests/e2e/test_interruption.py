@@ -21,7 +21,7 @@ def test_a_training_that_is_interrupted_goes_on_where_it_was(project, mlflow_ser
         "MLOPS_CI_PROJECT__NAME": f"interrupted-{time.time_ns()}",
     }
     child = subprocess.Popen(
-        [sys.executable, "-m", "mlops_ci", "run", "--set", "train.params.seconds=30"],
+        [sys.executable, "-m", "mlops_ci", "run", "--set", "train.params.seconds=15"],
         cwd=project,
         env=clean_environment(settings),
         stdin=subprocess.DEVNULL,
@@ -45,7 +45,7 @@ def test_a_training_that_is_interrupted_goes_on_where_it_was(project, mlflow_ser
         time.sleep(0.1)
     assert of_project(project) == []
 
-    again = call(project, "run", "--set", "train.params.seconds=30", environment=settings)
+    again = call(project, "run", "--set", "train.params.seconds=15", environment=settings)
     assert again.exit_code == 0, again.said
     assert "resuming from the checkpoint of step 2" in again.stderr
     found = records(project)

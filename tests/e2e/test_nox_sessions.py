@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mlops_ci import pipeline
-from support.cli import clean_environment, records
+from support.cli import clean_environment, newest_run, records
+from support.leftovers import of_project
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 900
@@ -67,6 +68,9 @@ def whole(project: Path, *, skipped: tuple[str, ...] = ()) -> dict[str, dict]:
     assert {name: one["status"] for name, one in found.items()} == expected
     assert {one["attempt"] for one in found.values()} == {1}, "a later session did again what an earlier one had done"
     assert found["evaluate"]["outputs"]["metrics"]["accuracy"] >= 0.95
+    assert found["train"]["outputs"]["seconds"] < 60
+    assert found["train"]["outputs"]["tracking"]["points"] >= 1
+    assert "accuracy" in (newest_run(project) / "report" / "index.html").read_text()
     return found
 
 
@@ -98,7 +102,15 @@ def test_the_first_command_with_docker(nox, clone, scanned, docker_settings):
     shutil.rmtree(clone / ".mlops", ignore_errors=True)
     done = run(nox, clone, *sessions_of_the_readme(clone), **scanned, **docker_settings)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {one["engine"] for one in whole(clone).values()} == {"docker"}
+    found = whole(clone)
+    assert {one["engine"] for one in found.values()} == {"docker"}
+    assert of_project(clone) == []
+
+    again = run(nox, clone, "-s", "build", "--", "--set", "train.params.epochs=1", **docker_settings)
+    assert again.returncode == 0, again.stdout + again.stderr
+    images = records(clone)["build"]["outputs"]["images"]
+    assert images.keys() == found["build"]["outputs"]["images"].keys()
+    assert not any(image["built"] for image in images.values())
 
 
 def test_the_plain_example(nox, clone, scanned, engine_settings):

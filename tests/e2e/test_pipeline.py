@@ -15,8 +15,8 @@ from support.leftovers import of_project
 from support.project import commit
 
 
-def test_a_whole_run_and_a_second_one(project, engine_settings, scanned):
-    settings = {**engine_settings, **scanned}
+def test_a_whole_run_and_a_second_one(project, scanned):
+    settings = {"MLOPS_CI_ENGINE": "host", **scanned}
     first = call(project, "run", environment=settings)
     assert first.exit_code == 0, first.said
     found = records(project)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.run import run as run_command
 from mlops_ci.errors import UsageError
 from mlops_ci.run.approval import approve as note

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import Options, project_root
+from mlops_ci.commands.options import Options, project_root
 from mlops_ci.errors import UsageError
 from mlops_ci.files import size_of
 from mlops_ci.run.run import run_ids

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.console import Console
 from mlops_ci.errors import MissingError, MlopsError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.engines.select import choose
 from mlops_ci.errors import UsageError

@@ -9,7 +9,7 @@ from typing import cast
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import InfrastructureError, MissingError, UsageError
 from mlops_ci.notifying.channels import open_channels, variables

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.files import write_atomic
 from mlops_ci.reporting.cyclonedx import readable
 from mlops_ci.reporting.data import ReportData

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import Options, Place, hide_secrets, project_root, workplace
+from mlops_ci.commands.invocation import Place, hide_secrets, workplace
+from mlops_ci.commands.options import Options, project_root
 from mlops_ci.commands.reproduction_answer import Answer, as_json, as_text, carried_out, not_carried_out
 from mlops_ci.commands.tolerances import parse_tolerances
 from mlops_ci.errors import UncheckedError

@@ -11,7 +11,8 @@ import click
 
 from mlops_ci.commands import outputs
 from mlops_ci.commands.handover import the_job
-from mlops_ci.commands.invocation import Options, load_settings, open_session
+from mlops_ci.commands.invocation import open_session
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.surroundings import assume_role_if_it_can_be
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from mlops_ci import pipeline
-from mlops_ci.commands.invocation import Options, open_session
+from mlops_ci.commands.invocation import open_session
+from mlops_ci.commands.options import Options
 from mlops_ci.commands.outputs import of_run
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from mlops_ci.commands.invocation import Options, project_root
+from mlops_ci.commands.options import Options, project_root
 from mlops_ci.errors import MlopsError
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace

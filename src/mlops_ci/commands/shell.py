@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import click
 
-from mlops_ci.commands.invocation import Options, open_session, project_root, termination
+from mlops_ci.commands.invocation import open_session, termination
+from mlops_ci.commands.options import Options, project_root
 from mlops_ci.commands.terminal import Terminal, terminal
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine, Job

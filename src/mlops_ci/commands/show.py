@@ -6,7 +6,7 @@ import json
 
 import click
 
-from mlops_ci.commands.invocation import Options, project_root
+from mlops_ci.commands.options import Options, project_root
 from mlops_ci.records.codec import to_json
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.terminal import page_text

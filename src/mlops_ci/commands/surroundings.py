@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from mlops_ci.stages.addresses import ca_bundle
 USER, PASSWORD = "MLOPS_CI_REGISTRY_USERNAME", "MLOPS_CI_REGISTRY_PASSWORD"  # names of variables
 ROLE, TOKEN_FILE, SESSION = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"
 AUDIENCE = "sts.amazonaws.com"
-DEFAULT_REGISTRY = "MLOPS_CI_DEFAULT_REGISTRY"
 CREDENTIALS = (
     USER,
     PASSWORD,
@@ -40,15 +39,6 @@ def drop_empty(environ: MutableMapping[str, str]) -> None:
     for name in CREDENTIALS:
         if environ.get(name) == "":
             del environ[name]
-
-
-def default_registry(settings: Settings, engine: str, environ: Mapping[str, str]) -> str | None:
-    """The CI system's own registry, where the settings name none and there are images to keep in one."""
-    given = environ.get(DEFAULT_REGISTRY)
-    if not given or engine != "docker" or settings.tables.image.registry:
-        return None
-    # Repositories may have capital letters, names of images may not.
-    return check_registry(given.lower())
 
 
 def log_in(settings: Settings, environ: MutableMapping[str, str], console: Console, stack: ExitStack) -> None:

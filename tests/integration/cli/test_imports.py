@@ -20,7 +20,8 @@ from mlops_ci.cli import main
 try:
     main(sys.argv[1:])
 except SystemExit as end:
-    print("\\nMODULES " + json.dumps([end.code, sorted({name.split(".")[0] for name in sys.modules})]))
+    print("\\nMODULES " + json.dumps([end.code, sorted({name.split(".")[0] for name in sys.modules} | {
+        ".".join(name.split(".")[:2]) for name in sys.modules if name.startswith("mlops_ci.")})]))
 """
 
 
@@ -54,3 +55,11 @@ def test_plan_imports_nothing_heavy(tmp_path, engine):
     code, names, done = modules("plan", "--engine", engine, cwd=project, **environment)
     assert code == 0, done.stderr
     assert not names & PLAN_MUST_NOT
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["handover", "pack", "--job", "build", "handed-on"]])
+def test_what_only_reads_a_run_loads_no_stage(tmp_path, arguments):
+    code, names, done = modules(*arguments, cwd=make_project(tmp_path / "project"))
+    assert code == 0, done.stderr
+    assert "mlops_ci.commands" in names
+    assert "mlops_ci.stages" not in names

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from mlops_ci.commands import result
-from mlops_ci.commands.invocation import Options
+from mlops_ci.commands.options import Options
 from mlops_ci.commands.surroundings import assume_role
 from mlops_ci.network import RetryPolicy
 from mlops_ci.providers.github_identity import IdentityUnavailableError, NoIdentityError, identity_token

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mlops_ci.commands.invocation import Options
+from mlops_ci.commands.options import Options
 from mlops_ci.commands.reports import reports
 from mlops_ci.files import sha256_of
 from support.report_run import make_run

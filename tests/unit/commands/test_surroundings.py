@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlops_ci.commands.surroundings import assume_role_if_it_can_be, default_registry, drop_empty, log_in
+from mlops_ci.commands.default_registry import default_registry
+from mlops_ci.commands.surroundings import assume_role_if_it_can_be, drop_empty, log_in
 from mlops_ci.console import Console, NullSink
 
 
