@@ -126,10 +126,10 @@ CASES: tuple[Case, ...] = (
         settings={"layers": {"train": ("MEDIUM",)}},
     ),
     Case(name="came with the base image", expected=FINDING, packages=(BASE,)),
+    Case(name="came with the base image, `new-only`", expected="passed", packages=(BASE,), settings={"new_only": True}),
     Case(
-        name="came with the base image, `new-only`", expected="passed", packages=(BASE,), settings={"new_only": True}
+        name="new since the base image, `new-only`", expected=FINDING, packages=(CRITICAL,), settings={"new_only": True}
     ),
-    Case(name="new since the base image, `new-only`", expected=FINDING, packages=(CRITICAL,), settings={"new_only": True}),
     Case(
         name="published 3 days ago, `grace-days = 7`", expected="passed", packages=(YOUNG,), settings={"grace_days": 7}
     ),

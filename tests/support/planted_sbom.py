@@ -24,7 +24,9 @@ class Planted:
     layer: str = OWN_DIFF_ID
 
 
-def write_planted(path: Path, packages: Iterable[Planted], *, system: tuple[str, str] | None = ("debian", "12.5")) -> Path:
+def write_planted(
+    path: Path, packages: Iterable[Planted], *, system: tuple[str, str] | None = ("debian", "12.5")
+) -> Path:
     """Write the SBOM; `system` is the distribution and its version, None for an image without one."""
     components = [*([_system(*system)] if system else []), *(_component(one, system) for one in packages)]
     document = {
@@ -33,7 +35,9 @@ def write_planted(path: Path, packages: Iterable[Planted], *, system: tuple[str,
         "serialNumber": "urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79",
         "version": 1,
         "metadata": {
-            "tools": {"components": [{"type": "application", "group": "aquasecurity", "name": "trivy", "version": "0.76.0"}]},
+            "tools": {
+                "components": [{"type": "application", "group": "aquasecurity", "name": "trivy", "version": "0.76.0"}]
+            },
             "component": {
                 "bom-ref": "top",
                 "type": "container",

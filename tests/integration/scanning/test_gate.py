@@ -81,7 +81,9 @@ def words(outputs: ScanOutputs, folder: Path, heard: Heard) -> str:
     failing = sorted(failing_ids(folder / "scan"))
     failing += ["waivers"] if any(one.name == "waivers" and one.status == "FAIL" for one in outputs.parts) else []
     said = outputs.verdict + (f": {', '.join(failing)}" if failing else "")
-    remarks = [text.partition(" in ")[2].partition(" ")[2] for _, title, text in heard.annotations if title == "waivers"]
+    remarks = [
+        text.partition(" in ")[2].partition(" ")[2] for _, title, text in heard.annotations if title == "waivers"
+    ]
     bad = any(one.startswith(("ended", "ends")) for one in remarks)
     return said + ("" if bad or not remarks else f"; remarked: {', '.join(remarks)}")
 
