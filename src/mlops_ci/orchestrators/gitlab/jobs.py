@@ -156,6 +156,7 @@ def _artifacts(job: Job) -> Mapped:
                 "metrics": f"{scripts.FOLDER}/metrics.txt",
                 "annotations": f"{scripts.FOLDER}/annotations.json",
                 "cyclonedx": f"{scripts.FOLDER}/gl-sbom-*.cdx.json",
+                "container_scanning": f"{scripts.FOLDER}/gl-container-scanning-report.json",
                 "dotenv": scripts.OUTPUTS,
             },
         }
