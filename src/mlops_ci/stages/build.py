@@ -15,6 +15,7 @@ from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
 from mlops_ci.scanning.kept import SUFFIX, write_contents
 from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
 from mlops_ci.stages.result import Result
+from mlops_ci.stages.sboms import keep
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.trees import lasting, targets
 
@@ -39,15 +40,17 @@ def run(session: Session) -> Result:
         session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
     sboms = _sboms(session, built, top)
     contents = _contents(session, targets(session, built, top), sboms)
+    layers = _layers(session, built, top)
+    lost = keep(session, built, top, sboms, layers)
     return Result(
         outputs=BuildOutputs(
             images=built,
             top=top,
             sbom=tuple(session.run.file(path) for path in sboms),
             contents=tuple(session.run.file(path) for path in contents),
-            layers=_layers(session, built, top),
+            layers=layers,
         ),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *([lost] if lost else [])),
     )
 
 

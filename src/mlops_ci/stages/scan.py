@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mlops_ci.errors import GateError
@@ -84,6 +85,11 @@ def run(session: Session) -> Result:
                 today=now().date(),
             )
         )
+    return judged(outputs, reports)
+
+
+def judged(outputs: ScanOutputs, reports: Path) -> Result:
+    """The stage's result; raises `FindingsError` (exit code 1) for findings that the policy does not allow."""
     if outputs.verdict == "findings":
         failed = ", ".join(part.name for part in outputs.parts if part.status == "FAIL")
         raise FindingsError(

@@ -17,8 +17,8 @@ from mlops_ci.console import Console
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.findings import ScanTarget
-from mlops_ci.scanning.sbom import write_sboms
 from mlops_ci.scanning.places import Sources
+from mlops_ci.scanning.sbom import write_sboms
 from mlops_ci.scanning.scan import Scan, scan
 from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.mirrors import MirrorSettings

@@ -70,11 +70,15 @@ def judged(case: Case, bed: Path, folder: Path, heard: Heard) -> str:
     try:
         outputs = run(case, bed, folder, heard)
     except UncheckedError as error:
-        assert error.exit_code == 4
-        assert error.hint
-        assert not list((folder / "scan").glob("*")), "a broken scan leaves no report behind"
-        return f"scan broken: {error.failure_class}"
+        return broken(error, folder)
     return words(outputs, folder, heard)
+
+
+def broken(error: UncheckedError, folder: Path) -> str:
+    assert error.exit_code == 4
+    assert error.hint
+    assert not list((folder / "scan").glob("*")), "a broken scan leaves no report behind"
+    return f"scan broken: {error.failure_class}"
 
 
 def words(outputs: ScanOutputs, folder: Path, heard: Heard) -> str:
