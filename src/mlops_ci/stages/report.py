@@ -50,7 +50,7 @@ def page(session: Session) -> Result:
 
 
 def _write(session: Session, data: ReportData) -> ReportOutputs:
-    """Write `report/index.html`, `summary.md` and the scan's SARIF, hand the summary to the provider, show the terminal's page."""
+    """Write the page, its summary and the scan's SARIF; hand the summary to the provider, show the terminal's page."""
     folder = session.run.path("report")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
