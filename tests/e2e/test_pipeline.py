@@ -48,6 +48,16 @@ def test_a_whole_run_and_a_second_one(project, scanned):
     assert again["evaluate"]["outputs"]["verdict"] in ("keep", "promote")
     assert again["evaluate"]["outputs"]["champion"]["version"] == "1"
 
+    # The findings are written for others, and what was built can be scanned again without being read.
+    alerts = json.loads((newest_run(project) / "report" / "scan.sarif").read_text())
+    assert alerts["runs"][0]["results"][0]["ruleId"].startswith("CVE-2099-")
+    rescan = call(project, "rescan", environment=settings)
+    assert rescan.exit_code == 0, rescan.said
+    later = records(project)
+    assert later["scan"]["outputs"]["findings"] == again["scan"]["outputs"]["findings"]
+    assert {one["name"]: one["status"] for one in later["scan"]["outputs"]["parts"]}["secrets"] == "SKIP"
+    assert later["train"]["status"] == "skipped"
+
 
 def test_the_same_command_after_a_finished_stage_does_nothing(project, engine_settings):
     call(project, "run", "check", environment=engine_settings)

@@ -47,7 +47,7 @@ def write_database(
     folder = cache / "db"
     folder.mkdir(parents=True, exist_ok=True)
     known = advisories() if entries is None else list(entries)
-    bbolt.write(folder / "trivy.db", _encoded(tree(known)))
+    bbolt.write(folder / "trivy.db", encoded(tree(known)))
     (folder / "metadata.json").write_text(json.dumps(_metadata(built_at or dt.datetime.now(dt.UTC))))
     return folder
 
@@ -73,6 +73,7 @@ def tree(entries: Iterable[Mapping[str, Any]]) -> Tree:
             "Description": entry["title"],
             "Severity": entry["severity"],
             "References": [f"https://example.com/{entry['id']}"],
+            **({"PublishedDate": entry["published"]} if "published" in entry else {}),
         }
         for affected in entry["affects"]:
             bucket = PIP_BUCKET if affected["in"] == "pip" else affected["in"]
@@ -91,7 +92,7 @@ def _python_advisory(affected: Mapping[str, Any]) -> Tree:
     return {"VulnerableVersions": [affected["vulnerable"]], **fixed}
 
 
-def _encoded(buckets: Tree) -> bbolt.Bucket:
+def encoded(buckets: Tree) -> bbolt.Bucket:
     """Names as bytes, values as JSON; a bucket's values are leaves below `vulnerability` and `data-source`."""
     leaves = {"data-source", "vulnerability"}
     return {

@@ -18,12 +18,13 @@ from mlops_ci.reporting.junit import junit
 from mlops_ci.reporting.openmetrics import openmetrics
 from mlops_ci.run.run import HandoverError, Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
+from mlops_ci.scanning.outputs import GITLAB, SARIF
 
 PAGE = "report.html"
 
 
 def reports(options: Options, folder: Path) -> int:
-    """Write JUnit, OpenMetrics, annotations, the page and the SBOMs of the run; without a run there are none."""
+    """Write JUnit, OpenMetrics, annotations, the page, SBOMs and scan reports of the run; without a run none."""
     workspace = Workspace(root=load_settings(options).root)
     folder.mkdir(parents=True, exist_ok=True)
     if not run_ids(workspace.runs):
@@ -37,6 +38,7 @@ def reports(options: Options, folder: Path) -> int:
         "metrics.txt": openmetrics(data),
         "annotations.json": json.dumps(links_beside(data, os.environ, folder), indent=2) + "\n",
         **_sboms(run, data),
+        **_scan(run, data),
     }
     for name, text in files.items():
         write_atomic(folder / name, text)
@@ -68,4 +70,18 @@ def _sboms(run: Run, data: ReportData) -> dict[str, str]:
             click.echo(f"left out: {ref.path} is in no version of CycloneDX that GitLab reads", err=True)
             continue
         found[f"gl-sbom-{Path(ref.path).stem.removesuffix('.cdx')}.cdx.json"] = text
+    return found
+
+
+def _scan(run: Run, data: ReportData) -> dict[str, str]:
+    """What the scan wrote for others: GitLab's container scanning report and SARIF; one that is gone is named."""
+    found = {}
+    for ref in data.outputs.scan.reports if data.outputs.scan is not None else ():
+        name = Path(ref.path).name
+        if name not in (GITLAB, SARIF):
+            continue
+        try:
+            found[name] = run.open(ref).read_text()
+        except HandoverError as error:
+            click.echo(f"left out: {error.cause}", err=True)
     return found

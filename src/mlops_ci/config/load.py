@@ -11,6 +11,7 @@ from mlops_ci.config.checks import check
 from mlops_ci.config.declared import tables as declared_tables
 from mlops_ci.config.document import Document, read_document
 from mlops_ci.config.errors import ConfigError, Problem
+from mlops_ci.config.exceptions import Excepted, exceptions
 from mlops_ci.config.expected import near
 from mlops_ci.config.find import find
 from mlops_ci.config.govern import allowed_engines, demands, govern
@@ -23,6 +24,7 @@ from mlops_ci.config.policy_source import policy_at, references
 from mlops_ci.config.validate import Validated, validate
 from mlops_ci.settings.governance import Governance, PolicyInForce
 from mlops_ci.settings.settings import Settings, Source, Tables
+from mlops_ci.settings.waivers import Exceptions
 
 DEFAULT = Source(kind="default", where="default")
 
@@ -66,6 +68,14 @@ def load(
     within = govern(merged, validated, policies)
     validated = within.validated
     problems += [*theirs.validated.problems, *theirs.problems, *within.problems]
+    excepted = (
+        exceptions(
+            root, vex=validated.tables.scan.vex, own_vex=(changed if trunk else validated).tables.scan.vex, base=base
+        )
+        if governed
+        else Excepted(exceptions=Exceptions())
+    )
+    problems += excepted.problems
     problems += [*unknown_variables, *bad_overrides, *validated.problems, *_findings(validated, merged, root)]
     for other, layer in document.modes.items():
         if other != mode:
@@ -85,9 +95,13 @@ def load(
             bounds=demands(policies),
             engines=allowed_engines(policies),
             base=base.commit if base is not None else None,
-            changes=changes(trunk.validated.tables, own, changed.tables, merged, validated.tables) if trunk else (),
-            notice=trunk.notice if trunk else "",
+            changes=(
+                *(changes(trunk.validated.tables, own, changed.tables, merged, validated.tables) if trunk else ()),
+                *excepted.changes,
+            ),
+            notice="; ".join(one for one in (trunk.notice if trunk else "", excepted.notice) if one),
         ),
+        exceptions=excepted.exceptions,
     )
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from mlops_ci.orchestrators.called import HEAD, CalledFile, Input, Output, called_files
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.rescan import NAME as RESCAN
+from mlops_ci.orchestrators.rescan import rescan_file
 
 NAME = "decay"
 # The files that run in a schedule, and in nothing else.
-SCHEDULED = ("nightly", NAME)
+SCHEDULED = ("nightly", NAME, RESCAN)
 COMMAND = "mlops-ci nightly decay"
 # The machine is an input: no job before it could read [runners].
 RUNNER = Input(
@@ -46,8 +48,8 @@ def decay_file() -> CalledFile:
 
 
 def all_files() -> tuple[CalledFile, ...]:
-    """Every file that users call with inputs in common: those of the pipeline, and this one."""
-    return (*called_files(), decay_file())
+    """Every file that users call with inputs in common: those of the pipeline, and the two of one job."""
+    return (*called_files(), decay_file(), rescan_file())
 
 
 def any_file(name: str) -> CalledFile:

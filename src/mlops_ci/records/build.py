@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from mlops_ci.records.marks import VOLATILE, VOLATILE_CONTENT
@@ -30,9 +30,11 @@ class BuildOutputs:
     """`images` from the lowest layer to the one that runs (`top`); `sbom`: CycloneDX, one file per scanned tree.
 
     `contents`: what is inside these trees beside packages, for a scan on a machine that does not have them.
+    `layers`: the file system layers (DiffIDs) below the top image's own, with what brought each.
     """
 
     images: Mapping[str, BuiltImage]
     top: str
     sbom: tuple[FileRef, ...]
     contents: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT] = ()
+    layers: Annotated[Mapping[str, str], VOLATILE] = field(default_factory=dict)

@@ -42,6 +42,7 @@ def prove(sboms: Sequence[Sbom], *, trivy: Trivy, timeout: float) -> Judged:
     for sbom in sboms:
         for kind, count in sbom.packages.items():
             totals[kind] = totals.get(kind, 0) + count
+    _systems_are_known(sboms)
     for system in sorted({sbom.system for sbom in sboms}):
         group = [sbom for sbom in sboms if sbom.system == system]
         wanted = {kind for sbom in group for kind in sbom.packages if kind in pins().canaries}
@@ -56,6 +57,17 @@ def prove(sboms: Sequence[Sbom], *, trivy: Trivy, timeout: float) -> Judged:
         known={kind: count for kind, count in totals.items() if kind in pins().canaries},
         unknown={kind: count for kind, count in totals.items() if kind not in pins().canaries},
     )
+
+
+def _systems_are_known(sboms: Sequence[Sbom]) -> None:
+    """The packages of an operating system are never left out: a system without advisories cannot be judged."""
+    families = {sbom.system.split()[0]: sbom.system for sbom in sboms if sbom.system}
+    for family, system in sorted(families.items()):
+        if family not in pins().canaries and any(family in sbom.packages for sbom in sboms):
+            raise BlindDatabaseError(
+                f"nothing is known of how to ask the vulnerability database about {system}: it cannot be judged",
+                hint="build on one of: " + ", ".join(name for name, one in pins().canaries.items() if not one.purl),
+            )
 
 
 def canary_document(sboms: Sequence[Sbom]) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["vulnerability", "secret", "misconfiguration"]
+Kind = Literal["vulnerability", "secret", "misconfiguration", "license"]
+Excused = Literal["", "waiver", "vex"]
+# The layer of everything that the base image brought.
+BASE_LAYER = "base image"
 
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "UNKNOWN")
 
@@ -15,7 +18,9 @@ class Finding:
     """One thing that should not be there.
 
     `where` is the target's name, and a path with a line where there is one. `package`, `installed` and `fixed` (empty:
-    no fix yet) belong to vulnerabilities. `layer` is the DiffID of the image layer that brought it.
+    no fix yet) belong to vulnerabilities. `layer` is the DiffID of the image layer that brought it, `brought_by` the
+    name of ours that it belongs to, `base image` when it came with the base (`inherited`). `published` is the day on
+    which the vulnerability became known. `excused` findings do not count; `excuse` is who says so, and why.
     """
 
     kind: Kind
@@ -30,6 +35,20 @@ class Finding:
     layer: str = ""
     advice: str = ""
     new_since_base: bool = False
+    inherited: bool = False
+    brought_by: str = ""
+    published: str = ""
+    purl: str = ""
+    url: str = ""
+    excused: Excused = ""
+    excuse: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is inside its target: the path, without the target's name and without a line."""
+        path = self.where.partition(": ")[2] or self.where
+        head, _, line = path.rpartition(":")
+        return head if line.isdigit() else path
 
     @property
     def fixable(self) -> bool:

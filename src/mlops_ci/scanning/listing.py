@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
-from mlops_ci.files import write_atomic, write_json
 from mlops_ci.records.codec import to_json
-from mlops_ci.records.scan import DatabaseInfo, ScanPart
 from mlops_ci.scanning.findings import Finding
+from mlops_ci.scanning.licenses import counted
 from mlops_ci.scanning.policy import Decision
+from mlops_ci.scanning.scanned import Scanned
 
 SCHEMA = "mlops-ci/findings/1"
+LICENSES_SCHEMA = "mlops-ci/licenses/1"
 CONSOLE_LINES = 20
 WIDTH = 110
 
 
-def write_reports(
-    folder: Path,
-    *,
-    decision: Decision,
-    verdict: str,
-    parts: Sequence[ScanPart],
-    database: DatabaseInfo | None,
-    policy: str,
-    scanner: str,
-) -> tuple[Path, ...]:
-    """Write `findings.json` and `findings.md`; both hold all findings, the failing ones first."""
-    failing = set(decision.failing)
-    document = {
+def document(scanned: Scanned) -> dict[str, Any]:
+    """All findings for programs: the failing ones, those that somebody excuses, and what the policy allows."""
+    decision = scanned.decision
+    return {
         "schema": SCHEMA,
-        "verdict": verdict,
-        "policy": policy,
-        "scanner": scanner,
-        "database": to_json(database) if database else None,
-        "parts": [to_json(part) for part in parts],
+        "verdict": scanned.verdict,
+        "policy": scanned.policy,
+        "scanner": scanned.scanner,
+        "database": to_json(scanned.database) if scanned.database else None,
+        "parts": [to_json(part) for part in scanned.parts],
         "counts": {severity: to_json(count) for severity, count in decision.counts.items()},
         "failing": [asdict(one) for one in decision.failing],
-        "allowed": [asdict(one) for one in decision.findings if one not in failing],
+        "excused": [asdict(one) for one in decision.excused],
+        "allowed": [asdict(one) for one in decision.allowed],
+        "waivers": [
+            {**asdict(one.waiver), "standing": one.standing, "days": one.days, "findings": one.findings}
+            for one in scanned.waivers
+        ],
     }
-    write_json(folder / "findings.json", document)
-    allowed = [one for one in decision.findings if one not in failing]
-    write_atomic(folder / "findings.md", _markdown(verdict, parts, decision.failing, allowed, policy))
-    return (folder / "findings.json", folder / "findings.md")
+
+
+def licenses(scanned: Scanned) -> dict[str, Any]:
+    """The licences of all packages for programs."""
+    return {
+        "schema": LICENSES_SCHEMA,
+        "counts": counted(scanned.packages),
+        "packages": [asdict(one) for one in scanned.packages],
+    }
 
 
 def console_lines(decision: Decision) -> list[str]:
@@ -62,22 +64,47 @@ def _line(one: Finding) -> str:
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
 
 
-def _markdown(
-    verdict: str, parts: Sequence[ScanPart], failing: Sequence[Finding], allowed: Sequence[Finding], policy: str
-) -> str:
-    lines = [f"# Scan: {verdict}", "", f"Policy: {policy}.", ""]
-    if verdict == "not-scanned":
+def markdown(scanned: Scanned) -> str:
+    """All findings for people."""
+    decision = scanned.decision
+    lines = [f"# Scan: {scanned.verdict}", "", f"Policy: {scanned.policy}.", ""]
+    if scanned.verdict == "not-scanned":
         lines += ["**NOT SCANNED FOR VULNERABILITIES**", ""]
     lines += ["| part | status | why |", "| --- | --- | --- |"]
-    lines += [f"| {_cell(part.name)} | {part.status} | {_cell(part.why)} |" for part in parts]
-    for title, findings in (("Not allowed", failing), ("Found, and allowed by the policy", allowed)):
+    lines += [f"| {_cell(part.name)} | {part.status} | {_cell(part.why)} |" for part in scanned.parts]
+    if scanned.remarks:
+        lines += ["", *(f"- {_cell(remark)}" for remark in scanned.remarks)]
+    for title, findings in (
+        ("Not allowed", decision.failing),
+        ("Excused", decision.excused),
+        ("Found, and allowed by the policy", decision.allowed),
+    ):
         if findings:
             lines += ["", f"## {title} ({len(findings)})", "", *_table(findings)]
+    lines += _licenses(scanned)
     return "\n".join(lines) + "\n"
 
 
+def _licenses(scanned: Scanned) -> list[str]:
+    counts = counted(scanned.packages)
+    if not counts:
+        return []
+    rows = [f"| {_cell(name)} | {count} |" for name, count in counts.items()]
+    return ["", f"## Licences ({len(counts)})", "", "| licence | packages |", "| --- | --- |", *rows]
+
+
 def _table(findings: Iterable[Finding]) -> list[str]:
-    head = ["severity", "id", "package", "installed", "fixed in", "new since base", "where", "what, and what to do"]
+    head = [
+        "severity",
+        "id",
+        "package",
+        "installed",
+        "fixed in",
+        "layer",
+        "new since base",
+        "where",
+        "what, and what to do",
+    ]
     rows = [
         [
             one.severity,
@@ -85,9 +112,10 @@ def _table(findings: Iterable[Finding]) -> list[str]:
             one.package,
             one.installed,
             one.fixed,
+            one.brought_by,
             "yes" if one.new_since_base else "",
             one.where,
-            f"{one.title}. {one.advice}".strip(" .") if one.advice else one.title,
+            _what(one),
         ]
         for one in findings
     ]
@@ -96,6 +124,12 @@ def _table(findings: Iterable[Finding]) -> list[str]:
         "|" + " --- |" * len(head),
         *(f"| {' | '.join(map(_cell, row))} |" for row in rows),
     ]
+
+
+def _what(one: Finding) -> str:
+    if one.excused:
+        return f"{one.title}. Excused by a {'waiver' if one.excused == 'waiver' else 'VEX document'}: {one.excuse}"
+    return f"{one.title}. {one.advice}".strip(" .") if one.advice else one.title
 
 
 def _cell(text: str) -> str:

@@ -15,7 +15,7 @@ from mlops_ci.scanning.report import Report, restored
 
 FOLDER = "results"
 # Raised when the fields of a report, or the way they are found, change.
-FORMAT = 1
+FORMAT = 2
 
 
 def listing_digest(folder: Path) -> str:

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from mlops_ci.records.scan import DatabaseInfo, ScanPart
 from mlops_ci.scanning.findings import Finding, ScanTarget
 from mlops_ci.scanning.vulnerabilities import Vulnerabilities
+from mlops_ci.scanning.waivers import Judged
 
 VULNERABILITIES = "vulnerabilities"
 SECRETS = "secrets"
 IMAGE = "image configuration"
 DOCKERFILES = "Dockerfiles"
 SYSTEM = "operating system"
+LICENSES = "licences"
+WAIVERS = "waivers"
 JAVA = "Java archives are not judged"
 
 
@@ -70,6 +73,30 @@ def system_parts(targets: Sequence[ScanTarget]) -> list[ScanPart]:
         return []
     why = "no image runs here, and the machine's own packages are not judged"
     return [ScanPart(name=SYSTEM, status="SKIP", why=why)]
+
+
+def license_parts(patterns: Sequence[str], failing: Iterable[Finding]) -> list[ScanPart]:
+    """The licences of all packages, where any is denied."""
+    return [_judged(LICENSES, failing, "license", f"denied are {', '.join(patterns)}")] if patterns else []
+
+
+def waiver_parts(waivers: Sequence[Judged]) -> list[ScanPart]:
+    """The waivers, where there are any: one that has ended or lasts too long fails by itself."""
+    if not waivers:
+        return []
+    bad = [one for one in waivers if one.fails]
+    counts = {name: sum(1 for one in waivers if one.standing == name) for name in ("used", "unused", "not allowed")}
+    why = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    if bad:
+        said = "; ".join(one.line for one in bad)
+        return [ScanPart(name=WAIVERS, status="FAIL", why=f"{said}{f'; {why}' if why else ''}")]
+    return [_passed(WAIVERS, why)]
+
+
+def from_sbom_alone() -> tuple[ScanPart, ...]:
+    """What no SBOM can tell."""
+    why = "a rescan reads the SBOM alone: they were judged when the image was built"
+    return tuple(ScanPart(name=name, status="SKIP", why=why) for name in (SECRETS, IMAGE, DOCKERFILES))
 
 
 def _judged(name: str, failing: Iterable[Finding], kind: str, why: str) -> ScanPart:

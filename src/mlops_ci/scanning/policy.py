@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,22 +20,68 @@ class Decision:
     findings: tuple[Finding, ...]
     counts: Mapping[str, FindingCount]
 
+    @property
+    def excused(self) -> tuple[Finding, ...]:
+        """What somebody answers for: by a waiver, or by a VEX document."""
+        return tuple(one for one in self.findings if one.excused)
 
-def decide(findings: Iterable[Finding], settings: ScanSettings) -> Decision:
-    """Hold all findings against the policy."""
+    @property
+    def allowed(self) -> tuple[Finding, ...]:
+        """What the policy lets pass by itself."""
+        failing = set(self.failing)
+        return tuple(one for one in self.findings if not one.excused and one not in failing)
+
+
+def decide(findings: Iterable[Finding], settings: ScanSettings, *, today: dt.date | None = None) -> Decision:
+    """Hold all findings against the policy, as of `today`."""
+    day = today or dt.datetime.now(dt.UTC).date()
     ordered = tuple(sorted(dict.fromkeys(findings), key=lambda one: one.order))
     return Decision(
-        failing=tuple(one for one in ordered if fails(one, settings)), findings=ordered, counts=count(ordered)
+        failing=tuple(one for one in ordered if fails(one, settings, today=day)),
+        findings=ordered,
+        counts=count(ordered),
     )
 
 
-def fails(finding: Finding, settings: ScanSettings) -> bool:
+def fails(finding: Finding, settings: ScanSettings, *, today: dt.date | None = None) -> bool:
     """Whether this finding alone fails the scan."""
-    if finding.kind == "secret":
-        return settings.secrets
-    if finding.kind == "misconfiguration":
-        return finding.severity in settings.misconfiguration
-    return finding.severity in settings.fail_on and (finding.fixable or not settings.fixable_only)
+    if finding.excused:
+        return False
+    match finding.kind:
+        case "secret":
+            return settings.secrets
+        case "misconfiguration":
+            return finding.severity in settings.misconfiguration
+        case "license":
+            return True
+        case _:
+            return _vulnerable(finding, settings, today or dt.datetime.now(dt.UTC).date())
+
+
+def _vulnerable(finding: Finding, settings: ScanSettings, today: dt.date) -> bool:
+    if matches(finding.package, settings.strict_packages):
+        return True
+    spared = (
+        matches(finding.package, settings.ignore_packages)
+        or (settings.new_only and finding.inherited)
+        or is_young(finding, settings.grace_days, today)
+    )
+    severities = {*settings.fail_on, *settings.layers.get(finding.brought_by, ())}
+    return not spared and finding.severity in severities and (finding.fixable or not settings.fixable_only)
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns is for this name; case does not count."""
+    return any(fnmatch.fnmatchcase(name.lower(), one.lower()) for one in patterns)
+
+
+def is_young(finding: Finding, days: int, today: dt.date) -> bool:
+    """Whether it was published less than so many days ago. What has no date, or one to come, is never young."""
+    try:
+        published = dt.date.fromisoformat(finding.published)
+    except ValueError:
+        return False
+    return 0 <= (today - published).days < days
 
 
 def count(findings: Iterable[Finding]) -> dict[str, FindingCount]:
@@ -48,12 +96,32 @@ def count(findings: Iterable[Finding]) -> dict[str, FindingCount]:
 
 def in_words(settings: ScanSettings) -> str:
     """The policy in one sentence."""
-    fixable = " that have a fix" if settings.fixable_only else ""
-    vulnerabilities = f"{_listed(settings.fail_on)} vulnerabilities{fixable}" if settings.fail_on else ""
-    secrets = "secrets" if settings.secrets else ""
-    wrong = f"{_listed(settings.misconfiguration)} misconfigurations" if settings.misconfiguration else ""
-    parts = [part for part in (vulnerabilities, secrets, wrong) if part]
+    parts = [part for part in (_vulnerabilities(settings), *_others(settings)) if part]
     return f"not allowed: {'; '.join(parts)}" if parts else "nothing fails the scan"
+
+
+def _vulnerabilities(settings: ScanSettings) -> str:
+    layers = [f"{_listed(found)} in {name}" for name, found in sorted(settings.layers.items()) if found]
+    wanted = "; ".join(one for one in (_listed(settings.fail_on), *layers) if one)
+    if not wanted:
+        return ""
+    limits = [
+        "that have a fix" if settings.fixable_only else "",
+        "that the base image does not have" if settings.new_only else "",
+        f"known for {settings.grace_days} days" if settings.grace_days else "",
+        f"not in {', '.join(settings.ignore_packages)}" if settings.ignore_packages else "",
+    ]
+    return " ".join([f"{wanted} vulnerabilities", *(one for one in limits if one)])
+
+
+def _others(settings: ScanSettings) -> tuple[str, ...]:
+    wrong = _listed(settings.misconfiguration)
+    return (
+        f"any vulnerability in {', '.join(settings.strict_packages)}" if settings.strict_packages else "",
+        "secrets" if settings.secrets else "",
+        f"{wrong} misconfigurations" if wrong else "",
+        f"the licences {', '.join(settings.deny_licenses)}" if settings.deny_licenses else "",
+    )
 
 
 def _listed(severities: Iterable[str]) -> str:
@@ -65,4 +133,6 @@ def _count(findings: list[Finding]) -> FindingCount:
         total=len(findings),
         fixable=sum(one.fixable for one in findings),
         new_since_base=sum(one.new_since_base for one in findings),
+        waived=sum(one.excused == "waiver" for one in findings),
+        not_affected=sum(one.excused == "vex" for one in findings),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlops_ci.scanning.findings import SEVERITIES, Finding
@@ -69,6 +69,8 @@ class _Reader:
         target = self._text(result, "Target")
         for one in self._list(result, "Vulnerabilities"):
             yield self._vulnerability(self._mapping(one, "Vulnerabilities[]"))
+        for one in self._list(result, "ExperimentalModifiedFindings"):
+            yield from self._set_aside(self._mapping(one, "ExperimentalModifiedFindings[]"))
         for one in self._list(result, "Secrets"):
             yield self._secret(self._mapping(one, "Secrets[]"), target)
         for one in self._list(result, "Misconfigurations"):
@@ -89,7 +91,19 @@ class _Reader:
             fixed=str(entry.get("FixedVersion") or ""),
             status=str(entry.get("Status") or ""),
             layer=self._layer(entry),
+            published=str(entry.get("PublishedDate") or "")[:10],
+            purl=str(self._mapping(entry.get("PkgIdentifier") or {}, "PkgIdentifier").get("PURL") or ""),
+            url=str(entry.get("PrimaryURL") or ""),
         )
+
+    def _set_aside(self, entry: Mapping[str, Any]) -> Iterator[Finding]:
+        """What a VEX document says is not affected: kept, with who says so."""
+        if entry.get("Type") != "vulnerability":
+            return
+        finding = self._vulnerability(self._mapping(entry.get("Finding"), "ExperimentalModifiedFindings[].Finding"))
+        source = str(entry.get("Source") or "").rpartition("/")[2]
+        said = ", ".join(str(entry[key]) for key in ("Status", "Statement") if entry.get(key))
+        yield replace(finding, excused="vex", excuse=f"{source}: {said}" if source else said)
 
     def _secret(self, entry: Mapping[str, Any], target: str) -> Finding:
         """Only the rule and the place: neither the line nor its neighbours may reach a report."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -75,9 +75,9 @@ def read_sbom(path: Path) -> Sbom:
     try:
         document = json.loads(path.read_bytes())
         components = [one for one in document["components"] if one["type"] == "library"]
-        kinds = [kind for one in components for kind in _properties(one, "PkgType")]
+        kinds = [kind for one in components for kind in properties(one, "PkgType")]
         systems = [one for one in document["components"] if one["type"] == "operating-system"]
-        layers = frozenset(_properties(document["metadata"]["component"], "DiffID"))
+        layers = frozenset(properties(document["metadata"]["component"], "DiffID"))
         system = " ".join(str(systems[0].get(key, "")) for key in ("name", "version")).strip() if systems else ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ScannerBrokenError(f"{path.name}: not readable as CycloneDX: {error!r}", hint=_AGAIN) from error
@@ -150,7 +150,8 @@ def _convert(report: Any, *, trivy: Trivy, what: str, timeout: float) -> dict[st
         return converted
 
 
-def _properties(component: dict[str, Any], name: str) -> list[str]:
+def properties(component: Mapping[str, Any], name: str) -> list[str]:
+    """The values of a property that Trivy gave a component."""
     return [str(one["value"]) for one in component.get("properties", []) if one["name"] == PROPERTY + name]
 
 

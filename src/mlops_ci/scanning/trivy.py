@@ -19,11 +19,10 @@ from mlops_ci.errors import UncheckedError
 from mlops_ci.scanning.pins import pins
 from mlops_ci.scanning.scratch import scratch
 
-# What the scanner may see of our environment: how to find programs, files and the container engine, never a secret.
-HANDED_ON = (
-    "PATH",
-    "HOME",
-    "XDG_RUNTIME_DIR",
+# What the scanner may see of our environment: how to find programs and files, never a secret. Where it reads images (or
+# fetches the database) also the container engine, and the logins of registries.
+HANDED_ON = ("PATH", "HOME", "XDG_RUNTIME_DIR")
+OF_IMAGES = (
     "DOCKER_CONFIG",
     "DOCKER_TLS_VERIFY",
     "DOCKER_CERT_PATH",
@@ -105,7 +104,7 @@ class Trivy:
             [self.path, *arguments, "--timeout", f"{max(1, round(timeout))}s"],
             cwd=folder,
             environment={
-                **self._environment(),
+                **self._environment(images=arguments[0] == "image"),
                 **(OFFLINE if offline else {}),
                 "TRIVY_CACHE_DIR": str(self.cache),
                 "TRIVY_MODULE_DIR": str(modules),
@@ -116,11 +115,12 @@ class Trivy:
             leashed=True,
         )
 
-    def _environment(self) -> dict[str, str]:
-        kept = {name: self.environ[name] for name in HANDED_ON if name in self.environ}
+    def _environment(self, *, images: bool) -> dict[str, str]:
+        names = (*HANDED_ON, *(OF_IMAGES if images else ()))
+        kept = {name: self.environ[name] for name in names if name in self.environ}
         trust = {"SSL_CERT_FILE": str(self.ca_bundle)} if self.ca_bundle else {}
         engine = {"DOCKER_HOST": self.environ.get("DOCKER_HOST") or resolve(None, self.environ).url}
-        return {**kept, **engine, **network.proxy_environment(), **trust, **SILENT}
+        return {**kept, **(engine if images else {}), **network.proxy_environment(), **trust, **SILENT}
 
 
 def read_answer(path: Path, *, what: str) -> Any:

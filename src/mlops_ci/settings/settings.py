@@ -26,6 +26,7 @@ from mlops_ci.settings.table import Table
 from mlops_ci.settings.tracking import TrackingSettings
 from mlops_ci.settings.train import TrainSettings
 from mlops_ci.settings.verify import VerifySettings
+from mlops_ci.settings.waivers import Exceptions
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -76,7 +77,7 @@ class Settings:
     `root` is the folder of the configuration file: paths in the tables are relative to it. `sources` maps dotted keys
     as written in the file (`train.start-from`, `train.params.lr`) to where the value came from. `effective` is the
     plain tree with the same keys, defaults included, ready for JSON: durations in seconds, sizes in bytes.
-    `governance` is what bounds them from outside.
+    `governance` is what bounds them from outside; `exceptions` is what lets findings of the scan pass.
     """
 
     root: Path
@@ -86,6 +87,7 @@ class Settings:
     sources: Mapping[str, Source] = field(default_factory=dict)
     effective: Mapping[str, object] = field(default_factory=dict)
     governance: Governance = Governance()
+    exceptions: Exceptions = Exceptions()
 
     @property
     def name(self) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.images.build import build_images
+from mlops_ci.images.lookup import engine_image
 from mlops_ci.records.build import BuildOutputs, BuiltImage
 from mlops_ci.scanning.contents import read_contents
-from mlops_ci.scanning.findings import ScanTarget
+from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
 from mlops_ci.scanning.kept import SUFFIX, write_contents
 from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
 from mlops_ci.stages.result import Result
+from mlops_ci.stages.sboms import keep
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.trees import lasting, targets
 
@@ -38,14 +40,17 @@ def run(session: Session) -> Result:
         session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
     sboms = _sboms(session, built, top)
     contents = _contents(session, targets(session, built, top), sboms)
+    layers = _layers(session, built, top)
+    lost = keep(session, built, top, sboms, layers)
     return Result(
         outputs=BuildOutputs(
             images=built,
             top=top,
             sbom=tuple(session.run.file(path) for path in sboms),
             contents=tuple(session.run.file(path) for path in contents),
+            layers=layers,
         ),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *([lost] if lost else [])),
     )
 
 
@@ -62,6 +67,21 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
         made.append(folder / file_name(target))
         shutil.copyfile(kept / file_name(target), made[-1])
     return made
+
+
+def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:
+    """What brought each file system layer that the top image stands on, as far as the engine has these images."""
+    if session.engine.name != "docker":
+        return {}
+    lowest = session.resolution.images[0]
+    base = lowest.spec.base if lowest.spec is not None else None
+    known = {} if base is None else {BASE_LAYER: base.ref}
+    found: dict[str, str] = {}
+    for name, ref in {**known, **{name: image.ref for name, image in images.items() if name != top}}.items():
+        image = engine_image(ref)
+        for layer in image.layers if image is not None else ():
+            found.setdefault(layer, name)
+    return found
 
 
 def _contents(session: Session, trees: Sequence[ScanTarget], sboms: Sequence[Path]) -> list[Path]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mlops_ci.records.report import ReportOutputs
@@ -12,6 +14,8 @@ from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.page import write_page
 from mlops_ci.reporting.redacted import redacted
 from mlops_ci.reporting.terminal import page_text
+from mlops_ci.run.run import HandoverError
+from mlops_ci.scanning.outputs import SARIF
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.telling import tell_of_run
@@ -46,12 +50,22 @@ def page(session: Session) -> Result:
 
 
 def _write(session: Session, data: ReportData) -> ReportOutputs:
-    """Write `report/index.html` and `summary.md`, hand the summary to the provider, show the terminal's page."""
+    """Write the page, its summary and the scan's SARIF; hand the summary to the provider, show the terminal's page."""
     folder = session.run.path("report")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    files = write_page(redacted(data, session.console.redactor.clean), folder)
+    files = (*write_page(redacted(data, session.console.redactor.clean), folder), *_alerts(session, data, folder))
     session.provider.summary((folder / "summary.md").read_text())
     for line in page_text(data).splitlines():
         session.console.output(line)
     return ReportOutputs(files=tuple(session.run.file(path) for path in files))
+
+
+def _alerts(session: Session, data: ReportData, folder: Path) -> tuple[Path, ...]:
+    """The findings of the scan as SARIF, where they were written and are here: what uploads them reads this folder."""
+    listed = data.outputs.scan.reports if data.outputs.scan is not None else ()
+    for ref in (one for one in listed if Path(one.path).name == SARIF):
+        with suppress(HandoverError):
+            shutil.copyfile(session.run.open(ref), folder / SARIF)
+            return (folder / SARIF,)
+    return ()

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mlops_ci.errors import GateError
-from mlops_ci.images.lookup import engine_image
+from mlops_ci.files import digest_of
 from mlops_ci.progress import activity
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
+from mlops_ci.run.clock import now
 from mlops_ci.scanning.database import cached_digest
-from mlops_ci.scanning.scan import scan
+from mlops_ci.scanning.places import Sources
+from mlops_ci.scanning.scan import Scan, scan
+from mlops_ci.scanning.waivers import ended
+from mlops_ci.settings.settings import Settings
+from mlops_ci.settings.waivers import WAIVERS_FILE
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.trees import targets
@@ -29,13 +36,28 @@ class FindingsError(GateError):
 
 
 def inputs(session: Session) -> Mapping[str, Any]:
-    """Images, repository, policy, and the database: a newer one may know more."""
+    """Images, repository, policy, exceptions and their ends, and the database: a newer one may know more."""
+    scan_settings = session.settings.tables.scan
     return {
         "images": [plan.content_key for plan in session.resolution.images],
         "code": session.resolution.code_sha256,
-        "scan": to_json(session.settings.tables.scan),
+        "scan": to_json(scan_settings),
         "db": cached_digest(session.workspace.cache / "trivy"),
         "provider": session.provider.name,
+        **_exceptions(session.settings),
+        # What is young today is not tomorrow.
+        **({"day": now().date().isoformat()} if scan_settings.grace_days else {}),
+    }
+
+
+def _exceptions(settings: Settings) -> Mapping[str, Any]:
+    """What lets findings pass, with the waivers that do not hold today."""
+    found = settings.exceptions
+    if not found.waivers and not found.vex:
+        return {}
+    return {
+        "exceptions": digest_of(to_json(found)),
+        "ended": list(ended(found.waivers, settings.tables.scan, today=now().date())),
     }
 
 
@@ -46,24 +68,33 @@ def run(session: Session) -> Result:
     reports.mkdir(exist_ok=True)
     with activity(session.console, "scanning"):
         outputs = scan(
-            targets(session, built.images, built.top),
-            [session.run.open(ref) for ref in built.sbom],
-            session.settings.tables.scan,
-            session.settings.tables.mirrors,
-            trivy=session.trivy,
-            cache=session.workspace.cache / "trivy",
-            reports=reports,
-            local=session.provider.local,
-            root=session.settings.root,
-            console=session.console,
-            base_layers=_base_layers(session),
-            kept=[session.run.open(ref) for ref in built.contents],
+            Scan(
+                targets=targets(session, built.images, built.top),
+                paths=[session.run.open(ref) for ref in built.sbom],
+                settings=session.settings.tables.scan,
+                mirrors=session.settings.tables.mirrors,
+                trivy=replace(session.trivy, cache=session.workspace.cache / "trivy"),
+                reports=reports,
+                local=session.provider.local,
+                console=session.console,
+                root=session.settings.root,
+                layers=built.layers,
+                kept=[session.run.open(ref) for ref in built.contents],
+                exceptions=session.settings.exceptions,
+                sources=sources(session.settings),
+                today=now().date(),
+            )
         )
+    return judged(outputs, reports)
+
+
+def judged(outputs: ScanOutputs, reports: Path) -> Result:
+    """The stage's result; raises `FindingsError` (exit code 1) for findings that the policy does not allow."""
     if outputs.verdict == "findings":
         failed = ", ".join(part.name for part in outputs.parts if part.status == "FAIL")
         raise FindingsError(
             f"the scan found what the policy does not allow: {failed}",
-            hint=f"see {reports / 'findings.md'}; update the package, or change [scan]",
+            hint=f"see {reports / 'findings.md'}; update the package, waive it in {WAIVERS_FILE}, or change [scan]",
             outputs=outputs,
         )
     learned = {"db": outputs.db.digest if outputs.db is not None else None}
@@ -76,12 +107,23 @@ def run(session: Session) -> Result:
             warnings=(NOT_SCANNED,),
             learned=learned,
         )
-    return Result(outputs=outputs, learned=learned)
+    return Result(outputs=outputs, learned=learned, warnings=_remarks(outputs))
 
 
-def _base_layers(session: Session) -> tuple[str, ...]:
-    """The file system layers of the image that ours stand on, as far as the engine has it."""
-    lowest = session.resolution.images[0]
-    base = lowest.spec.base if lowest.spec is not None else None
-    found = engine_image(base.ref) if base is not None and session.engine.name == "docker" else None
-    return found.layers if found is not None else ()
+def _remarks(outputs: ScanOutputs) -> tuple[str, ...]:
+    """Waivers that are for nothing, or that nobody owns."""
+    return tuple(f"waiver: {one}" for one in outputs.waivers if not one.endswith(": used") or "NO OWNER" in one)
+
+
+def sources(settings: Settings) -> Sources:
+    """The files of the repository that say what is in the image."""
+    root, image = settings.root, settings.tables.image
+    top = next((one for one in (root, *root.parents) if (one / ".git").exists()), root)
+    prefix = root.relative_to(top).as_posix()
+    return Sources(
+        root=root,
+        prefix="" if prefix == "." else prefix,
+        config=settings.file.name if settings.file is not None else "mlops.toml",
+        requirements=image.requirements,
+        dockerfile=image.dockerfile,
+    )

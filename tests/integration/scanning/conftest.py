@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,13 @@ from mlops_ci.console import Console
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.findings import ScanTarget
+from mlops_ci.scanning.places import Sources
 from mlops_ci.scanning.sbom import write_sboms
-from mlops_ci.scanning.scan import scan
+from mlops_ci.scanning.scan import Scan, scan
 from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.mirrors import MirrorSettings
 from mlops_ci.settings.scan import ScanSettings
+from mlops_ci.settings.waivers import Exceptions
 from support import trivy_db
 from support.heard import Heard
 from support.oci_server import OciServer, trivy_database_server
@@ -71,23 +73,27 @@ class Project:
         local: bool = True,
         targets: tuple[ScanTarget, ...] = (),
         sboms: tuple[Path, ...] = (),
-        base_layers: frozenset[str] = frozenset(),
+        layers: Mapping[str, str] | None = None,
+        exceptions: Exceptions = Exceptions(),
         **settings: Any,
     ) -> ScanOutputs:
         named = targets or self.targets()
         self.reports.mkdir(parents=True, exist_ok=True)
         return scan(
-            named,
-            sboms or self.sboms(named),
-            ScanSettings(**settings),
-            MirrorSettings(trivy_db=repository),
-            trivy=self.scanner,
-            cache=self.scanner.cache,
-            reports=self.reports,
-            local=local,
-            root=self.root,
-            console=Console(sink=self.heard),
-            base_layers=base_layers,
+            Scan(
+                targets=named,
+                paths=sboms or self.sboms(named),
+                settings=ScanSettings(**settings),
+                mirrors=MirrorSettings(trivy_db=repository),
+                trivy=self.scanner,
+                reports=self.reports,
+                local=local,
+                root=self.root,
+                console=Console(sink=self.heard),
+                layers=layers or {},
+                exceptions=exceptions,
+                sources=Sources(root=self.root),
+            )
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mlops_ci.scanning.contents import StaleSbomError
-from mlops_ci.scanning.findings import ScanTarget
+from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
 from mlops_ci.scanning.trivy import ScannerBrokenError
 
 # Put together here, so that no scanner takes this file for a leak. They open nothing.
@@ -77,7 +77,10 @@ def test_everything_that_is_wrong_with_an_image_is_found(project, trivy_db_serve
     )
     sboms = project.sboms(target(ref))
     outputs = project.scan(
-        trivy_db_server.trivy_repository, targets=target(ref), sboms=sboms, base_layers=layers(base_image)
+        trivy_db_server.trivy_repository,
+        targets=target(ref),
+        sboms=sboms,
+        layers=dict.fromkeys(layers(base_image), BASE_LAYER),
     )
     assert outputs.verdict == "findings"
     text = (project.reports / "findings.json").read_text()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from mlops_ci.records.scan import FindingCount
@@ -90,3 +92,55 @@ def test_policy_is_said_in_words():
         "not allowed: CRITICAL vulnerabilities that have a fix; secrets; CRITICAL, HIGH misconfigurations"
     )
     assert in_words(ScanSettings(fail_on=(), secrets=False, misconfiguration=())) == "nothing fails the scan"
+
+
+DAY = dt.date(2099, 1, 31)
+
+
+@pytest.mark.parametrize(
+    ("published", "days", "young"),
+    [
+        ("2099-01-31", 1, True),
+        ("2099-01-30", 1, False),
+        ("2099-01-25", 7, True),
+        ("2099-01-24", 7, False),
+        ("2099-02-01", 7, False),
+        ("", 7, False),
+        ("soon", 7, False),
+        ("2099-01-31", 0, False),
+    ],
+)
+def test_a_finding_is_young_for_some_days_after_its_publication(published, days, young):
+    finding = vulnerability(published=published)
+    assert fails(finding, ScanSettings(grace_days=days), today=DAY) is not young
+
+
+def test_a_strict_package_outweighs_everything_that_spares_others():
+    settings = ScanSettings(
+        fail_on=(), new_only=True, grace_days=9, ignore_packages=("*",), strict_packages=("PLANTED",)
+    )
+    finding = vulnerability("LOW", fixed="", inherited=True, published="2099-01-31")
+    assert fails(finding, settings, today=DAY)
+    assert not fails(vulnerability("CRITICAL", package="other"), settings, today=DAY)
+
+
+def test_what_is_excused_fails_nothing_and_is_counted_apart():
+    waived, aside = vulnerability(excused="waiver"), vulnerability(excused="vex", package="other")
+    decision = decide([waived, aside], ScanSettings())
+    assert decision.failing == ()
+    assert decision.counts["CRITICAL"] == FindingCount(total=2, fixable=2, waived=1, not_affected=1)
+
+
+def test_the_words_name_every_rule():
+    settings = ScanSettings(
+        fail_on=("HIGH",),
+        layers={"train": ("LOW",)},
+        new_only=True,
+        grace_days=7,
+        ignore_packages=("linux-*",),
+        strict_packages=("openssl",),
+        deny_licenses=("AGPL-*",),
+    )
+    said = in_words(settings)
+    for words in ("HIGH", "LOW in train", "base image", "7 days", "linux-*", "openssl", "AGPL-*"):
+        assert words in said

@@ -55,9 +55,9 @@ class Profile:
     retention: int
 
     def action(self, name: str) -> Action:
-        """The pinned action for `checkout`, `upload` or `download`, from the site's mirror if it has one."""
+        """The pinned action `checkout`, `upload`, `download` or `upload-sarif`, from the site's mirror if it has one."""
         pins = read_toml("github.toml")["actions"]
-        pin = pins[f"{name}-3" if self.artifacts == 3 and name != "checkout" else name]
+        pin = pins[f"{name}-3" if self.artifacts == 3 and f"{name}-3" in pins else name]
         repository = pin["repository"]
         if self.mirror:
             repository = f"{self.mirror}/{repository.partition('/')[2]}"

@@ -1,42 +1,44 @@
-"""`decay.yml` for GitLab: the champion on today's data, in the one job of a pipeline schedule of its own."""
+"""`decay.yml` and `rescan.yml` for GitLab: one job each, in a pipeline schedule of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from mlops_ci.orchestrators import decay, rescan
 from mlops_ci.orchestrators.called import CalledFile
-from mlops_ci.orchestrators.decay import COMMAND
 from mlops_ci.orchestrators.gitlab import scripts
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, use
-from mlops_ci.orchestrators.gitlab.jobs import REGISTRY, TOKEN, named, shared
+from mlops_ci.orchestrators.gitlab.jobs import GITLAB_REPORT, REGISTRY, SCANNED, TOKEN, named, shared
+
+COMMANDS = {decay.NAME: decay.COMMAND, rescan.NAME: rescan.COMMAND}
+WHEN = {decay.NAME: "the champion has decayed", rescan.NAME: "there are findings"}
 
 
-def decay_jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explained]:
-    """The job by its name."""
+def scheduled_jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explained]:
+    """The job of such a file by its name."""
     (job,) = file.jobs
     common = shared(file, inputs)
     found: dict[str, Any] = {
         **common,
         "tags": use(f"runner-{job.machine}"),
-        "timeout": f"{use('timeout')} minutes",
+        "timeout": f"{use('timeout') if job.minutes is None else job.minutes} minutes",
         "needs": Flow([]),
         "variables": {**common["variables"], **REGISTRY},
-        "id_tokens": {TOKEN: Flow({"aud": use("aws-audience")})},
+        **({"id_tokens": {TOKEN: Flow({"aud": use("aws-audience")})}} if "store" in job.secrets else {}),
         "script": [
-            Explained(
-                "Also when it fails, as it does when the champion has decayed.", f"trap '{scripts.reports()}' EXIT"
-            ),
-            COMMAND,
+            Explained(f"Also when it fails, as it does when {WHEN[file.name]}.", f"trap '{scripts.reports()}' EXIT"),
+            COMMANDS[file.name],
         ],
         "artifacts": {
-            "when": Explained("Of a champion that has decayed above all.", "always"),
+            "when": Explained("Of one that failed above all.", "always"),
             "expire_in": use("expire-in"),
             "paths": [f"{scripts.FOLDER}/"],
             "reports": {
                 "junit": f"{scripts.FOLDER}/junit.xml",
                 "metrics": f"{scripts.FOLDER}/metrics.txt",
                 "annotations": f"{scripts.FOLDER}/annotations.json",
+                **({SCANNED: f"{scripts.FOLDER}/{GITLAB_REPORT}"} if "scan" in job.stages else {}),
                 "dotenv": scripts.OUTPUTS,
             },
         },

@@ -21,6 +21,8 @@ REGISTRY = {
     "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
     "MLOPS_CI_REGISTRY_PASSWORD": "$CI_REGISTRY_PASSWORD",
 }
+# GitLab's report of what was found in images, under the name that the scan gives it.
+SCANNED, GITLAB_REPORT = "container_scanning", "gl-container-scanning-report.json"
 # See `engines/inside_image.py`.
 IMAGE_VARIABLE = "MLOPS_JOB_IMAGE"
 # One lock of the project for all files that can move the champion.
@@ -156,6 +158,7 @@ def _artifacts(job: Job) -> Mapped:
                 "metrics": f"{scripts.FOLDER}/metrics.txt",
                 "annotations": f"{scripts.FOLDER}/annotations.json",
                 "cyclonedx": f"{scripts.FOLDER}/gl-sbom-*.cdx.json",
+                SCANNED: f"{scripts.FOLDER}/{GITLAB_REPORT}",
                 "dotenv": scripts.OUTPUTS,
             },
         }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.decay import NAME as DECAY
 from mlops_ci.orchestrators.decay import all_files
-from mlops_ci.orchestrators.gitlab.decay import decay_jobs
+from mlops_ci.orchestrators.gitlab.decay import COMMANDS, scheduled_jobs
 from mlops_ci.orchestrators.gitlab.document import comment, yaml
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
 from mlops_ci.orchestrators.gitlab.jobs import jobs
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
+from mlops_ci.orchestrators.rescan import NAME as RESCAN
 
 FILES = "ci/gitlab"
 COMPONENTS = "templates"
@@ -30,7 +31,7 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
         lines = [f"  - component: $CI_SERVER_FQDN/{profile.repository}/{file.name}@{profile.tag}"]
     else:
         lines = [f"  - project: {profile.repository}", f"    ref: {profile.tag}", f"    file: {FILES}/{file.name}.yml"]
-    runner = "runner-evaluate: [docker]" if file.name == DECAY else "runner-gpu: [gpu]"
+    runner = {DECAY: "runner-evaluate: [docker]", RESCAN: "runner-cpu: [docker]"}.get(file.name, "runner-gpu: [gpu]")
     values = ["run-from: mlops-"] if file.goes_on else [runner]
     return "\n".join(["include:", *lines, "    inputs:", *(f"      {one}" for one in values)]) + "\n"
 
@@ -48,5 +49,5 @@ def _spec(inputs: tuple[GitLabInput, ...], *, component: bool) -> str:
 
 
 def _jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> str:
-    found = decay_jobs(file, inputs) if file.name == DECAY else jobs(file, inputs)
+    found = scheduled_jobs(file, inputs) if file.name in COMMANDS else jobs(file, inputs)
     return "\n".join(yaml({name: job}) for name, job in found.items())

@@ -9,6 +9,7 @@ from mlops_ci.orchestrators.decay import NAME as DECAY
 from mlops_ci.orchestrators.decay import SCHEDULED
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import AUTO, use
+from mlops_ci.orchestrators.rescan import NAME as RESCAN
 
 MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 SCHEDULE = '$CI_PIPELINE_SOURCE == "schedule"'
@@ -29,7 +30,7 @@ def rules(file: CalledFile, *, changing: bool = False) -> list[Rule]:
     ]
     if file.name in SCHEDULED:
         return [*found, *_schedules(file)]
-    found.append(Explained("Schedules are for nightly.yml and decay.yml.", {"if": SCHEDULE, "when": NEVER}))
+    found.append(Explained("Schedules are for nightly.yml, decay.yml and rescan.yml.", {"if": SCHEDULE, "when": NEVER}))
     if changing:
         found.append({"if": MERGE_REQUEST, "when": NEVER})
     found += _sources()
@@ -40,11 +41,15 @@ def rules(file: CalledFile, *, changing: bool = False) -> list[Rule]:
 
 
 def _schedules(file: CalledFile) -> list[Rule]:
-    """Two files in one project have a schedule each, which GitLab tells apart by a variable of it."""
-    condition = f'{SCHEDULE} && ${KIND} == "{DECAY}"'
-    if file.name == DECAY:
-        return [Explained(f"The schedule that has {KIND}: {DECAY} among its variables.", {"if": condition})]
-    return [Explained("That schedule is for decay.yml.", {"if": condition, "when": NEVER}), {"if": SCHEDULE}]
+    """Several files in one project have a schedule each, which GitLab tells apart by a variable of it."""
+    own = {name: f'{SCHEDULE} && ${KIND} == "{name}"' for name in (DECAY, RESCAN)}
+    if file.name in own:
+        return [Explained(f"The schedule that has {KIND}: {file.name} among its variables.", {"if": own[file.name]})]
+    others = [
+        Explained(f"That schedule is for {name}.yml.", {"if": condition, "when": NEVER})
+        for name, condition in own.items()
+    ]
+    return [*others, {"if": SCHEDULE}]
 
 
 def fork_rules() -> list[Rule]:

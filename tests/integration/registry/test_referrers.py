@@ -1,0 +1,63 @@
+"""Files beside an image: in a real registry without referrers, and in a stub that lists them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+
+from mlops_ci.network import RetryPolicy
+from mlops_ci.registry.client import RegistryDeniedError
+from mlops_ci.registry.referrers import INDEX, Referrers
+from support.registry_stub import Answer, stub_registry
+
+KIND = "application/vnd.cyclonedx+json"
+QUICK = RetryPolicy(attempts=2, first_wait=0.01)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Referrers:
+    return Referrers(docker_config=tmp_path, policy=QUICK)
+
+
+def test_what_was_kept_beside_an_image_is_found_again(client: Referrers, mirrored_base_image: str) -> None:
+    kind = f"{KIND}.{uuid.uuid4().hex[:8]}"
+    assert client.fetch(mirrored_base_image, kind=kind) is None
+    first = client.attach(mirrored_base_image, b'{"a": 1}', kind=kind)
+    assert client.fetch(mirrored_base_image, kind=kind) == b'{"a": 1}'
+    assert client.attach(mirrored_base_image, b'{"a": 1}', kind=kind) == first
+    client.attach(mirrored_base_image, b'{"a": 2}', kind=kind)
+    assert client.fetch(mirrored_base_image, kind=kind) == b'{"a": 2}'
+
+
+def test_an_image_that_is_not_there_has_nothing_beside_it(client: Referrers, image_registry: str) -> None:
+    with pytest.raises(RegistryDeniedError, match="is not in the registry"):
+        client.attach(f"{image_registry}/none:1", b"{}", kind=KIND)
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_registry_that_lists_referrers_is_asked_for_them(client: Referrers, honest: bool) -> None:
+    data = b'{"a": 1}'
+    blob = "sha256:" + hashlib.sha256(data).hexdigest()
+    manifest = json.dumps({"layers": [{"digest": blob}]}).encode()
+    kept = "sha256:" + hashlib.sha256(manifest).hexdigest()
+    listed = {"manifests": [{"artifactType": "other", "digest": "x"}, {"artifactType": KIND, "digest": kept}]}
+
+    def answer(question):
+        if "/referrers/" in question.path:
+            return Answer(body=json.dumps(listed).encode(), headers={"Content-Type": INDEX})
+        if f"/manifests/{kept}" in question.path:
+            return Answer(body=manifest)
+        if "/blobs/" in question.path:
+            return Answer(body=data if honest else data + b" ")
+        return Answer(body=b"{}")
+
+    with stub_registry(answer) as stub:
+        if honest:
+            assert client.fetch(f"{stub.host}/a:1", kind=KIND) == data
+        else:
+            with pytest.raises(RegistryDeniedError, match="other bytes"):
+                client.fetch(f"{stub.host}/a:1", kind=KIND)
