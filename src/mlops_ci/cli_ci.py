@@ -35,7 +35,13 @@ CHECK = click.option("--check", is_flag=True, help="Write nothing; exit code 1 w
 
 
 @render_group.command("github", short_help="The reusable workflows and the setup action.")
-@click.option("--profile", metavar="NAME", default="default", show_default=True, help="default, enterprise, FILE.toml.")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="default, object-store, enterprise, FILE.toml.",
+)
 @OUTPUT
 @CHECK
 def render_github_command(profile: str, output: Path, check: bool) -> int:
@@ -45,7 +51,11 @@ def render_github_command(profile: str, output: Path, check: bool) -> int:
 
 @render_group.command("gitlab", short_help="The files to include, and CI/CD components.")
 @click.option(
-    "--profile", metavar="NAME", default="default", show_default=True, help="default, self-managed, FILE.toml."
+    "--profile",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="default, object-store, self-managed, kubernetes, FILE.toml.",
 )
 @OUTPUT
 @CHECK
