@@ -16,6 +16,7 @@ RUN_FROM = "run-from"
 OWN_WAY = (RUN.name, RUNNER.name)
 BUNDLE_REF = "MLOPS_CI_BUNDLE_REF"
 RUNNERS = "runner-"
+ROLE_HANDOVER = "aws-role-handover"
 MODE = f"which overlay [mode.NAME] applies: {AUTO} (pr in merge requests, else main), or one of your own"
 
 
@@ -158,7 +159,7 @@ def _handover(file: CalledFile) -> tuple[GitLabInput, ...]:
         return ()
     return (
         GitLabInput(
-            name="aws-role-handover",
+            name=ROLE_HANDOVER,
             kind="string",
             default="",
             about="ARN of the role by which each job hands the run on: it reads and writes below handover/ alone",

@@ -8,7 +8,7 @@ from mlops_ci import pipeline
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab import scripts
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
-from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, GitLabInput, use
+from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, ROLE_HANDOVER, GitLabInput, use
 from mlops_ci.orchestrators.gitlab.order import needs_of, retry
 from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
 from mlops_ci.orchestrators.jobs import Job
@@ -96,7 +96,7 @@ def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
         "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE"),
         IMAGE_VARIABLE: Explained("What the engine `inside` compares between jobs, by its digest.", use("image")),
     }
-    if any(one.name == "aws-role-handover" for one in inputs):
+    if any(one.name == ROLE_HANDOVER for one in inputs):
         found["MLOPS_CI_HANDOVER"] = "store"
     found |= {one.variable: use(one.name) for one in inputs if one.variable and one.kind in {"string", "number"}}
     if BUNDLE_REF not in found:
