@@ -12,7 +12,10 @@ from mlops_ci.cli_options import CONFIG, JSON, MODE, RUN, SET, Ordered, call, op
 
 @click.group("handover", cls=Ordered, short_help="Hand a run on from one CI job to the next.")
 def handover_group() -> None:
-    """Hand a run on from one CI job to the next: each packs what it made, the next collects it."""
+    """Hand a run on from one CI job to the next.
+
+    By a folder that the CI system carries (pack, collect), or by the object store (push, pull).
+    """
 
 
 @click.group("render", cls=Ordered, short_help="Write the graph down for a CI system.")
@@ -32,7 +35,13 @@ CHECK = click.option("--check", is_flag=True, help="Write nothing; exit code 1 w
 
 
 @render_group.command("github", short_help="The reusable workflows and the setup action.")
-@click.option("--profile", metavar="NAME", default="default", show_default=True, help="default, enterprise, FILE.toml.")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="default, object-store, enterprise, FILE.toml.",
+)
 @OUTPUT
 @CHECK
 def render_github_command(profile: str, output: Path, check: bool) -> int:
@@ -42,7 +51,11 @@ def render_github_command(profile: str, output: Path, check: bool) -> int:
 
 @render_group.command("gitlab", short_help="The files to include, and CI/CD components.")
 @click.option(
-    "--profile", metavar="NAME", default="default", show_default=True, help="default, self-managed, FILE.toml."
+    "--profile",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="default, object-store, self-managed, kubernetes, FILE.toml.",
 )
 @OUTPUT
 @CHECK
@@ -59,13 +72,14 @@ FILE = click.option("--file", metavar="NAME", default="train", show_default=True
 @click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path))
 @JOB
 @FILE
+@click.option("--whole", is_flag=True, help="What all jobs handed on, but for checkpoints, outputs and models.")
 @CONFIG
 @MODE
 @SET
 @RUN
-def pack_command(target: Path, job: str, file: str, **values: Any) -> int:
+def pack_command(target: Path, job: str, file: str, whole: bool, **values: Any) -> int:
     """Put into FOLDER what a job hands on: its records and the files that later jobs read."""
-    return call("handover:pack", options(values), job, target, file=file)
+    return call("handover:pack", options(values), job, target, file=file, whole=whole)
 
 
 @handover_group.command("collect", short_help="Put a run together again from what jobs handed on.")
@@ -79,6 +93,38 @@ def pack_command(target: Path, job: str, file: str, **values: Any) -> int:
 def collect_command(folder: Path, jobs: tuple[str, ...], file: str, **values: Any) -> int:
     """Put a run together again: the newest attempt of each job below FOLDER, every file checked."""
     return call("handover:collect", options(values), folder, jobs, file=file)
+
+
+@handover_group.command("push", short_help="Put what a job hands on into the object store.")
+@JOB
+@FILE
+@CONFIG
+@MODE
+@SET
+@RUN
+def push_command(job: str, file: str, **values: Any) -> int:
+    """Put what a job hands on into `[publish] store`, below handover/: what is there already is not sent again.
+
+    Exit codes: 10 the store cannot be reached, 3 it refuses us, 2 none is configured.
+    """
+    return call("handover_store:push", options(values), job, file=file)
+
+
+@handover_group.command("pull", short_help="Put a run together again from the object store.")
+@click.option("--for", "jobs", metavar="JOB", multiple=True, help="Check that all is there that this job needs.")
+@click.option("--light", is_flag=True, help="Leave checkpoints, outputs and models in the store.")
+@FILE
+@CONFIG
+@MODE
+@SET
+@RUN
+def pull_command(jobs: tuple[str, ...], light: bool, file: str, **values: Any) -> int:
+    """Put a run together again from `[publish] store`: the newest attempt of each job, every file checked.
+
+    What is here already is not fetched, and models only for jobs that read them. Exit codes: 4 something was changed
+    in the store, 10 it cannot be reached, 3 it refuses us, 2 something is missing.
+    """
+    return call("handover_store:pull", options(values), jobs, file=file, light=light)
 
 
 @handover_group.command("cancelled", short_help="After a cancel: end what is left, and note it.")

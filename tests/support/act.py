@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.orchestrators.github.profile import Profile, load_profile
+from mlops_ci.orchestrators.github.render import render
 from mlops_ci.run.collect import collect
 from mlops_ci.version import version
 from support.project import commit
@@ -91,8 +92,11 @@ class Acted:
         return {path.stem: json.loads(path.read_text()) for path in run.path("records").glob("*.json")}
 
 
-def make_bundle(folder: Path) -> Path:
-    """The working tree as a repository with the release's tag: what a caller's `@v1` would be."""
+def make_bundle(folder: Path, *, profile: str = "") -> Path:
+    """The working tree as a repository with the release's tag: what a caller's `@v1` would be.
+
+    With a `profile` its files are rendered for that one.
+    """
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         check=True,
@@ -104,6 +108,8 @@ def make_bundle(folder: Path) -> Path:
         if name.startswith(wanted) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    for name, text in (render(load_profile(profile)) if profile else {}).items():
+        (folder / name).write_text(text)
     commit(folder, "the bundle")
     subprocess.run(["git", "-C", str(folder), "tag", RELEASE], check=True)
     return folder

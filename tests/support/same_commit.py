@@ -68,10 +68,14 @@ class Site:
         if experiment := client.get_experiment_by_name(self.name):
             client.rename_experiment(experiment.experiment_id, f"{self.name}-before-{who}")
         return {
-            "publish.store": f"s3://{BUCKET}/{self.name}/{who}",
+            "publish.store": self.store(who),
             "publish.endpoint": self.s3.endpoint,
             "tracking.uri": self.mlflow,
         }
+
+    def store(self, who: str) -> str:
+        """The address of that place."""
+        return f"s3://{BUCKET}/{self.name}/{who}"
 
     def images(self, who: str) -> str:
         """The repository's path, and in the registry one that nobody has pushed to."""

@@ -1,6 +1,7 @@
 """The same commit by nox, GitHub Actions and GitLab CI, on Docker, with a registry, an object store and MLflow.
 
 Each of the three ends green with all records; and the records are equal but for what their schema marks as volatile.
+The two CI systems hand the run on through the object store; other tests do so by artifacts.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from typing import Any
 import pytest
 
 from mlops_ci import pipeline
+from mlops_ci.publishing.parts import newest_parts
 from mlops_ci.publishing.verify import verify
 from mlops_ci.records.codec import from_json
 from mlops_ci.records.lasting import lasting
 from mlops_ci.records.record import Record
+from mlops_ci.run.handover import Handover
 from mlops_ci.stores.open import open_store
+from support import act, gitlab_ci
 from support.act import Acted
 from support.cli import records
 from support.fixtures_servers import S3Endpoint
@@ -27,6 +31,8 @@ from support.s3_places import use_credentials
 from support.same_commit import Site, by_act, by_gitlab, by_sessions
 
 Records = dict[str, dict[str, Any]]
+BY_STORE = "object-store"
+JOBS = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "result")
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +68,23 @@ def by_nox(site: Site) -> Records:
 
 
 @pytest.fixture(scope="module")
-def github(site: Site, by_nox: Records, program: Path, bundle: Path) -> Acted:
+def github(site: Site, by_nox: Records, program: Path, tmp_path_factory: pytest.TempPathFactory) -> Acted:
     """The workflow, which begins when nox has ended."""
+    bundle = act.make_bundle(tmp_path_factory.mktemp("store") / act.BUNDLE, profile=BY_STORE)
     return by_act(site, program, bundle)
 
 
 @pytest.fixture(scope="module")
-def gitlab(site: Site, github: Acted, gitlab_bundle: Path) -> Pipeline:
+def gitlab(site: Site, github: Acted, gitlab_ci_local: None, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """The pipeline, which begins when the workflow has ended."""
-    return by_gitlab(site, gitlab_bundle)
+    bundle = gitlab_ci.make_bundle(tmp_path_factory.mktemp("store") / "mlops-ci", profile=BY_STORE)
+    return by_gitlab(site, bundle)
+
+
+def in_the_store(site: Site, who: str, run: str) -> list[Handover]:
+    """What the jobs of a run handed on there."""
+    store = open_store(site.store(who), endpoint=site.s3.endpoint)
+    return sorted(newest_parts(store, run), key=lambda one: min(map(pipeline.NAMES.index, one.stages)))
 
 
 def what_lasts(found: Records) -> Records:
@@ -103,14 +117,31 @@ def test_a_workflow_ends_green_with_all_records(site: Site, github: Acted, monke
     use_credentials(monkeypatch, site.s3)
     assert verify(open_store(manifest["store"], endpoint=site.s3.endpoint), manifest["key"]) == []
     assert site.s3.secret_key not in github.log
+
+    parts = in_the_store(site, "github", facts["run"])
+    assert {one.job for one in parts} == set(JOBS)
+    assert {one.attempt for one in parts} == {1}
+    # By artifacts goes the page, and what those read that have no identity at the store: nothing large.
+    assert {path.name for path in github.artifacts.iterdir()} == {"mlops-train-result-1", outputs["report"]}
+    assert not list(github.artifacts.rglob("*.safetensors"))
+    for reads, job in ((True, "publish"), (False, "promote"), (False, "result")):
+        said = "\n".join(line for line in github.log.splitlines() if f"/{job}]" in line or f"/{job} " in line)
+        assert ("left in the store" in said) != reads, job
     assert not [path for path in github.artifacts.rglob("*.json") if site.s3.secret_key in path.read_text()]
 
 
-def test_a_pipeline_ends_green_with_all_records(site: Site, gitlab: Pipeline) -> None:
+def test_a_pipeline_ends_green_with_all_records(site: Site, gitlab: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gitlab.exit_code == 0, gitlab.output[-8000:]
     assert promoted_by("gitlab", gitlab.records())
     assert gitlab.outputs("mlops-result")["MLOPS_RESULT_RESULT"] == "passed"
     assert site.s3.secret_key not in gitlab.output
+
+    use_credentials(monkeypatch, site.s3)
+    parts = in_the_store(site, "gitlab", gitlab.outputs("mlops-plan")["MLOPS_RESULT_RUN_ID"])
+    assert {one.job for one in parts} == set(JOBS) - {"result"}
+    assert not list(gitlab.state.glob("artifacts/*/.mlops/handover"))
+    assert "left in the store" in gitlab.log("mlops-result")
+    assert "left in the store" not in gitlab.log("mlops-publish")
 
 
 def test_their_records_are_equal_but_for_what_is_marked(by_nox: Records, github: Acted, gitlab: Pipeline) -> None:

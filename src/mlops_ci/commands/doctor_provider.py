@@ -78,3 +78,8 @@ def _policies(made: Policies, subject: str) -> Iterator[str]:
         yield json.dumps(made.reading.trust, indent=2)
         yield "\nPermissions policy of that role, which only reads:"
         yield json.dumps(made.reading.permissions, indent=2)
+    if made.handover is not None:
+        yield "\nTrust policy of the role `aws-role-handover`, which every job that runs your code may assume:"
+        yield json.dumps(made.handover.trust, indent=2)
+        yield "\nPermissions policy of that role, which only hands runs on:"
+        yield json.dumps(made.handover.permissions, indent=2)

@@ -1,4 +1,7 @@
-"""`mlops-ci handover`: one run over several jobs. Each packs what it made; the next collects it again."""
+"""`mlops-ci handover`: one run over several jobs. Each packs what it made; the next collects it again.
+
+By a folder, which the CI system carries (`pack`, `collect`), or by the object store (`push`, `pull`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from mlops_ci import pipeline
 from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.engines.select import choose
@@ -16,7 +20,7 @@ from mlops_ci.nearness import did_you_mean
 from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.run.cancelled import note_cancelled
-from mlops_ci.run.collect import check_needs
+from mlops_ci.run.collect import check_needs, large_files
 from mlops_ci.run.collect import collect as collect_run
 from mlops_ci.run.handover import pack as pack_run
 from mlops_ci.run.run import Run, open_run, run_ids
@@ -31,23 +35,24 @@ class UnknownJobError(UsageError):
     """No job of that name."""
 
 
-def pack(options: Options, job: str, target: Path, *, file: str = "train") -> int:
-    """Put into `target` what the job hands on. A run that never began hands on nothing."""
+def pack(options: Options, job: str, target: Path, *, file: str = "train", whole: bool = False) -> int:
+    """Put into `target` what the job hands on; `whole`: of all jobs, but for what only training and publishing read.
+
+    A run that never began hands on nothing.
+    """
     settings = load_settings(options)
     workspace = Workspace(root=settings.root)
     wanted = the_job(job, file)
-    if not run_ids(workspace.runs):
-        click.echo("there is no run: nothing is handed on", err=True)
+    if (run := begun(workspace, options)) is None:
         return 0
-    run = open_run(workspace.runs, options.run or "latest")
-    attempt = new_provider().attempt() or "1"
     packed = pack_run(
         run,
         job=job,
-        attempt=int(attempt) if attempt.isdigit() else 1,
-        stages=(*_left_out(run), *wanted.stages) if wanted.always else wanted.stages,
+        attempt=attempt(),
+        stages=pipeline.NAMES if whole else handed_on(run, wanted),
         target=target,
-        extra=_embedded(settings, workspace, wanted),
+        extra=embedded(settings, workspace, wanted),
+        elsewhere=large_files(run) if whole else (),
     )
     size = sum(ref.bytes for ref in packed.files)
     click.echo(f"packed {job} of run {run.id}: {len(packed.files)} files, {size / 1e6:.1f} MB", err=True)
@@ -98,13 +103,30 @@ def the_job(name: str, file: str) -> Job:
     return jobs[name]
 
 
-def _left_out(run: Run) -> tuple[str, ...]:
-    """The stages that no job ran: the last job has written their records."""
+def begun(workspace: Workspace, options: Options) -> Run | None:
+    """The run that this job goes on with, or None, which is said."""
+    if not run_ids(workspace.runs):
+        click.echo("there is no run: nothing is handed on", err=True)
+        return None
+    return open_run(workspace.runs, options.run or "latest")
+
+
+def attempt() -> int:
+    """The CI system's count of this job."""
+    count = new_provider().attempt() or "1"
+    return int(count) if count.isdigit() else 1
+
+
+def handed_on(run: Run, job: Job) -> tuple[str, ...]:
+    """The stages of the job; the last one has also written the records of those that no job ran."""
+    if not job.always:
+        return job.stages
     plan = run.record("plan")
-    return tuple(plan.outputs.get("left_out", {})) if plan is not None else ()
+    left_out = tuple(plan.outputs.get("left_out", {})) if plan is not None else ()
+    return (*left_out, *job.stages)
 
 
-def _embedded(settings: Settings, workspace: Workspace, job: Job) -> list[Path]:
+def embedded(settings: Settings, workspace: Workspace, job: Job) -> list[Path]:
     """The embedded stores go with the run where no server is configured: else they would end with the machine."""
     own: list[Path] = []
     if job.always:

@@ -18,13 +18,14 @@ from mlops_ci.stages.addresses import ca_bundle
 
 USER, PASSWORD = "MLOPS_CI_REGISTRY_USERNAME", "MLOPS_CI_REGISTRY_PASSWORD"  # names of variables
 ROLE, TOKEN_FILE, SESSION = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"
+# Of the role for nothing but handing a run on. GitLab puts the token into a variable; at GitHub a job asks for it.
+HANDOVER_ROLE, HANDOVER_TOKEN = "MLOPS_CI_HANDOVER_ROLE", "MLOPS_CI_HANDOVER_TOKEN"  # names of variables
 AUDIENCE = "sts.amazonaws.com"
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 CREDENTIALS = (
     USER,
     PASSWORD,
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
+    *KEYS,
     ROLE,
     "MLFLOW_TRACKING_USERNAME",
     "MLFLOW_TRACKING_PASSWORD",
@@ -56,15 +57,33 @@ def assume_role(settings: Settings, provider: str, environ: MutableMapping[str, 
     What the job could ask for further identities with leaves the environment: the user's code has no use for it.
     """
     if provider == "github" and environ.get(ROLE) and not environ.get(TOKEN_FILE):
-        token = identity_token(environ, AUDIENCE, bundle=ca_bundle(settings))
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-ci-identity-"))
-        path = Path(folder, "token")
-        write_atomic(path, token, mode=0o600)
-        environ[TOKEN_FILE] = str(path)
-        environ.setdefault(SESSION, "mlops-ci")
-        stack.callback(environ.pop, TOKEN_FILE, None)
-    for name in (URL, TOKEN):
+        _use(identity_token(environ, AUDIENCE, bundle=ca_bundle(settings)), environ, stack)
+    for name in (URL, TOKEN, HANDOVER_ROLE, HANDOVER_TOKEN):
         environ.pop(name, None)
+
+
+def assume_role_to_hand_on(
+    settings: Settings, provider: str, environ: MutableMapping[str, str], stack: ExitStack
+) -> None:
+    """The same, with the role for handing a run on where one is named: it may do no more than that."""
+    drop_empty(environ)
+    role, token = environ.pop(HANDOVER_ROLE, ""), environ.pop(HANDOVER_TOKEN, "")
+    if role:
+        for name in (TOKEN_FILE, *KEYS):
+            environ.pop(name, None)
+        environ[ROLE] = role
+        if token:
+            _use(token, environ, stack)
+    assume_role(settings, provider, environ, stack)
+
+
+def _use(token: str, environ: MutableMapping[str, str], stack: ExitStack) -> None:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-ci-identity-"))
+    path = Path(folder, "token")
+    write_atomic(path, token, mode=0o600)
+    environ[TOKEN_FILE] = str(path)
+    environ.setdefault(SESSION, "mlops-ci")
+    stack.callback(environ.pop, TOKEN_FILE, None)
 
 
 def assume_role_if_it_can_be(

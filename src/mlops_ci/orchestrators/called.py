@@ -11,6 +11,8 @@ from mlops_ci.pipeline import Secret
 
 Kind = Literal["string", "number", "boolean"]
 Default = str | int | bool
+# By what jobs hand a run on: what their CI system keeps of them, or the object store.
+Handover = Literal["artifact", "store"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +186,11 @@ def called_files() -> tuple[CalledFile, ...]:
 def called_file(name: str) -> CalledFile:
     """The file of that name; raises `KeyError`."""
     return {one.name: one for one in called_files()}[name]
+
+
+def handing_over(file: CalledFile, way: Handover) -> CalledFile:
+    """The same file where jobs hand the run on in this way."""
+    return replace(file, jobs=tuple(replace(job, hands_on=way == "store") for job in file.jobs))
 
 
 def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> CalledFile:

@@ -42,6 +42,7 @@ class Job:
     caller's `timeout` is the limit. `untrusted` jobs may run for code of a fork. An `always` job runs in any case.
     `target` is false for a job whose stages are not what the file is for: it is left out when the caller hands over
     a run in which they are done. `only_reads` is true where the job's identity is for reading the object store.
+    `hands_on` is true where the run is handed on through that store: each job needs an identity there.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Job:
     always: bool
     target: bool = True
     only_reads: bool = False
+    hands_on: bool = False
 
     @property
     def machine(self) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from mlops_ci import pipeline
 from mlops_ci.files import sha256_of
 from mlops_ci.records.codec import RecordFormatError, from_json
 from mlops_ci.records.record import FileRef
-from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover
+from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover, is_large
 from mlops_ci.run.run import RUN_ID, HandoverError, Run, open_run, read_json
 
 # An artifact may be unpacked into the folder itself, or into a folder of its own name.
@@ -41,15 +41,34 @@ def collect(folder: Path, workspace: Path, run_id: str | None = None) -> tuple[R
     run = open_run(workspace / "runs", found[0].handover.run)
     for name in ("records", "logs"):
         run.path(name).mkdir(exist_ok=True)
-    check_records(run)
+    check_records(run, [ref for one in found for ref in one.handover.elsewhere])
     return run, tuple(one.handover for one in found)
 
 
-def check_records(run: Run) -> None:
-    """Every file that a record names is there and is what the record says; raises `HandoverError`."""
+def check_records(run: Run, elsewhere: Iterable[FileRef] = ()) -> None:
+    """Every file that a record names is there, or stays elsewhere, and is what the record says.
+
+    Raises `HandoverError`.
+    """
+    known = {(ref.path, ref.bytes, ref.sha256) for ref in elsewhere}
     for record in run.records().values():
         for ref in _refs(record.outputs):
-            run.open(ref)
+            if (f"runs/{run.id}/{ref.path}", ref.bytes, ref.sha256) not in known:
+                run.open(ref)
+
+
+def large_files(run: Run) -> tuple[FileRef, ...]:
+    """The files named by records that only training, evaluation and publishing read, as seen from `.mlops`."""
+    named = [ref for record in run.records().values() for ref in _refs(record.outputs)]
+    placed = [replace(ref, path=f"runs/{run.id}/{ref.path}") for ref in named]
+    return tuple(dict.fromkeys(ref for ref in placed if is_large(run.id, ref.path)))
+
+
+def check_place(ref: FileRef, what: str) -> None:
+    """Raises `HandoverError` for a file that would be put outside of the workspace."""
+    parts = PurePosixPath(ref.path).parts
+    if not parts or ref.path.startswith("/") or ".." in parts:
+        raise HandoverError(f"{what}: {ref.path!r} lies outside", hint="was it made by `handover pack`?")
 
 
 def check_needs(run: Run, stages: Iterable[str]) -> None:
@@ -62,7 +81,7 @@ def check_needs(run: Run, stages: Iterable[str]) -> None:
                 state = "has left no record" if record is None else f"has {record.status}"
                 raise HandoverError(
                     f"{stage} needs {need}, which {state} in run {run.id}",
-                    hint=f"was the artifact of the job that runs {need} downloaded, and is it still kept? Run the "
+                    hint=f"was what the job that runs {need} handed on fetched, and is it still kept? Run the "
                     "pipeline again as a whole when it has expired",
                 )
 
@@ -107,9 +126,7 @@ def _check(found: Found) -> None:
     if not RUN_ID.fullmatch(found.handover.run):
         raise HandoverError(f"{what}: {found.handover.run!r} is no run", hint="was it made by `handover pack`?")
     for ref in found.handover.files:
-        parts = PurePosixPath(ref.path).parts
-        if not parts or ref.path.startswith("/") or ".." in parts:
-            raise HandoverError(f"{what}: {ref.path!r} lies outside", hint="was it made by `handover pack`?")
+        check_place(ref, what)
         path = found.folder / FILES / ref.path
         if not path.is_file() or path.is_symlink():
             raise HandoverError(

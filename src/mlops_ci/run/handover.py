@@ -35,6 +35,9 @@ FOLDERS = {"build": "sbom"}
 # How the whole pipeline ended: the last job writes it.
 RESULT = "result.json"
 CHECKPOINTS = "train/checkpoints/"
+# What may be large, and the stages that read it.
+LARGE = (CHECKPOINTS, "train/model/", "train/outputs/")
+LARGE_FOR = frozenset({"train", "evaluate", "publish"})
 
 
 class PackError(UsageError):
@@ -43,7 +46,10 @@ class PackError(UsageError):
 
 @dataclass(frozen=True, kw_only=True)
 class Handover:
-    """What one job hands on. `files` are relative to `.mlops`; `attempt` is the CI system's count of the same job."""
+    """What one job hands on. `files` are relative to `.mlops`; `attempt` is the CI system's count of the same job.
+
+    `elsewhere` are files of the run that stay where they are: nobody who gets this reads them.
+    """
 
     schema: str = SCHEMA
     run: str
@@ -52,27 +58,54 @@ class Handover:
     packed_at: str
     stages: tuple[str, ...]
     files: tuple[FileRef, ...]
+    elsewhere: tuple[FileRef, ...] = ()
 
 
 def pack(
-    run: Run, *, job: str, attempt: int, stages: Sequence[str], target: Path, extra: Iterable[Path] = ()
+    run: Run,
+    *,
+    job: str,
+    attempt: int,
+    stages: Sequence[str],
+    target: Path,
+    extra: Iterable[Path] = (),
+    elsewhere: Sequence[FileRef] = (),
 ) -> Handover:
     """Copy what the job hands on to `target/JOB-ATTEMPT`, the manifest last. `extra` are folders beside the runs."""
-    base = run.folder.parent.parent
     folder = target / f"{job}-{attempt}"
     shutil.rmtree(folder, ignore_errors=True)
     refs = []
-    for path in (*selected(run, stages), *(one for each in extra for one in _below(each))):
-        name = path.relative_to(base).as_posix()
+    left = {ref.path for ref in elsewhere}
+    for name, path in contents(run, stages, extra):
+        if name in left:
+            continue
         copied = folder / FILES / name
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copied)
         refs.append(FileRef(path=name, bytes=copied.stat().st_size, sha256=sha256_of(copied)))
     handover = Handover(
-        run=run.id, job=job, attempt=attempt, packed_at=stamp(now()), stages=tuple(stages), files=tuple(refs)
+        run=run.id,
+        job=job,
+        attempt=attempt,
+        packed_at=stamp(now()),
+        stages=tuple(stages),
+        files=tuple(refs),
+        elsewhere=tuple(elsewhere),
     )
     write_json(folder / MANIFEST, to_json(handover))
     return handover
+
+
+def contents(run: Run, stages: Sequence[str], extra: Iterable[Path] = ()) -> Iterator[tuple[str, Path]]:
+    """Name below `.mlops` and path of everything that a job of these stages hands on."""
+    base = run.folder.parent.parent
+    for path in (*selected(run, stages), *(one for each in extra for one in _below(each))):
+        yield path.relative_to(base).as_posix(), path
+
+
+def is_large(run_id: str, name: str) -> bool:
+    """Whether the file (`name` below `.mlops`) is one that only training, evaluation and publishing read."""
+    return name.startswith(tuple(f"runs/{run_id}/{folder}" for folder in LARGE))
 
 
 def selected(run: Run, stages: Sequence[str]) -> Iterator[Path]:

@@ -20,6 +20,8 @@ from mlops_ci.stages.given import given, variable
 # Where a run that was downloaded from a CI system is put; `handover collect` makes a run of it.
 INCOMING = ".mlops/handover"
 VARIANT = "image.variant"
+# What rendered files say where jobs hand the run on through the object store.
+HANDOVER, BY_STORE = "MLOPS_CI_HANDOVER", "store"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,9 @@ def _elsewhere(run: Run, provider: Provider) -> Sequence[str]:
         return ()
     commit = run.info.lineage.commit
     checkout = [f"git fetch origin {commit} && git checkout --detach {commit}"] if commit else []
+    plan = run.record("plan")
+    if os.environ.get(HANDOVER) == BY_STORE and plan is not None and plan.outputs.get("trusted"):
+        return ["# in a checkout of the repository:", *checkout, f"mlops-ci handover pull --run {run.id}"]
     brought = provider.bring(INCOMING)
     if not brought:
         place = f"{run.folder.parent.parent.name}/runs/{run.id}"

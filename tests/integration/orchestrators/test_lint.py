@@ -18,12 +18,13 @@ repository = "ml/bundle"
 mirror = "mirrored"
 plan-runner = "small"
 gpu-runner = '["self-hosted", "h100"]'
+handover = "store"
 """
 # The declared labels of self-hosted machines, which actionlint cannot know.
 ACTIONLINT = "self-hosted-runner:\n  labels: [gpu, h100, small]\n"
 
 
-@pytest.fixture(params=["default", "enterprise", "site"])
+@pytest.fixture(params=["default", "object-store", "enterprise", "site"])
 def repository(request, tmp_path) -> Path:
     """A repository with nothing but the rendered files."""
     name = str(request.param)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from mlops_ci.commands.default_registry import default_registry
-from mlops_ci.commands.surroundings import assume_role_if_it_can_be, drop_empty, log_in
+from mlops_ci.commands.surroundings import (
+    assume_role,
+    assume_role_if_it_can_be,
+    assume_role_to_hand_on,
+    drop_empty,
+    log_in,
+)
 from mlops_ci.console import Console, NullSink
+from mlops_ci.providers.github_identity import NoIdentityError
 
 
 def settings(registry=None):
@@ -69,3 +77,46 @@ def test_a_job_that_only_remembers_goes_on_without_an_identity():
     ((level, title, text),) = said
     assert (level, title) == ("warning", "no identity for the object store")
     assert "id-token: write" in text
+
+
+ROLE, PASSER = "arn:aws:iam::1:role/publisher", "arn:aws:iam::1:role/passer"
+
+
+def test_who_hands_on_has_the_role_for_that_and_no_key_beside_it():
+    environ = {
+        "AWS_ROLE_ARN": ROLE,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/of-the-stages",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "MLOPS_CI_HANDOVER_ROLE": PASSER,
+        "MLOPS_CI_HANDOVER_TOKEN": "token-of-the-job",
+    }
+    with ExitStack() as stack:
+        assume_role_to_hand_on(settings(), "gitlab", environ, stack)
+        path = Path(environ["AWS_WEB_IDENTITY_TOKEN_FILE"])
+        assert path.read_text() == "token-of-the-job"
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert environ["AWS_ROLE_ARN"] == PASSER
+        assert not set(environ) & {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MLOPS_CI_HANDOVER_TOKEN"}
+    assert not path.exists()
+
+
+def test_without_a_role_of_its_own_who_hands_on_has_what_the_job_has():
+    environ = {"AWS_ACCESS_KEY_ID": "key", "AWS_SESSION_TOKEN": "", "MLOPS_CI_HANDOVER_ROLE": ""}
+    with ExitStack() as stack:
+        assume_role_to_hand_on(settings(), "github", environ, stack)
+        assert environ == {"AWS_ACCESS_KEY_ID": "key"}
+
+
+def test_a_role_without_an_identity_is_an_error_that_says_what_to_grant():
+    environ = {"MLOPS_CI_HANDOVER_ROLE": PASSER}
+    with ExitStack() as stack, pytest.raises(NoIdentityError) as raised:
+        assume_role_to_hand_on(settings(), "github", environ, stack)
+    assert raised.value.exit_code == 3
+
+
+def test_the_users_code_never_sees_by_what_a_run_is_handed_on():
+    environ = {"MLOPS_CI_HANDOVER_ROLE": PASSER, "MLOPS_CI_HANDOVER_TOKEN": "t", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"}
+    with ExitStack() as stack:
+        assume_role(settings(), "github", environ, stack)
+        assert environ == {}

@@ -168,6 +168,33 @@ def test_identity_tokens_are_for_jobs_that_reach_the_store():
     assert "id_tokens" not in TRAIN["scan"]
 
 
+def test_through_the_store_every_job_has_a_token_for_that_and_no_other_may_do_more():
+    found = all_jobs("object-store", "ci/gitlab/train.yml")
+    for name, job in found.items():
+        if name == "fork":
+            continue
+        assert job["id_tokens"]["MLOPS_CI_HANDOVER_TOKEN"] == {"aud": "$[[ inputs.aws-audience ]]"}
+        assert ("MLOPS_CI_AWS_TOKEN" in job["id_tokens"]) == ("id_tokens" in TRAIN[name])
+        lines = "\n".join(job["script"])
+        assert "handover collect" not in lines
+        assert ("handover pull" in lines) == (name != "plan")
+        assert ("trap 'mlops-ci handover push" in lines) == (name not in ("result", "approve"))
+        assert not [path for path in job["artifacts"].get("paths", []) if "handover" in path]
+        assert "handover pack" not in "\n".join([*job["script"], *job.get("after_script", [])])
+    assert 'test -z "${MLOPS_RESULT_RUN_ID:-}" ||' in found["result"]["script"][1]
+
+
+def test_by_artifacts_no_job_has_a_token_to_hand_on_with():
+    assert "HANDOVER" not in RENDERED["default"]["ci/gitlab/train.yml"].replace(".mlops/handover", "")
+
+
+def test_a_way_to_hand_on_that_there_is_not(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text('handover = "pigeon"\n')
+    with pytest.raises(GitlabProfileError, match="handover is 'pigeon'"):
+        load_profile(str(path))
+
+
 def test_a_job_gets_the_artifacts_of_all_jobs_before_it():
     for job in called_file("train").jobs:
         needed = {re.sub(r".*]]", "", one if isinstance(one, str) else one["job"]) for one in TRAIN[job.name]["needs"]}

@@ -15,16 +15,18 @@ from ruamel.yaml import YAML
 from mlops_ci.commands.render import StaleFilesError, github
 from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
-from mlops_ci.orchestrators.github.profile import Profile, load_profile
+from mlops_ci.orchestrators.github.profile import Profile, ProfileError, load_profile
 from mlops_ci.orchestrators.github.render import render, stale
 
 ROOT = Path(__file__).parents[3]
 BASELINE = Path(__file__).with_name("permissions.json")
-PROFILES = ("default", "enterprise")
+PROFILES = ("default", "enterprise", "object-store")
 PIN = re.compile(
     r"uses: (?:[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.mlops/bundle/\.github/actions/setup #.*)"
 )
 EXPRESSION = re.compile(r"\$\{\{")
+# The steps that hand a run on through the object store.
+BY_STORE = ("collect", "hand-on")
 # Files with a job of their own, that a caller adds.
 OPT_IN = ("comment", "decay", "retry")
 
@@ -151,8 +153,12 @@ def test_nothing_that_a_caller_writes_becomes_part_of_a_script(profile):
 def test_no_secret_reaches_the_scan(profile):
     for name, job, body in jobs(profile):
         if job == "scan":
-            assert secrets_in(body) == set(), name
+            # By the store it is handed on in steps of its own, in which no code of others runs.
+            handing = [step for step in body["steps"] if step.get("id") in BY_STORE and profile == "object-store"]
+            steps = [step for step in body["steps"] if step not in handing]
+            assert secrets_in({**body, "steps": steps}) == set(), name
             assert "github.token" not in json.dumps(body)
+            assert "aws-role" not in json.dumps(steps)
 
 
 def test_secrets_are_declared_optional_and_used():
@@ -262,7 +268,7 @@ def test_the_file_that_scores_the_champion_runs_where_its_caller_says():
     inputs = opt_in("decay")["on"]["workflow_call"]["inputs"]
     assert not set(inputs) & {"runner-plan", "runner-cpu", "runner-gpu", "run-id", "aws-role-read"}
     assert (inputs["mode"]["default"], inputs["timeout"]["default"]) == ("weekly", 120)
-    default, own = (opt_in("decay", profile)["jobs"]["evaluate"]["runs-on"] for profile in PROFILES)
+    default, own = (opt_in("decay", profile)["jobs"]["evaluate"]["runs-on"] for profile in PROFILES[:2])
     assert default.endswith("inputs.runner-evaluate || 'ubuntu-latest' }}")
     assert "self-hosted" in own
 
@@ -278,6 +284,88 @@ def test_every_job_but_plan_runs_only_when_plan_says_so(profile):
             assert "!failure()" in condition
             assert body["runs-on"].startswith("${{ fromJSON(needs.plan.outputs.runner-")
             assert "plan" in body["needs"]
+
+
+def handing_on() -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    return [
+        (name, job, body, step)
+        for name, job, body in jobs("object-store")
+        for step in body["steps"]
+        if "mlops-ci handover pu" in step.get("run", "")
+    ]
+
+
+def test_through_the_store_every_job_hands_on_what_it_made_and_gets_what_was_made_before():
+    found = {(name, job): [] for name, job, _ in jobs("object-store")}
+    for name, job, _, step in handing_on():
+        found[name, job].append(step["run"].split()[2])
+    for (name, job), done in found.items():
+        begins = job == "plan" and name in ("train", "nightly")
+        assert done == (["push"] if begins else ["pull", "push"]), (name, job)
+
+
+def test_who_hands_on_through_the_store_has_its_identity_in_these_steps_alone_and_a_fork_has_none():
+    for name, job, body, step in handing_on():
+        assert body["permissions"]["id-token"] == "write"
+        role = step["env"]["MLOPS_CI_HANDOVER_ROLE"]
+        assert set(step["env"]) == {
+            "MLOPS_CI_HANDOVER_ROLE",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+        }
+        if job in ("plan", "build", "scan", "result"):
+            word = "env.OWN_CODE == 'true'" if job == "plan" else "needs.plan.outputs.trusted == 'true'"
+            assert role == f"${{{{ {word} && inputs.aws-role-handover || '' }}}}", (name, job)
+            assert word in step["if"]
+        else:
+            assert "contains(fromJSON(needs.plan.outputs.jobs" in body["if"]
+    for name, job, body in jobs("object-store"):
+        holding = [step.get("id") for step in body["steps"] if "aws-role-handover" in json.dumps(step)]
+        assert set(holding) <= set(BY_STORE), (name, job)
+        stages = next(step for step in body["steps"] if step.get("id") == "stages")
+        assert ("AWS_ROLE_ARN" in stages.get("env", {})) == (
+            "AWS_ROLE_ARN"
+            in next(one for one in workflows()[name]["jobs"][job]["steps"] if one.get("id") == "stages").get("env", {})
+        )
+
+
+def test_code_of_a_fork_hands_on_by_artifacts_whatever_the_profile_and_nobody_else_but_the_last_job_does():
+    for name, job, body in jobs("object-store"):
+        kept = [step for step in body["steps"] if step["name"] == "Hand it on"]
+        if job == "result":
+            # What those read that have no identity: the file that comments, and the one that tries again.
+            assert "trusted" not in kept[0]["if"]
+            assert any(step.get("run", "").endswith(f"--file {name} --whole") for step in body["steps"])
+        elif job in ("plan", "build", "scan"):
+            assert "!(" in kept[0]["if"]
+            assert "trusted == 'true')" in kept[0]["if"]
+        else:
+            assert kept == [], (name, job)
+
+
+def test_a_job_that_cannot_hand_on_through_the_store_tells_its_exit_code():
+    for name, job, body in jobs("object-store"):
+        names = {step.get("id") for step in body["steps"]}
+        told = re.findall(r"steps\.([\w-]+)\.outputs\.exit-code", body["outputs"]["exit-code"])
+        assert told[0] == "hand-on", (name, job)
+        assert set(told) == names & {"hand-on", "stages", "collect", "unpack"}
+
+
+def test_what_needs_no_identity_otherwise_takes_no_role_for_more_than_handing_on():
+    for name in ("build", "scan", "verify"):
+        inputs = workflows("object-store")[name]["on"]["workflow_call"]["inputs"]
+        assert [one for one in inputs if one.startswith("aws-role")] == [
+            *(one for one in workflows()[name]["on"]["workflow_call"]["inputs"] if one.startswith("aws-role")),
+            "aws-role-handover",
+        ]
+
+
+def test_a_way_to_hand_on_that_there_is_not(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text('handover = "pigeon"\n')
+    with pytest.raises(ProfileError, match="handover is 'pigeon'"):
+        load_profile(str(path))
 
 
 def test_where_plan_is_not_on_a_hosted_machine_a_fork_reaches_none():

@@ -13,7 +13,7 @@ from mlops_ci.cli import main_group
 from mlops_ci.config.load import load
 from mlops_ci.redaction import Redactor
 from mlops_ci.stages.again import Invoked, again, stage_argv
-from support.run_folder import make_run
+from support.run_folder import a_record, make_run
 
 CONFIG = '[train]\ncommand = "python train.py"\nsecrets = ["HF_TOKEN"]\n[mode.pr.train]\nparams = {epochs = 1}\n'
 LOCAL = SimpleNamespace(local=True, bring=lambda folder: ())
@@ -82,6 +82,16 @@ def test_in_ci_commit_and_run_come_first(tmp_path, run):
     assert lines[3] == f"mlops-ci handover collect .mlops/handover --run {run.id}"
     assert parsed(lines[-1])["run"] == run.id
     assert any("HF_TOKEN" in line for line in lines if line.startswith("#"))
+
+
+def test_what_was_handed_on_through_the_store_is_fetched_from_there(tmp_path, run, monkeypatch):
+    monkeypatch.setenv("MLOPS_CI_HANDOVER", "store")
+    for trusted, wanted in (
+        (True, f"mlops-ci handover pull --run {run.id}"),
+        (False, "fetch-it --into .mlops/handover"),
+    ):
+        run.write(a_record(run, "plan", outputs={"trusted": trusted}))
+        assert again("train", run, invoked(tmp_path, sets=()), ELSEWHERE, Redactor())[2] == wanted
 
 
 def test_where_nobody_knows_how_to_fetch_a_run_its_folder_is_named(tmp_path, run):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.called import Handover
 from mlops_ci.orchestrators.callers.finding import Finding, Level
 from mlops_ci.orchestrators.callers.github_interface import Interface, interfaces
 from mlops_ci.orchestrators.callers.reading import Tell, is_ours, is_rendered, read
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
+from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER
 
 FOLDER = ".github/workflows"
 USES = re.compile(r"(?P<repository>[^/@\s]+/[^/@\s]+)/(?P<path>[^@\s]+?)(?:@(?P<ref>\S+))?")
@@ -59,13 +61,17 @@ def _calls(file: str, tree: Tree, root: Path, known: str, tell: Tell) -> Iterato
         uses = job.get("uses")
         if uses is None or not isinstance(uses.value, str) or jobs is None:
             continue
-        target = _target(file, uses, root, known, tell)
+        # Nothing else in the caller says by what the jobs of the called file hand the run on.
+        way: Handover = "store" if job.get("with", ROLE_HANDOVER.name) is not None else "artifact"
+        target = _target(file, uses, root, known, tell, interfaces(way))
         if target is not None:
             interface, ref = target
             yield Call(file=file, workflow=tree, id=name, at=jobs.line_of(name), job=job, ref=ref, interface=interface)
 
 
-def _target(file: str, uses: Tree, root: Path, known: str, tell: Tell) -> tuple[Interface, str] | None:
+def _target(
+    file: str, uses: Tree, root: Path, known: str, tell: Tell, known_files: Mapping[str, Interface]
+) -> tuple[Interface, str] | None:
     """The called file and its ref, when that is one of ours."""
     text = str(uses.value).strip()
     local, match = LOCAL.fullmatch(text), USES.fullmatch(text)
@@ -81,7 +87,7 @@ def _target(file: str, uses: Tree, root: Path, known: str, tell: Tell) -> tuple[
     def bad(message: str, fix: str) -> None:
         tell(Finding(level="error", file=file, line=uses.line, message=message, fix=fix))
 
-    called, known_files = CALLED.fullmatch(path), interfaces()
+    called = CALLED.fullmatch(path)
     name = called["name"] if called else path
     if called is None or name not in known_files:
         files = ", ".join(f"{one}.yml" for one in known_files)

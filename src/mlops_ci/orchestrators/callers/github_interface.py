@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlops_ci.orchestrators import decay
-from mlops_ci.orchestrators.called import CalledFile, Input
+from mlops_ci.orchestrators.called import CalledFile, Handover, Input, called_files, handing_over
 from mlops_ci.orchestrators.github import comment_workflow, retry_workflow
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import load_profile
@@ -32,9 +32,10 @@ class Interface:
     reading_jobs: tuple[str, ...] = ()
 
 
-def interfaces() -> dict[str, Interface]:
-    """All of them, by name."""
-    found = {file.name: _interface(file) for file in decay.all_files()}
+def interfaces(way: Handover = "artifact") -> dict[str, Interface]:
+    """All of them, by name, where jobs hand the run on in this way."""
+    files = (*(handing_over(file, way) for file in called_files()), decay.decay_file())
+    found = {file.name: _interface(file) for file in files}
     comment_grant = {scope: access for scope, (access, _) in comment_workflow.PERMISSIONS.items()}
     for name, inputs, grant in (
         (retry_workflow.NAME, retry_workflow.INPUTS, {"actions": "write"}),

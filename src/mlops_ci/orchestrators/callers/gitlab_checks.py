@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.called import Handover, handing_over
 from mlops_ci.orchestrators.callers import bundle
 from mlops_ci.orchestrators.callers.finding import Finding
 from mlops_ci.orchestrators.callers.gitlab_include import Include
 from mlops_ci.orchestrators.callers.gitlab_starter import needed
 from mlops_ci.orchestrators.callers.values import complaints, is_open
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
+from mlops_ci.orchestrators.decay import NAME as DECAY
 from mlops_ci.orchestrators.decay import any_file
 from mlops_ci.orchestrators.github.interface import SECRETS
-from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
+from mlops_ci.orchestrators.gitlab.inputs import ROLE_HANDOVER, GitLabInput, inputs_of
 from mlops_ci.orchestrators.gitlab.profile import load_profile
 
 # What GitLab has when a file names none.
@@ -48,7 +50,9 @@ def together(found: list[Include]) -> Iterator[Finding]:
 
 
 def _declared(one: Include) -> Mapping[str, GitLabInput]:
-    inputs = inputs_of(any_file(one.name), load_profile(), component=one.component)
+    # Nothing else in the include says by what its jobs hand the run on.
+    way: Handover = "store" if one.value(ROLE_HANDOVER) is not None and one.name != DECAY else "artifact"
+    inputs = inputs_of(handing_over(any_file(one.name), way), load_profile(), component=one.component)
     return {each.name: each for each in inputs}
 
 

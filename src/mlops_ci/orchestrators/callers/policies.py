@@ -70,8 +70,37 @@ def permissions(stores: Stores, role: str, *, only_reads: bool = False) -> dict[
         if address is None:
             continue
         allowed = read_toml("aws.toml")["source" if only_reads else kind]
-        bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        objects = f"{prefix.strip('/')}/*".lstrip("/")
-        for actions, resource in ((allowed["objects"], f"{bucket}/{objects}"), (allowed["bucket"], bucket)):
+        bucket, below = _place(address)
+        for actions, resource in ((allowed["objects"], f"{bucket}/{below}*"), (allowed["bucket"], bucket)):
             statements.append({"Effect": "Allow", "Action": actions, "Resource": f"arn:{partition}:s3:::{resource}"})
     return {"Version": VERSION, "Statement": statements}
+
+
+def to_hand_on(store: str, role: str) -> dict[str, Any]:
+    """What the role may do by which runs are handed on: nothing with what is published, nothing outside its folder."""
+    match = ROLE.fullmatch(role)
+    partition = match[1] if match else "aws"
+    allowed, (bucket, below) = read_toml("aws.toml")["handover"], _place(store)
+    folder = f"{below}{allowed['folder']}/"
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": allowed["objects"],
+                "Resource": f"arn:{partition}:s3:::{bucket}/{folder}*",
+            },
+            {
+                "Effect": "Allow",
+                "Action": allowed["bucket"],
+                "Resource": f"arn:{partition}:s3:::{bucket}",
+                "Condition": {"StringLike": {"s3:prefix": f"{folder}*"}},
+            },
+        ],
+    }
+
+
+def _place(address: str) -> tuple[str, str]:
+    """Bucket, and the beginning of the keys below the prefix."""
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    return bucket, f"{prefix.strip('/')}/".lstrip("/")

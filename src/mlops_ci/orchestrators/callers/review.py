@@ -15,7 +15,7 @@ from mlops_ci.orchestrators.callers.gitlab_include import NAME, Include, include
 from mlops_ci.orchestrators.callers.origin import Origin
 from mlops_ci.orchestrators.callers.values import ROLE
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
-from mlops_ci.orchestrators.gitlab.inputs import AUTO
+from mlops_ci.orchestrators.gitlab.inputs import AUTO, ROLE_HANDOVER
 
 Provider = Literal["github", "gitlab"]
 MODES = (None, "pr", "main", "nightly")
@@ -25,11 +25,15 @@ SERVER = "$CI_SERVER_URL"
 
 @dataclass(frozen=True, kw_only=True)
 class Policies:
-    """Of the role that a pipeline assumes. `reading` is that of the jobs that only read, where they have their own."""
+    """Of the role that a pipeline assumes. `reading` is that of the jobs that only read, where they have their own.
+
+    `handover` is that by which all jobs hand the run on, where they do so through the store.
+    """
 
     trust: dict[str, Any]
     permissions: dict[str, Any]
     reading: Policies | None = None
+    handover: Policies | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,11 @@ def review_github(root: Path, known: str, origin: Origin) -> Review:
     made = _policies(stores, role, policies.github_identity(repository, origin.branch))
     readers = policies.github_readers(repository, origin.branch)
     if made is not None:
-        made = replace(made, reading=_policies(stores, reading, readers, only_reads=True))
+        made = replace(
+            made,
+            reading=_policies(stores, reading, readers, only_reads=True),
+            handover=_handover(stores, all_calls, readers),
+        )
     files = dict.fromkeys(call.file for call in all_calls)
     return _review("github", found, len(all_calls), files, made)
 
@@ -89,8 +97,11 @@ def review_gitlab(root: Path, known: str, origin: Origin) -> Review:
     identity = policies.gitlab_identity(
         server, origin.path or "GROUP/PROJECT", origin.branch, audience.replace(SERVER, f"https://{server}")
     )
+    made = _policies(stores, role, identity)
+    if made is not None:
+        made = replace(made, handover=_handover(stores, all_includes, identity))
     files = dict.fromkeys(one.file for one in all_includes)
-    return _review("gitlab", found, len(all_includes), files, _policies(stores, role, identity))
+    return _review("gitlab", found, len(all_includes), files, made)
 
 
 def _review(
@@ -140,6 +151,15 @@ def _policies(stores: Stores, role: str, identity: policies.Identity, *, only_re
         return None
     allowed = policies.permissions(stores, role, only_reads=only_reads)
     return Policies(trust=policies.trust(identity, role), permissions=allowed)
+
+
+def _handover(stores: Stores, callers: Iterable[Call | Include], identity: policies.Identity) -> Policies | None:
+    """Of the role for handing runs on, where a caller names one."""
+    named = [tree for one in callers if (tree := one.value(ROLE_HANDOVER)) is not None]
+    if not named or stores.store is None:
+        return None
+    role = next(filter(None, map(_role, named)), "")
+    return Policies(trust=policies.trust(identity, role), permissions=policies.to_hand_on(stores.store, role))
 
 
 def _role(tree: Tree | None) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from mlops_ci.orchestrators.called import HEAD, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression, plan_labels
 from mlops_ci.orchestrators.github.frame import framed
+from mlops_ci.orchestrators.github.handing_on import INCOMING
 from mlops_ci.orchestrators.github.interface import OWN, input_lines
 from mlops_ci.orchestrators.github.profile import Profile
-from mlops_ci.orchestrators.github.steps import INCOMING, a_step, bundle_steps, checkout_step
+from mlops_ci.orchestrators.github.step import a_step
+from mlops_ci.orchestrators.github.steps import bundle_steps, checkout_step
 from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, section
 
 NAME = "comment"

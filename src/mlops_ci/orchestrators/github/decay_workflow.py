@@ -6,8 +6,10 @@ from mlops_ci.orchestrators import rescan
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.decay import COMMAND, RUNNER, decay_file
 from mlops_ci.orchestrators.github.expressions import FORK, expression, labels_of
+from mlops_ci.orchestrators.github.handing_on import report_name, report_step
 from mlops_ci.orchestrators.github.profile import Profile
-from mlops_ci.orchestrators.github.steps import a_step, bundle_steps, checkout_step, report_name, report_step, secrets
+from mlops_ci.orchestrators.github.step import a_step
+from mlops_ci.orchestrators.github.steps import bundle_steps, checkout_step, secrets
 from mlops_ci.orchestrators.github.workflow import document, permission_lines
 from mlops_ci.orchestrators.yaml_text import comment, item, pair, pairs, section
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlops_ci.orchestrators.called import CalledFile, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import Value, pair, section
 from mlops_ci.pipeline import Secret
 
@@ -75,6 +76,12 @@ ROLE_READ = Input(
     default="",
     about="role (ARN) that the jobs assume that only read there: data, and the champion",
 )
+ROLE_HANDOVER = Input(
+    name="aws-role-handover",
+    kind="string",
+    default="",
+    about="role (ARN) that every job assumes to hand the run on: it reads and writes below handover/ alone",
+)
 
 
 def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
@@ -88,17 +95,22 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
     }
     promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
+    hands_on = (ROLE_HANDOVER,) if any(job.hands_on for job in file.jobs) else ()
     reads = (ROLE_READ,) if any(job.only_reads for job in file.jobs) else ()
     return tuple(
         one if one.name not in defaults else _with_default(one, defaults[one.name])
-        for one in (*file.inputs, *publishes, *reads, *promotes, *OWN)
+        for one in (*file.inputs, *publishes, *reads, *hands_on, *promotes, *OWN)
     )
 
 
 def secrets_of(file: CalledFile) -> tuple[tuple[str, str, str], ...]:
     """Name, variable and meaning of the secrets that the file's jobs can use."""
-    groups = dict.fromkeys(group for job in file.jobs for group in job.secrets)
+    groups = dict.fromkeys(group for job in file.jobs for group in (*job.secrets, *_to_hand_on(job)))
     return tuple(one for group in groups for one in SECRETS[group])
+
+
+def _to_hand_on(job: Job) -> tuple[Secret, ...]:
+    return ("store",) if job.hands_on else ()
 
 
 def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
@@ -119,7 +131,8 @@ def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     found["MLOPS_CI_DRY_RUN"] = expression("inputs.dry-run || github.event.pull_request && true || false")
     # A fork's code gets no token to push with: each of its machines builds for itself.
     own = f"inputs.registry && !{FORK} && format('{{0}}/{{1}}', inputs.registry, github.repository) || ''"
-    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own)}
+    handover = {"MLOPS_CI_HANDOVER": "store"} if any(job.hands_on for job in file.jobs) else {}
+    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover}
 
 
 def _with_default(one: Input, default: Value) -> Input:

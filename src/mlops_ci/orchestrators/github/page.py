@@ -108,6 +108,31 @@ cancelled job leaves a record that says `cancelled`. Without `[tracking] uri` an
 travel with the run and end with it: there is no champion that a later run could know, so plan says so and promote is
 skipped.
 
+### Through the object store
+
+Checkpoints and models may be more than the artifact service should carry eight times. With `handover = "store"` in a
+profile ([below](#a-site-of-its-own)), or rendered with `--profile object-store`, each job puts what it made into the
+store that `[publish] store` names, below `handover/RUN/`, and fetches from there what earlier jobs left:
+
+- A file lies there once, under the digest of its content, whatever number of jobs and attempts hand it on; what a
+  machine has already it does not fetch. Checkpoints, outputs and models are fetched by `train`, `evaluate` and
+  `publish` alone.
+- The manifest of an attempt is written last and never replaced. A job that was killed before it has handed on nothing,
+  and the attempt before counts. What was cut off or changed in the store ends with exit code 4, what is gone with 2, a
+  store that refuses with 3, one that cannot be reached with 10, which is worth another try.
+- Every job needs an identity for that: `id-token: write`, which the caller must grant for all files, and the role
+  `aws-role-handover`, which reads and writes below `handover/` and nothing else; `doctor` prints its policy once the
+  caller names it. Instead of a role the secrets `aws-access-key-id` and `aws-secret-access-key` will do. Either is in
+  the steps that hand on alone: neither the scanner nor your code gets it.
+- Code of a fork has no identity, and hands on by artifacts as before. So does `result`, a few hundred kilobytes in
+  which no model is: `comment.yml` and `retry.yml` read them, and need no identity.
+- Nothing of ours deletes there. Let a lifecycle rule of the bucket end what is below `handover/` after the days in
+  which you would run a failed job again.
+
+`mlops-ci handover pull --run RUN` brings such a run to your own machine.
+
+### Images
+
 With the engine `docker`, images go to `ghcr.io/OWNER/REPOSITORY` unless `[image] registry` names another place, or the
 input `registry` is empty: then every machine builds its own from the same key.
 
@@ -121,6 +146,7 @@ repository = "ml/mlops-ci"        # where your copy of this repository lies
 ref = "v1"
 gpu-runner = '["self-hosted", "h100"]'
 mirror = "actions-mirror"         # the owner under which the actions are mirrored
+handover = "store"                # through the object store, not by artifacts
 ```
 
 Everything works from a copy under another name: the bundle installs itself from the very commit of the called file.

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.called import Handover
 from mlops_ci.orchestrators.labels import labels
 from mlops_ci.resources import read_toml
 
@@ -53,6 +54,7 @@ class Profile:
     engine: str
     registry: str
     retention: int
+    handover: Handover
 
     def action(self, name: str) -> Action:
         """The pinned action `checkout`, `upload`, `download` or `upload-sarif`, from the site's mirror if it has one."""
@@ -101,7 +103,7 @@ def _profile(name: str, values: dict[str, Any]) -> Profile:
         )
     wanted: dict[str, type] = {"str": str, "bool": bool, "int": int}
     for key, value in values.items():
-        kind = wanted.get(kinds[key], int)
+        kind = wanted.get(kinds[key], str if key == "handover" else int)
         if type(value) is not kind:
             raise ProfileError(f"{name}: {key} is {value!r}, not a {kind.__name__}", hint="see resources/github.toml")
     profile = Profile(**{key.replace("-", "_"): value for key, value in values.items()})
@@ -123,6 +125,8 @@ def _check(name: str, profile: Profile) -> None:
         raise ProfileError(f"{name}: artifacts is {profile.artifacts}", hint="4, or 3 on GitHub Enterprise Server")
     if profile.engine not in ("docker", "host", "inside"):
         raise ProfileError(f"{name}: engine is {profile.engine!r}", hint="docker, host or inside")
+    if profile.handover not in ("artifact", "store"):
+        raise ProfileError(f"{name}: handover is {profile.handover!r}", hint="artifact, or store for the object store")
     for key, text in (("plan", profile.plan_runner), ("cpu", profile.cpu_runner), ("gpu", profile.gpu_runner)):
         if text or key == "plan":
             for label in labels(text, where=f"{name}: {key}-runner"):

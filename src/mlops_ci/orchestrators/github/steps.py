@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.github import handing_on
 from mlops_ci.orchestrators.github.expressions import (
     bundle_ref,
     bundle_repository,
@@ -13,13 +14,12 @@ from mlops_ci.orchestrators.github.expressions import (
 )
 from mlops_ci.orchestrators.github.interface import SECRETS
 from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.github.step import a_step
 from mlops_ci.orchestrators.jobs import Job
-from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, pairs, section
+from mlops_ci.orchestrators.yaml_text import Value, item
 
 # Inside `.mlops`, which is part of no code digest, no build context and no difference from the commit.
 BUNDLE = ".mlops/bundle"
-STARTED = expression("always() && steps.stages.outcome != 'skipped'")
-INCOMING, OUTGOING = ".mlops/handover/incoming", ".mlops/handover/outgoing"
 
 
 def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
@@ -27,34 +27,13 @@ def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     found = [
         checkout_step(profile),
         *bundle_steps(profile),
-        *_collect(job, file, profile),
+        *handing_on.collect(job, file, profile),
         *(_result(job, file) if job.name == "result" else _stages(job)),
         *_cancelled(job, file),
-        *_hand_on(job, file, profile),
+        *handing_on.hand_on(job, file, profile),
+        *([handing_on.report_step(file, profile)] if job.name == "result" else []),
     ]
     return [line for one in found for line in item(one)]
-
-
-def a_step(
-    name: str,
-    *,
-    why: str = "",
-    id_: str = "",
-    condition: str = "",
-    uses: str = "",
-    with_: dict[str, Value] | None = None,
-    env: dict[str, Value] | None = None,
-    run: str = "",
-) -> list[str]:
-    """The lines of one step, to be put behind a dash."""
-    lines = [*(comment(why) if why else []), *pair("name", name)]
-    for key, value in (("id", id_), ("if", condition)):
-        lines += pair(key, value) if value else []
-    # An action's release stands behind it as a comment, which no quoting may touch.
-    lines += [f"uses: {uses}"] if uses else []
-    lines += section("with", pairs(with_)) if with_ else []
-    lines += section("env", pairs(env)) if env else []
-    return [*lines, *(pair("run", run) if run else [])]
 
 
 def checkout_step(profile: Profile) -> list[str]:
@@ -87,38 +66,6 @@ def bundle_steps(profile: Profile) -> list[list[str]]:
             "Install the bundle from its locked requirements",
             uses=f"./{BUNDLE}/.github/actions/setup # zizmor: ignore[self-repository] act and older servers lack `$/`",
             with_={"ref": ref},
-        ),
-    ]
-
-
-def collects(job: Job, file: CalledFile) -> bool:
-    """Whether the job goes on with what other jobs handed on."""
-    return job.name != "plan" or _continues(file)
-
-
-def _collect(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
-    begins = job.name == "plan"
-    if not collects(job, file):
-        return []
-    condition = expression("inputs.run-id != ''") if begins and not file.goes_on else ""
-    if job.name == "result":
-        condition = expression("needs.plan.outputs.run-id != ''")
-    pattern: dict[str, Value] = (
-        {} if profile.artifacts == 3 else {"pattern": expression("inputs.artifact-prefix") + "*"}
-    )
-    wanted = "" if begins or job.name == "result" else f" --for {job.name}"
-    return [
-        a_step(
-            "Download what earlier jobs handed on",
-            condition=condition,
-            uses=profile.action("download").uses,
-            with_={**pattern, "path": INCOMING},
-        ),
-        a_step(
-            "Put the run together again, every file checked",
-            id_="collect",
-            condition=condition,
-            run=f"mlops-ci handover collect {INCOMING}{wanted} --file {file.name}",
         ),
     ]
 
@@ -157,52 +104,6 @@ def _cancelled(job: Job, file: CalledFile) -> list[list[str]]:
             run=f"mlops-ci handover cancelled --job {job.name} --file {file.name}",
         )
     ]
-
-
-def _hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
-    """Also of a job that failed: its records say why, its checkpoints are where the next attempt goes on."""
-    attempt = expression("github.run_attempt")
-    prefix = expression("inputs.artifact-prefix")
-    found = [
-        a_step(
-            "Pack what later jobs read",
-            condition=STARTED,
-            run=f"mlops-ci handover pack {OUTGOING} --job {job.name} --file {file.name}",
-        ),
-        _upload("Hand it on", f"{prefix}{file.name}-{job.name}-{attempt}", OUTGOING, profile),
-    ]
-    return [*found, report_step(file, profile)] if job.name == "result" else found
-
-
-def report_step(file: CalledFile, profile: Profile) -> list[str]:
-    """The page, for people: no job reads it."""
-    return _upload("Keep the report for people", report_name(file), ".mlops/runs/*/report", profile)
-
-
-def _upload(title: str, name: str, path: str, profile: Profile) -> list[str]:
-    hidden: dict[str, Value] = {"include-hidden-files": True} if profile.artifacts == 4 else {}
-    return a_step(
-        title,
-        condition=STARTED,
-        uses=profile.action("upload").uses,
-        with_={
-            "name": name,
-            "path": path,
-            "if-no-files-found": "warn",
-            **hidden,
-            "retention-days": expression("inputs.retention-days"),
-        },
-    )
-
-
-def report_name(file: CalledFile) -> str:
-    """The artifact that holds the report."""
-    # Not the prefix of the others: who collects a run needs no report.
-    return f"report-{expression('inputs.artifact-prefix')}{file.name}-{expression('github.run_attempt')}"
-
-
-def _continues(file: CalledFile) -> bool:
-    return any(one.name == "run-id" for one in file.inputs)
 
 
 def secrets(job: Job) -> dict[str, Value]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.called import CalledFile, handing_over
 from mlops_ci.orchestrators.github.expressions import (
     FORK,
     OWN_CODE,
@@ -14,9 +14,10 @@ from mlops_ci.orchestrators.github.expressions import (
     job_labels,
 )
 from mlops_ci.orchestrators.github.frame import framed
+from mlops_ci.orchestrators.github.handing_on import exit_codes, report_name
 from mlops_ci.orchestrators.github.interface import variables, workflow_call
 from mlops_ci.orchestrators.github.profile import Profile
-from mlops_ci.orchestrators.github.steps import collects, report_name, steps
+from mlops_ci.orchestrators.github.steps import steps
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import comment, pair, pairs, section
 
@@ -39,7 +40,8 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 
 def permissions(job: Job) -> dict[str, str]:
     """Everything that the job may do with its token."""
-    return {"contents": "read", **job.permissions}
+    own = {**job.permissions, **({"id-token": "write"} if job.hands_on else {})}
+    return {"contents": "read", **dict(sorted(own.items()))}
 
 
 def granted(jobs: Iterable[Job]) -> dict[str, str]:
@@ -53,6 +55,7 @@ def granted(jobs: Iterable[Job]) -> dict[str, str]:
 
 def workflow(file: CalledFile, profile: Profile) -> str:
     """The text of the file."""
+    file = handing_over(file, profile.handover)
     return document(file, profile, [_job(job, file, profile) for job in file.jobs])
 
 
@@ -87,7 +90,7 @@ def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     body += section("permissions", permission_lines(job))
     environment = _environment(job, continues=continues)
     body += section("env", environment) if environment else []
-    body += section("outputs", pairs(_outputs(job, file)))
+    body += section("outputs", pairs(_outputs(job, file, profile)))
     body += section("steps", steps(job, file, profile))
     return [*comment(_about(job)), *section(job.name, body)]
 
@@ -102,7 +105,8 @@ def _about(job: Job) -> str:
     if job.runner == "gpu" and len(job.stages) > 1:
         parts.append("One job: the node that was verified is the node that trains.")
     if job.name == "scan":
-        parts.append("No secret reaches this job: the scanner is others' code.")
+        where = "the step that scans" if job.hands_on else "this job"
+        parts.append(f"No secret reaches {where}: the scanner is others' code.")
     if job.guarded:
         parts.append("Alone in its job, so that an approval is asked for this and nothing else.")
     if job.name == "result":
@@ -130,13 +134,11 @@ def _environment(job: Job, *, continues: bool) -> list[str]:
     return lines
 
 
-def _outputs(job: Job, file: CalledFile) -> dict[str, str | int | bool]:
+def _outputs(job: Job, file: CalledFile, profile: Profile) -> dict[str, str | int | bool]:
     found: dict[str, str | int | bool] = {
         name: expression(f"steps.stages.outputs.{name}") for name in OUTPUTS.get(job.name, ())
     }
-    # What could not be put together again ends the job before any stage has an exit code.
-    before = " || steps.collect.outputs.exit-code" if collects(job, file) else ""
-    found["exit-code"] = expression(f"steps.stages.outputs.exit-code{before}")
+    found["exit-code"] = expression(" || ".join(exit_codes(job, file, profile)))
     if job.name == "result":
         found["report"] = report_name(file)
     return found

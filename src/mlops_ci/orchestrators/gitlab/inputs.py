@@ -16,6 +16,7 @@ RUN_FROM = "run-from"
 OWN_WAY = (RUN.name, RUNNER.name)
 BUNDLE_REF = "MLOPS_CI_BUNDLE_REF"
 RUNNERS = "runner-"
+ROLE_HANDOVER = "aws-role-handover"
 MODE = f"which overlay [mode.NAME] applies: {AUTO} (pr in merge requests, else main), or one of your own"
 
 
@@ -61,6 +62,7 @@ def inputs_of(file: CalledFile, profile: GitLabProfile, *, component: bool) -> t
         *_bundle(profile, ref),
         *_guarded(file),
         *_cloud(),
+        *_handover(file),
     )
     return tuple(sorted((*common, *own), key=lambda one: one.default is not None))
 
@@ -148,5 +150,19 @@ def _cloud() -> tuple[GitLabInput, ...]:
         ),
         GitLabInput(
             name="aws-audience", kind="string", default="$CI_SERVER_URL", about="audience of that identity's token"
+        ),
+    )
+
+
+def _handover(file: CalledFile) -> tuple[GitLabInput, ...]:
+    if not any(job.hands_on for job in file.jobs):
+        return ()
+    return (
+        GitLabInput(
+            name=ROLE_HANDOVER,
+            kind="string",
+            default="",
+            about="ARN of the role by which each job hands the run on: it reads and writes below handover/ alone",
+            variable="MLOPS_CI_HANDOVER_ROLE",
         ),
     )

@@ -8,14 +8,14 @@ from mlops_ci import pipeline
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab import scripts
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
-from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, GitLabInput, use
+from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, ROLE_HANDOVER, GitLabInput, use
 from mlops_ci.orchestrators.gitlab.order import needs_of, retry
 from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
 from mlops_ci.orchestrators.jobs import Job
 
 Mapped = dict[str, Any]
 
-TOKEN = "MLOPS_CI_AWS_TOKEN"  # noqa: S105  # the name of a variable
+TOKEN, HANDOVER_TOKEN = "MLOPS_CI_AWS_TOKEN", "MLOPS_CI_HANDOVER_TOKEN"  # names of variables
 # The login that GitLab gives each job for its project's own registry.
 REGISTRY = {
     "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
@@ -77,11 +77,14 @@ def shared(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
         "retry": retry((10,)),
         "variables": _variables(inputs),
         "before_script": scripts.before_script(inputs),
-        "artifacts": {
-            "when": Explained("A failed job hands on its record too, and what a later try can resume from.", "always"),
-            "expire_in": use("expire-in"),
-        },
+        "artifacts": {"when": _why_always(file), "expire_in": use("expire-in")},
     }
+
+
+def _why_always(file: CalledFile) -> Explained:
+    if any(job.hands_on for job in file.jobs):
+        return Explained("What people look at, above all of what failed; the run itself lies in the store.", "always")
+    return Explained("A failed job hands on its record too, and what a later try can resume from.", "always")
 
 
 def _shared_changing(file: CalledFile) -> Mapped:
@@ -95,6 +98,8 @@ def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
         "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE"),
         IMAGE_VARIABLE: Explained("What the engine `inside` compares between jobs, by its digest.", use("image")),
     }
+    if any(one.name == ROLE_HANDOVER for one in inputs):
+        found["MLOPS_CI_HANDOVER"] = "store"
     found |= {one.variable: use(one.name) for one in inputs if one.variable and one.kind in {"string", "number"}}
     if BUNDLE_REF not in found:
         found[BUNDLE_REF] = Explained("The very commit of this component.", "$[[ component.sha ]]")
@@ -115,13 +120,21 @@ def _job(file: CalledFile, job: Job) -> Mapped:
     found |= _guard() if job.guarded else {}
     if "registry" in job.secrets:
         found["variables"] = REGISTRY
-    if "store" in job.secrets:
-        found["id_tokens"] = {TOKEN: Flow({"aud": use("aws-audience")})}
+    if tokens := _tokens(job):
+        found["id_tokens"] = tokens
     found |= {"cache": _resumable(job)} if job.runner == "gpu" else {}
     found["script"] = scripts.script(file, job)
     found |= {} if job.always else {"after_script": scripts.after_script(file, job)}
-    found["artifacts"] = _artifacts(job)
+    if artifacts := _artifacts(job):
+        found["artifacts"] = artifacts
     return found
+
+
+def _tokens(job: Job) -> Mapped:
+    """Identities at the object store: of the stages, and of the commands that hand the run on."""
+    audience = Flow({"aud": use("aws-audience")})
+    names = [*([TOKEN] if "store" in job.secrets else []), *([HANDOVER_TOKEN] if job.hands_on else [])]
+    return dict.fromkeys(names, audience)
 
 
 def _need(job: Job, name: str) -> Any:
@@ -162,7 +175,7 @@ def _artifacts(job: Job) -> Mapped:
                 "dotenv": scripts.OUTPUTS,
             },
         }
-    paths = {"paths": [f"{scripts.HANDOVER}/{job.name}-*"]}
+    paths = {} if job.hands_on else {"paths": [f"{scripts.HANDOVER}/{job.name}-*"]}
     return {**paths, "reports": {"dotenv": scripts.OUTPUTS}} if job.name == "plan" else paths
 
 
@@ -176,7 +189,8 @@ def _approve(file: CalledFile, job: Job) -> Mapped:
         "needs": [*(_need(one, name) for one, name in needs_of(file, job)), named(job.name)],
         **_guard(),
         "variables": {"LOGNAME": Explained("Who starts the job is who approves.", "$GITLAB_USER_LOGIN")},
-        "script": scripts.approve_script(file),
+        **({"id_tokens": tokens} if (tokens := _tokens(job)) else {}),
+        "script": scripts.approve_script(file, job),
         "artifacts": {"paths": [f"{scripts.FOLDER}/"]},
     }
 

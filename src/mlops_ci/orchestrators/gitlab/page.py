@@ -181,6 +181,22 @@ that trains keeps its run in a cache under the pipeline's number, from which its
 `[tracking] uri` and `[publish] store` the embedded stores travel with the run and end with it: there is no champion
 that a later run could know, so plan says so and promote is skipped.
 
+### Through the object store
+
+With `handover = "store"` in a profile ([below](#a-site-of-its-own)), or rendered with `--profile object-store`, jobs
+hand the run on through the store that `[publish] store` names, below `handover/RUN/`: a file once under the digest of
+its content, the manifest of each try last. What a machine has already is not fetched, models only by the jobs that read
+them, and artifacts hold nothing but what people look at. What was changed in the store ends with exit code 4, what is
+gone with 2, a store that refuses with 3, one that cannot be reached with 10, which GitLab tries again.
+
+Every job gets an identity token of its own for that (`MLOPS_CI_HANDOVER_TOKEN`), exchanged for the role that the input
+`aws-role-handover` names, which may read and write below `handover/` and nothing else; `doctor` prints its policy once
+the include names it. Without that role jobs use what else they have: `aws-role` where they have it, or the project's
+variables. Let a lifecycle rule of the bucket end what is below `handover/` after the days in which you would run a job
+again.
+
+### What runs
+
 Which jobs there are is decided before `plan` runs. A stage that plan leaves out (nothing is new, a dry run) is noted as
 skipped by its job, which starts and ends at once.
 
@@ -214,6 +230,7 @@ the page (`report.html`, shown in the merge request as *mlops-ci*) and the summa
 extends = "self-managed"          # no hosted runners, images through the dependency proxy
 repository = "ml/mlops-ci"        # where your copy of this repository lies
 gpu-tags = ["h100"]
+handover = "store"                # through the object store, not by artifacts
 ```
 
 | profile | for |
@@ -254,6 +271,7 @@ def page(profile: GitLabProfile, example: str, said: Mapping[str, str]) -> str:
 
 PROFILES = """\
 | `default` | GitLab.com, or an instance that holds a copy of the bundle under the same name |
+| `object-store` | the same, with jobs that hand the run on through the object store |
 | `self-managed` | an instance of your own, perhaps older than 18.7: no components |
 | `kubernetes` | the same, with runners of the Kubernetes executor: the engine `inside` in the training image |"""
 

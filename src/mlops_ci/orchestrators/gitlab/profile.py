@@ -10,6 +10,7 @@ from typing import Any
 
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.called import Handover
 from mlops_ci.resources import read_toml
 from mlops_ci.version import version
 
@@ -37,6 +38,7 @@ class GitLabProfile:
     engine: str
     retention: str
     components: bool
+    handover: Handover
 
     @property
     def bundle(self) -> str:
@@ -103,6 +105,10 @@ def _profile(name: str, values: dict[str, Any], pattern: dict[str, Any]) -> GitL
         raise GitlabProfileError(f"{name}: repository is {values['repository']!r}", hint="write it as group/project")
     if values["engine"] not in ENGINES:
         raise GitlabProfileError(f"{name}: engine is {values['engine']!r}", hint=f"one of {', '.join(ENGINES)}")
+    if values["handover"] not in ("artifact", "store"):
+        raise GitlabProfileError(
+            f"{name}: handover is {values['handover']!r}", hint="artifact, or store for the object store"
+        )
     fields: dict[str, Any] = {
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }

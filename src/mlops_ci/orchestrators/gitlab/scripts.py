@@ -16,6 +16,8 @@ HANDOVER = ".mlops/handover"
 SETUP = f"{BUNDLE}/ci/gitlab/setup.py"
 ENVIRONMENT = ".mlops/environment.sh"
 OUTPUTS = f"{FOLDER}/outputs.env"
+# The run that plan has begun, from its dotenv report.
+RUN = "MLOPS_RESULT_RUN_ID"
 # The single quotes keep the token out of the arguments: only the shell that git starts for the helper reads it.
 LOGIN = "'!f() { echo username=gitlab-ci-token; echo \"password=$CI_JOB_TOKEN\"; }; f'"
 FETCH = f"""\
@@ -61,13 +63,12 @@ def _booleans(inputs: tuple[GitLabInput, ...]) -> list[Line]:
 def script(file: CalledFile, job: Job) -> list[Line]:
     """The stages of the job, on what the jobs before have handed on."""
     if job.always:
+        nothing = f'test -z "${{{RUN}:-}}"' if job.hands_on else f"test ! -d {HANDOVER}"
         return [
             Explained(
                 "Also when it fails, as it does when another job has failed.", f"trap '{_afterwards(file)}' EXIT"
             ),
-            Explained(
-                "Nothing was handed on when not even plan came so far.", f"test ! -d {HANDOVER} || {_collect(file)}"
-            ),
+            Explained("Nothing was handed on when not even plan came so far.", f"{nothing} || {_collect(job, file)}"),
             f"mlops-ci result --file {file.name}",
         ]
     keep = Explained(
@@ -76,7 +77,7 @@ def script(file: CalledFile, job: Job) -> list[Line]:
     if job.name == "plan" and not file.goes_on:
         return [keep, shlex.join(job.command)]
     command = shlex.join([*job.command, "--run", "latest", "--as-planned"])
-    return [_collect(file, job.name), keep, command]
+    return [_collect(job, file, needed=True), keep, command]
 
 
 def after_script(file: CalledFile, job: Job) -> list[Line]:
@@ -89,9 +90,9 @@ def after_script(file: CalledFile, job: Job) -> list[Line]:
     ]
 
 
-def approve_script(file: CalledFile) -> list[Line]:
+def approve_script(file: CalledFile, job: Job) -> list[Line]:
     """A person's yes: noted, promoted, reported."""
-    return [_collect(file), "mlops-ci approve latest", reports()]
+    return [_collect(job, file), "mlops-ci approve latest", reports()]
 
 
 def fork_script() -> list[Line]:
@@ -102,11 +103,17 @@ def fork_script() -> list[Line]:
     ]
 
 
-def _collect(file: CalledFile, job: str | None = None) -> str:
-    return f"mlops-ci handover collect {HANDOVER} --file {file.name}{f' --for {job}' if job else ''}"
+def _collect(job: Job, file: CalledFile, *, needed: bool = False) -> str:
+    """With `needed` it is an error when something is not there that the job needs."""
+    aim = f" --for {job.name}" if needed else ""
+    if job.hands_on:
+        return f'mlops-ci handover pull --file {file.name}{aim or " --light"} --run "${RUN}"'
+    return f"mlops-ci handover collect {HANDOVER} --file {file.name}{aim}"
 
 
 def _pack(file: CalledFile, job: Job) -> str:
+    if job.hands_on:
+        return f"mlops-ci handover push --file {file.name} --job {job.name}"
     return f"mlops-ci handover pack {HANDOVER} --file {file.name} --job {job.name}"
 
 

@@ -368,6 +368,30 @@ def test_who_only_reads_has_a_role_that_only_reads(repository: Repository, only:
     assert "plan, prepare, train, evaluate read s3://models/team" in found.message
 
 
+def test_who_hands_a_run_on_through_the_store_has_a_role_for_that_alone(repository: Repository):
+    role = "arn:aws:iam::123456789012:role/passer"
+    given = "      aws-role: ${{ vars.MLOPS_CI_AWS_ROLE }}"
+    assert configured(repository, '\n[publish]\nstore = "s3://models/team"\n').policies.handover is None
+    repository.spoil(WORKFLOW, given, f"      aws-role-handover: {role}\n{given}")
+    review = repository.github()
+    assert not review.refused, review.findings
+    handover = review.policies.handover
+    objects, bucket = handover.permissions["Statement"]
+    assert objects["Resource"] == "arn:aws:s3:::models/team/handover/*"
+    assert bucket["Condition"] == {"StringLike": {"s3:prefix": "team/handover/*"}}
+    assert handover.trust["Statement"][0]["Principal"]["Federated"].startswith("arn:aws:iam::123456789012:")
+    # Of pull requests, too: their jobs hand on as well.
+    subjects = handover.trust["Statement"][0]["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    assert "repo:team/model:pull_request" in subjects
+
+
+def test_what_only_builds_must_grant_an_identity_when_it_hands_on_through_the_store():
+    before, after = interfaces()["build"], interfaces("store")["build"]
+    assert "id-token" not in before.grant
+    assert after.grant == {**before.grant, "id-token": "write"}
+    assert set(after.inputs) - set(before.inputs) == {"aws-role-handover"}
+
+
 def test_a_role_that_is_none(repository: Repository):
     repository.spoil(WORKFLOW, "aws-role: ${{ vars.MLOPS_CI_AWS_ROLE }}", "aws-role: mlops")
     assert any("no ARN of a role" in one.message for one in repository.github().findings)

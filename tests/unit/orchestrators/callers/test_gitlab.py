@@ -183,3 +183,13 @@ def test_the_policies_are_for_this_server_and_project(repository: Repository):
     changed = repository.gitlab().policies
     assert changed is not None
     assert changed.trust["Statement"][0]["Condition"]["StringEquals"]["git.example:aud"] == "sts.example"
+
+
+def test_a_role_to_hand_runs_on_is_known_and_gets_its_policy(repository: Repository):
+    config = (repository.root / "mlops.toml").read_text()
+    repository.write("mlops.toml", config + '\n[publish]\nstore = "s3://models/team"\n')
+    repository.spoil(NAME, GPU, GPU + "      aws-role-handover: arn:aws:iam::123456789012:role/passer\n")
+    review = repository.gitlab()
+    assert not review.refused, review.findings
+    objects, _ = review.policies.handover.permissions["Statement"]
+    assert objects["Resource"] == "arn:aws:s3:::models/team/handover/*"

@@ -1,0 +1,167 @@
+"""The steps by which a job goes on with a run, and hands it on: as artifacts, or through the object store."""
+
+from __future__ import annotations
+
+from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.github.expressions import expression, not_of_a_fork, trusted
+from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER, SECRETS
+from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.github.step import a_step
+from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.yaml_text import Value
+
+INCOMING, OUTGOING = ".mlops/handover/incoming", ".mlops/handover/outgoing"
+STARTED = "always() && steps.stages.outcome != 'skipped'"
+TRUSTED = "needs.plan.outputs.trusted == 'true'"
+# What plan itself has just decided, and what the event says: its own secrets were there before.
+OWN_WORD = "env.OWN_CODE == 'true' && steps.stages.outputs.trusted == 'true'"
+
+
+def collects(job: Job, file: CalledFile) -> bool:
+    """Whether the job goes on with what other jobs handed on."""
+    return job.name != "plan" or continues(file)
+
+
+def continues(file: CalledFile) -> bool:
+    """Whether a call can go on with a run that another has begun."""
+    return any(one.name == "run-id" for one in file.inputs)
+
+
+def collect(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
+    """The steps before the stages."""
+    if not collects(job, file):
+        return []
+    begun = ""
+    if job.name == "plan" and not file.goes_on:
+        begun = "inputs.run-id != ''"
+    elif job.name == "result":
+        begun = "needs.plan.outputs.run-id != ''"
+    if profile.handover == "artifact":
+        return _download(job, file, profile, begun)
+    own = "env.OWN_CODE == 'true'" if job.name == "plan" else TRUSTED
+    only = own if job.untrusted else ""
+    fetched = a_step(
+        "Fetch from the object store what earlier jobs handed on, every file checked",
+        id_="collect",
+        condition=_all(begun, only),
+        env=_identity(job),
+        run=f"mlops-ci handover pull{_for(job) or ' --light'} --file {file.name}",
+    )
+    if not job.untrusted:
+        return [fetched]
+    return [fetched, *_download(job, file, profile, _join(begun, f"!({own})"), id_="unpack")]
+
+
+def hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
+    """The steps after them. Also of a job that failed: its records say why, and its checkpoints are where the next
+    attempt goes on.
+    """
+    if profile.handover == "artifact":
+        return _upload(job, file, profile, STARTED)
+    own = OWN_WORD if job.name == "plan" else TRUSTED
+    pushed = a_step(
+        "Hand it on through the object store",
+        id_="hand-on",
+        condition=_all(STARTED, own if job.untrusted else ""),
+        env=_identity(job),
+        run=f"mlops-ci handover push --job {job.name} --file {file.name}",
+    )
+    if job.name == "result":
+        # Small, and read by files that have no identity: by the one that comments, and by the one that tries again.
+        return [pushed, *_upload(job, file, profile, STARTED, whole=True)]
+    return [pushed, *_upload(job, file, profile, _join(STARTED, f"!({own})"))] if job.untrusted else [pushed]
+
+
+def report_step(file: CalledFile, profile: Profile) -> list[str]:
+    """The page, for people: no job reads it."""
+    return _keep("Keep the report for people", report_name(file), ".mlops/runs/*/report", profile, STARTED)
+
+
+def report_name(file: CalledFile) -> str:
+    """The artifact that holds the report."""
+    # Not the prefix of the others: who collects a run needs no report.
+    return f"report-{expression('inputs.artifact-prefix')}{file.name}-{expression('github.run_attempt')}"
+
+
+def exit_codes(job: Job, file: CalledFile, profile: Profile) -> list[str]:
+    """The steps that may know the job's exit code, in the order in which they are asked."""
+    found = ["steps.stages.outputs.exit-code"]
+    if profile.handover == "store":
+        # Stages that ended well, and could not be handed on.
+        found.insert(0, "steps.hand-on.outputs.exit-code")
+    if collects(job, file):
+        # What could not be put together again ends the job before any stage has an exit code.
+        found.append("steps.collect.outputs.exit-code")
+        if profile.handover == "store" and job.untrusted:
+            found.append("steps.unpack.outputs.exit-code")
+    return found
+
+
+def _download(job: Job, file: CalledFile, profile: Profile, condition: str, *, id_: str = "collect") -> list[list[str]]:
+    pattern: dict[str, Value] = (
+        {} if profile.artifacts == 3 else {"pattern": expression("inputs.artifact-prefix") + "*"}
+    )
+    return [
+        a_step(
+            "Download what earlier jobs handed on",
+            condition=_all(condition),
+            uses=profile.action("download").uses,
+            with_={**pattern, "path": INCOMING},
+        ),
+        a_step(
+            "Put the run together again, every file checked",
+            id_=id_,
+            condition=_all(condition),
+            run=f"mlops-ci handover collect {INCOMING}{_for(job)} --file {file.name}",
+        ),
+    ]
+
+
+def _upload(job: Job, file: CalledFile, profile: Profile, condition: str, *, whole: bool = False) -> list[list[str]]:
+    attempt, prefix = expression("github.run_attempt"), expression("inputs.artifact-prefix")
+    all_jobs = " --whole" if whole else ""
+    return [
+        a_step(
+            "Pack what later jobs read",
+            condition=_all(condition),
+            run=f"mlops-ci handover pack {OUTGOING} --job {job.name} --file {file.name}{all_jobs}",
+        ),
+        _keep("Hand it on", f"{prefix}{file.name}-{job.name}-{attempt}", OUTGOING, profile, condition),
+    ]
+
+
+def _keep(title: str, name: str, path: str, profile: Profile, condition: str) -> list[str]:
+    hidden: dict[str, Value] = {"include-hidden-files": True} if profile.artifacts == 4 else {}
+    return a_step(
+        title,
+        condition=expression(condition),
+        uses=profile.action("upload").uses,
+        with_={
+            "name": name,
+            "path": path,
+            "if-no-files-found": "warn",
+            **hidden,
+            "retention-days": expression("inputs.retention-days"),
+        },
+    )
+
+
+def _identity(job: Job) -> dict[str, Value]:
+    """Whom the store sees in this step alone: the role that hands runs on and may do no more, or keys."""
+    guard = not_of_a_fork if job.name == "plan" else trusted if job.untrusted else expression
+    found: dict[str, Value] = {"MLOPS_CI_HANDOVER_ROLE": guard(f"inputs.{ROLE_HANDOVER.name}")}
+    return found | {variable: guard(f"secrets.{name}") for name, variable, _ in SECRETS["store"]}
+
+
+def _for(job: Job) -> str:
+    """What a job needs is checked; plan and the last job take what there is."""
+    return "" if job.name in ("plan", "result") else f" --for {job.name}"
+
+
+def _join(*conditions: str) -> str:
+    return " && ".join(one for one in conditions if one)
+
+
+def _all(*conditions: str) -> str:
+    found = _join(*conditions)
+    return expression(found) if found else ""
