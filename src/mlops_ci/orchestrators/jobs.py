@@ -41,7 +41,8 @@ class Job:
     repository. `retry` are the exit codes after which the CI system may try it again. `minutes` is None where the
     caller's `timeout` is the limit. `untrusted` jobs may run for code of a fork. An `always` job runs in any case.
     `target` is false for a job whose stages are not what the file is for: it is left out when the caller hands over
-    a run in which they are done. `only_reads` is true where the job's identity is for reading the object store.
+    a run in which they are done. `only_reads` is true where the job's identity is for reading the object store. A job
+    `beside` the others has a run of its own: it may fail, and neither its end nor its records count.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Job:
     always: bool
     target: bool = True
     only_reads: bool = False
+    beside: bool = False
 
     @property
     def machine(self) -> str:
@@ -67,6 +69,8 @@ class Job:
     @property
     def command(self) -> tuple[str, ...]:
         """What the job runs: these stages and nothing that they need, since earlier jobs have done that."""
+        if self.beside:
+            return ("mlops-ci", "nightly", *self.stages)
         return ("mlops-ci", "run", *self.stages, "--only")
 
 

@@ -19,6 +19,7 @@ from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, pairs, 
 # Inside `.mlops`, which is part of no code digest, no build context and no difference from the commit.
 BUNDLE = ".mlops/bundle"
 STARTED = expression("always() && steps.stages.outcome != 'skipped'")
+PAGES = ".mlops/runs/*/report"
 INCOMING, OUTGOING = ".mlops/handover/incoming", ".mlops/handover/outgoing"
 
 
@@ -126,7 +127,7 @@ def _collect(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
 def _stages(job: Job) -> list[list[str]]:
     return [
         a_step(
-            f"Run {', '.join(job.stages)}",
+            f"Run the {job.name} in a run of its own" if job.beside else f"Run {', '.join(job.stages)}",
             id_="stages",
             env=secrets(job),
             run=" ".join(job.command),
@@ -171,12 +172,16 @@ def _hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
         ),
         _upload("Hand it on", f"{prefix}{file.name}-{job.name}-{attempt}", OUTGOING, profile),
     ]
+    if job.beside:
+        # The folder of the night has no page yet: this is the job's own.
+        name = f"report-{prefix}{file.name}-{job.name}-{attempt}"
+        return [*found, _upload("Keep its own report for people", name, PAGES, profile)]
     return [*found, report_step(file, profile)] if job.name == "result" else found
 
 
 def report_step(file: CalledFile, profile: Profile) -> list[str]:
     """The page, for people: no job reads it."""
-    return _upload("Keep the report for people", report_name(file), ".mlops/runs/*/report", profile)
+    return _upload("Keep the report for people", report_name(file), PAGES, profile)
 
 
 def _upload(title: str, name: str, path: str, profile: Profile) -> list[str]:
