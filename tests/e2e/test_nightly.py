@@ -24,7 +24,7 @@ layer = "torch"
 rate = 0.3
 
 [mode.broken.train]
-command = "python -c 'raise SystemExit(\"no such kernel\")'"
+command = 'python -c "raise SystemExit(3)"'
 """
 
 
@@ -121,7 +121,7 @@ def beside_it_ran_a_canary(repository, settings, night_folder, new):
     assert broken.exit_code == 20, broken.said
     told = json.loads((night_folder / "records" / "canary.json").read_text())
     assert (told["status"], told["outputs"]["stage"], told["attempt"]) == ("failed", "train", 2)
-    assert told["error"]["class"]
+    assert told["error"]["class"] in unescape((night_folder / "report" / "summary.md").read_text()), "its page is new"
     assert status(repository, settings)[1]["ended"]["result"] == "passed", "the night is as it was"
 
 

@@ -25,6 +25,8 @@ from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.canary import planned, run_cell, time_limit
 from mlops_ci.stages.canary_record import Ended, changes, note
 from mlops_ci.stages.decisions import NIGHTLY
+from mlops_ci.stages.runner import run_stage
+from mlops_ci.stages.sequence import PAGE
 
 
 class NoCanaryError(UsageError):
@@ -50,6 +52,10 @@ def canary(options: Options, *, as_planned: bool = False) -> int:
             hint='set [nightly] canary = "next", and what it tries in an overlay: [mode.next.image]',
         )
     record = beside(mine, settings, night)
+    if night.record("report") is not None:
+        # The night is over, and was told: its page alone is written anew.
+        with open_session(replace(mine, run=night.id)) as session:
+            run_stage(session, "report", PAGE)
     if options.json:
         click.echo(json.dumps(to_json(record), indent=2))
     return record.exit_code

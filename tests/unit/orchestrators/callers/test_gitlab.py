@@ -70,7 +70,7 @@ DECAY = "  - project: org/mlops-ci\n    ref: v0.1.0\n    file: ci/gitlab/decay.y
 
 
 def test_the_include_that_scores_the_champion_is_checked(repository: Repository, only: Only):
-    text = (repository.root / NAME).read_text().rstrip() + "\n" + DECAY
+    text = (repository.root / NAME).read_text().partition(DECAY)[0] + DECAY
     repository.write(NAME, text + "      runner-evaluate: [docker]\n")
     assert repository.gitlab().findings == ()
     repository.write(NAME, text + "      runner-gpu: [gpu]\n")
