@@ -62,6 +62,18 @@ def decay_command(**values: Any) -> int:
     return call("nightly:decay", options(values))
 
 
+@nightly_group.command("canary", short_help="Run [nightly] canary beside a night: ungated, never published.")
+@click.option("--as-planned", is_flag=True, help="Do nothing where plan found no canary to be run.")
+@stage_options
+def canary_command(as_planned: bool, **values: Any) -> int:
+    """Run the cell of [nightly] canary beside the newest night (or --run), in a run of its own, and tell the night.
+
+    It is built, checked, scanned, verified, trained and evaluated, and never published; its exit code is its own.
+    `mlops-ci run --mode nightly` does this by itself, before its report.
+    """
+    return call("canary:canary", options(values), as_planned=as_planned)
+
+
 @click.group("mirror", cls=Ordered, short_help="Everything from outside, as one archive for sites without a network.")
 def mirror_group() -> None:
     """Everything that this project needs from outside: listed, exported as one checksummed archive, imported again."""

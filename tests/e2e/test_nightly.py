@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 import random
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
 from mlops_ci import pipeline
 from mlops_ci.run.clock import parse, stamp
 from support.cli import call, newest_run, records
-from support.project import make_project
+from support.project import CONFIG, make_project
 
 WORK = pipeline.NAMES[1:-1]
 QUICK = {"MLOPS_CI_ENGINE": "host", "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1", "DOCKER_HOST": "unix:///nonexistent.sock"}
+
+OVERLAYS = """
+[mode.next.image]
+layer = "torch"
+[mode.next.train.params]
+rate = 0.3
+
+[mode.broken.train]
+command = 'python -c "raise SystemExit(3)"'
+"""
 
 
 @pytest.fixture
 def repository(tmp_path):
     """The data is no part of the code: it comes from elsewhere, every day."""
-    return make_project(tmp_path / "project", files={".gitignore": ".mlops/\ndata/\n"})
+    return make_project(tmp_path / "project", config=CONFIG + OVERLAYS, files={".gitignore": ".mlops/\ndata/\n"})
 
 
 def night(repository, settings, **more):
@@ -41,7 +52,7 @@ def test_nights_one_after_the_other(repository, scanned):
     assert first["promote"]["outputs"]["to"] == "1"
     trained = first["plan"]["run"]
 
-    done, idle = night(repository, settings)
+    done, idle = night(repository, settings, MLOPS_CI_NIGHTLY__CANARY="next")
     assert done.exit_code == 0, done.said
     assert idle["plan"]["run"] != trained
     assert {name: idle[name]["status"] for name in WORK} == dict.fromkeys(WORK, "skipped")
@@ -49,6 +60,7 @@ def test_nights_one_after_the_other(repository, scanned):
     assert trained in reason
     assert all(part in reason for part in ("data", "code", "image", "base image", "settings"))
     assert "SKIPPED: nothing was trained" in done.said
+    assert "canary" not in idle, "without news there is nothing to try"
     assert trained in (newest_run(repository) / "report" / "summary.md").read_text()
     code, found = status(repository, settings)
     assert (code, found["state"], found["ended"]["result"], found["succeeded"]["run"]) == (
@@ -70,11 +82,47 @@ def test_nights_one_after_the_other(repository, scanned):
     assert status(repository, settings, "weekly")[1]["state"] == "failed"
     assert status(repository, settings)[1]["ended"]["result"] == "skipped", "it is another schedule"
 
-    done, new = night(repository, settings)
+    done = call(repository, "run", "--mode", "nightly", environment={**settings, "MLOPS_CI_NIGHTLY__CANARY": "next"})
     assert done.exit_code == 0, done.said
+    night_folder, new = with_canary(repository)
     assert new["plan"]["outputs"]["freshness"]["changed"] == ["data"]
     assert new["publish"]["outputs"]["model"]["version"] == "2"
     assert status(repository, settings)[1]["succeeded"]["run"] == new["plan"]["run"]
+    beside_it_ran_a_canary(repository, settings, night_folder, new)
+
+
+def with_canary(repository):
+    """The newest night: the newest run of all is its canary."""
+    folders = sorted((repository / ".mlops" / "runs").iterdir())
+    night_folder = folders[-2]
+    return night_folder, {one.stem: json.loads(one.read_text()) for one in (night_folder / "records").glob("*.json")}
+
+
+def beside_it_ran_a_canary(repository, settings, night_folder, new):
+    canary, own = new["canary"], records(repository)
+    assert (canary["status"], canary["exit_code"], canary["run"]) == ("passed", 0, night_folder.name)
+    assert canary["outputs"]["cell"] == own["plan"]["run"] == newest_run(repository).name
+    assert {one["key"]: one["after"] for one in canary["outputs"]["changed"]} == {
+        "image.layer": '"torch"',
+        "train.params.rate": "0.3",
+    }
+    assert canary["outputs"]["content_key"] != new["build"]["outputs"]["images"]["train"]["content_key"]
+    assert canary["outputs"]["metrics"] == own["evaluate"]["outputs"]["metrics"]
+    assert canary["outputs"]["night"] == new["evaluate"]["outputs"]["metrics"]
+    assert (own["publish"]["status"], own["promote"]["status"]) == ("skipped", "skipped")
+    for page in ("summary.md", "index.html"):
+        said = unescape((night_folder / "report" / page).read_text())
+        assert "[mode.next]" in said
+        assert canary["outputs"]["cell"] in said
+    shown = call(repository, "show", environment=settings)
+    assert night_folder.name in shown.stdout, "the newest run is the night's own"
+
+    broken = call(repository, "nightly", "canary", "--set", "nightly.canary=broken", environment=settings)
+    assert broken.exit_code == 20, broken.said
+    told = json.loads((night_folder / "records" / "canary.json").read_text())
+    assert (told["status"], told["outputs"]["stage"], told["attempt"]) == ("failed", "train", 2)
+    assert told["error"]["class"] in unescape((night_folder / "report" / "summary.md").read_text()), "its page is new"
+    assert status(repository, settings)[1]["ended"]["result"] == "passed", "the night is as it was"
 
 
 def test_age_and_force_run_a_night_without_news(repository):

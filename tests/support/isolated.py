@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,20 @@ def alone() -> tuple[str, ...]:
         pytest.skip(f"this user may not make a network namespace (root may): {tried.stderr.strip()}")
     assert [line.split(":")[1].strip() for line in tried.stdout.splitlines()] == ["lo"]
     return ALONE
+
+
+@contextmanager
+def shared() -> Iterator[tuple[str, ...]]:
+    """The start of a command line, for programs that share one such machine: an engine, a server, who uses them."""
+    words = [*alone(), "sh", "-c", "echo ready; exec cat"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "ready\n"
+        try:
+            yield ("nsenter", f"--net=/proc/{holder.pid}/ns/net", "--")
+        finally:
+            holder.stdin.close()
 
 
 def run(

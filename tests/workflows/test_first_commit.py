@@ -22,7 +22,8 @@ from support.project import commit
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "examples" / "first" / "train.py"
-WRITTEN = {"mlops.toml", ".gitlab-ci.yml", ".github/workflows/mlops.yml", ".github/workflows/mlops-nightly.yml"}
+WORKFLOWS = {f".github/workflows/mlops{name}.yml" for name in ("", "-nightly", "-decay")}
+WRITTEN = {"mlops.toml", ".gitlab-ci.yml", *WORKFLOWS}
 COMMANDS = ("git init", "mlops-ci init --provider both", "git add .", "git commit -m 'The pipeline'")
 STATUSES = {**dict.fromkeys(pipeline.NAMES, "passed"), "check": "skipped", "prepare": "skipped", "promote": "skipped"}
 

@@ -129,8 +129,8 @@ def handed_on(run: Run, job: Job) -> tuple[str, ...]:
 def embedded(settings: Settings, workspace: Workspace, job: Job) -> list[Path]:
     """The embedded stores go with the run where no server is configured: else they would end with the machine."""
     own: list[Path] = []
-    if job.always:
-        # It counts up and tells; who goes on with the run has the stores from the jobs that filled them.
+    if job.always or job.beside:
+        # It counts up and tells, or is beside; who goes on with the run has the stores from the jobs that filled them.
         return own
     if "tracking" in job.secrets and not settings.tables.tracking.uri:
         database.settle(workspace.mlflow)

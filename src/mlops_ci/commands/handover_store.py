@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from mlops_ci.commands.handover import attempt, begun, embedded, handed_on, the_job
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.surroundings import assume_role_to_hand_on
 from mlops_ci.commands.voice import new_provider
 from mlops_ci.errors import UsageError

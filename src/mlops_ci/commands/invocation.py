@@ -59,10 +59,11 @@ def workplace(options: Options, workspace: Workspace) -> Iterator[Place]:
 
 
 @contextmanager
-def open_session(options: Options, *, purpose: str = "") -> Iterator[Session]:
+def open_session(options: Options, *, purpose: str = "", beside: str | None = None) -> Iterator[Session]:
     """A session that holds the directory's lock; everything it started has ended when it closes.
 
-    A run with a `purpose` is none that a run without it goes on with, and the other way round.
+    A run with a `purpose` is none that a run without it goes on with, and the other way round; one `beside` a night is
+    its canary.
     """
     drop_empty(os.environ)
     settings = load_settings(options, new_provider())
@@ -75,7 +76,7 @@ def open_session(options: Options, *, purpose: str = "") -> Iterator[Session]:
         assume_role(settings, place.provider.name, os.environ, place.stack)
         later = options.run is not None and not place.provider.local
         resolution = resolve(settings, workspace, place.engine, later=later)
-        run = _run(options, settings, workspace, place, resolution, purpose)
+        run = _run(options, settings, workspace, place, resolution, purpose, beside)
         place.console.say(f"run {run.id}")
         yield Session(
             settings=settings,
@@ -108,7 +109,13 @@ def hide_secrets(console: Console, settings: Settings, environ: Mapping[str, str
 
 
 def _run(
-    options: Options, settings: Settings, workspace: Workspace, place: Place, resolution: Resolution, purpose: str
+    options: Options,
+    settings: Settings,
+    workspace: Workspace,
+    place: Place,
+    resolution: Resolution,
+    purpose: str,
+    beside: str | None,
 ) -> Run:
     provider, engine = place.provider, place.engine.name
     plan = digest_of([resolution.fingerprint, purpose]) if purpose else resolution.fingerprint
@@ -117,7 +124,7 @@ def _run(
         if not provider.local:
             check_same(run, settings, resolution, engine)
         return run
-    known = unfinished(workspace.runs, plan)
+    known = unfinished(workspace.runs, plan, beside=beside)
     if known is not None:
         return known
     asked = given(settings, place.console.redactor)
@@ -136,6 +143,7 @@ def _run(
             file=settings.file.name if settings.file is not None else None,
             sets=asked.sets,
             withheld=asked.withheld,
+            beside=beside,
         ),
     )
     remember_settings(run, settings)

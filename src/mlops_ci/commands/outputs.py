@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators.beside import NAME as CANARY
 from mlops_ci.orchestrators.jobs import jobs_of
 from mlops_ci.redaction import Redactor
 from mlops_ci.run.run import Run
@@ -37,6 +38,7 @@ def _of_plan(plan: dict[str, Any]) -> dict[str, str]:
     """Trust, the jobs to run, and the labels of their machines."""
     left_out, runners = plan.get("left_out", {}), plan.get("runners", {})
     jobs = [job.name for job in jobs_of(pipeline.NAMES) if not set(job.stages) <= set(left_out)]
+    jobs += [CANARY] if plan.get(CANARY) else []
     return {
         "trusted": str(plan["trusted"]).lower(),
         "jobs": json.dumps(jobs),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings, open_session
+from mlops_ci.commands.invocation import open_session
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.outputs import of_run
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import GateError, MissingError

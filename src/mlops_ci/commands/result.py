@@ -25,6 +25,9 @@ from mlops_ci.run.handover import RESULT
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.canary import NAME as CANARY
+from mlops_ci.stages.canary import planned
+from mlops_ci.stages.canary_record import note_lost
 from mlops_ci.stages.night import Night, idle, is_night
 from mlops_ci.stages.runner import run_left_out
 from mlops_ci.stages.sequence import run_stages
@@ -47,7 +50,7 @@ def result(options: Options, file: str) -> int:
 def _result(options: Options, file: str) -> int:
     ends = read_needs(os.environ.get(NEEDS, ""))
     last = the_job("result", file)
-    jobs = tuple(job for job in called_file(file).jobs if job != last)
+    jobs = tuple(job for job in called_file(file).jobs if job != last and not job.beside)
     run = _run(options)
     left_out: Mapping[str, str] = {}
     records: Mapping[str, Record] = {}
@@ -57,6 +60,7 @@ def _result(options: Options, file: str) -> int:
         left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
         stages = {stage for job in jobs for stage in job.stages}
         mine = {stage: why for stage, why in left_out.items() if stage in stages}
+        _canary_without_word(run, ends.get(CANARY))
         code = _report(replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out)))
         records = {name: record for name, record in run.records().items() if name != "report"}
     found = outcome(jobs, ends, records, left_out)
@@ -66,6 +70,24 @@ def _result(options: Options, file: str) -> int:
     if run is not None:
         _end_of_night(load_settings(options), run, found)
     return found.exit_code or code
+
+
+def _canary_without_word(run: Run, end: JobEnd | None) -> None:
+    """A canary that plan wanted and that has left no record: the page says so."""
+    overlay = planned(run)
+    if overlay is None or run.record(CANARY) is not None:
+        return
+    if end is not None and end.result == "skipped":
+        note_lost(run, overlay, "it was not begun: a job of the night did not end well", failed=False)
+    elif end is None:
+        note_lost(
+            run,
+            overlay,
+            "it has left no record: its job was not asked for (the input `canary`), or was killed",
+            failed=False,
+        )
+    else:
+        note_lost(run, overlay, "its job has left no record: it was killed", failed=True)
 
 
 def _end_of_night(settings: Settings, run: Run, found: Outcome) -> None:
@@ -124,7 +146,8 @@ def _hand_on(
     commit = run.info.lineage.commit if run is not None else None
     about = {"run": run.id if run is not None else None, "commit": commit, "ci_attempt": provider.attempt()}
     values = outputs.of_run(run, found.exit_code) if run is not None else {"run-id": ""}
-    told = outputs.result_json(to_json(facts(found, about, records)), console.redactor)
+    beside = run.record(CANARY) if run is not None else None
+    told = outputs.result_json(to_json(facts(found, about, records, beside)), console.redactor)
     if run is not None:
         write_atomic(run.path(RESULT), told + "\n")
     values |= {

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import click
 
 from mlops_ci import pipeline
 from mlops_ci.commands.invocation import open_session
 from mlops_ci.commands.options import Options
+from mlops_ci.commands.canary import beside
+
 from mlops_ci.commands.outputs import of_run
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.records.codec import to_json
 from mlops_ci.run.run import Run
+from mlops_ci.settings.settings import Settings
+from mlops_ci.stages.canary import NAME as CANARY
+from mlops_ci.stages.canary import has_canary, planned
 from mlops_ci.stages.night import Night, is_night
 from mlops_ci.stages.sequence import run_stages
 from mlops_ci.stages.session import Session
+
+REPORT = "report"
 
 
 class UnknownStageError(UsageError):
@@ -48,15 +56,37 @@ def run(options: Options, names: Sequence[str], *, as_planned: bool = False) -> 
                 f"there is no stage `{name}`{did_you_mean(name, pipeline.NAMES)}",
                 hint=f"stages: {', '.join(pipeline.NAMES)}",
             )
+    wanted = tuple(names) or pipeline.NAMES
     with open_session(options) as session:
         left_out = _left_out(session.run) if as_planned else {}
-        code = _run(session, tuple(names) or pipeline.NAMES, only=options.only, left_out=left_out)
-        for name, value in of_run(session.run, code).items():
-            session.provider.set_output(name, value)
-        if options.json:
-            records = {name: to_json(record) for name, record in session.run.records().items()}
-            click.echo(json.dumps({"run": session.run.id, "exit_code": code, "records": records}, indent=2))
+        waits = REPORT in wanted and not options.only and has_canary(session.settings)
+        first = tuple(name for name in wanted if name != REPORT) if waits else wanted
+        code = _run(session, first, only=options.only, left_out=left_out)
+        if code or not waits:
+            _hand_on(session, code, options)
+            return code
+    return _with_canary(options, session.settings, session.run)
+
+
+def _with_canary(options: Options, settings: Settings, night: Run) -> int:
+    """The canary after all that the night itself does, then the page that tells of both."""
+    told = night.record(CANARY)
+    if planned(night) and (told is None or told.reason == "cancelled"):
+        record = beside(options, settings, night)
+        if record.reason == "cancelled":
+            return record.exit_code
+    with open_session(replace(options, run=night.id)) as session:
+        code = _run(session, (REPORT,), only=True, left_out={})
+        _hand_on(session, code, options)
     return code
+
+
+def _hand_on(session: Session, code: int, options: Options) -> None:
+    for name, value in of_run(session.run, code).items():
+        session.provider.set_output(name, value)
+    if options.json:
+        records = {name: to_json(record) for name, record in session.run.records().items()}
+        click.echo(json.dumps({"run": session.run.id, "exit_code": code, "records": records}, indent=2))
 
 
 def _left_out(run: Run) -> dict[str, str]:

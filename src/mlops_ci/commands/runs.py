@@ -26,6 +26,7 @@ def runs(options: Options) -> int:
             f"{row['run']}  {row['status']:<8} {row['stage'] or '-':<9} "
             f"{row['verdict'] or '-':<8} {row['model'] or '-':<16} {(row['commit'] or '-')[:12]}"
             f"{'  repeats ' + row['reproduces'] if row['reproduces'] else ''}"
+            f"{'  canary of ' + row['beside'] if row['beside'] else ''}"
         )
     return 0
 
@@ -40,6 +41,7 @@ def _row(run: Run) -> dict[str, str | None]:
         "model": None,
         "commit": run.info.lineage.commit,
         "reproduces": run.info.reproduces,
+        "beside": run.info.beside,
     }
     try:
         records = run.records()

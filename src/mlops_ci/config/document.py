@@ -17,6 +17,7 @@ from mlops_ci.settings.settings import Source
 MODE = "mode"
 # What the workflows of CI providers pass; they need no overlay to be known.
 BUILT_IN_MODES = ("pr", "main", "nightly", "weekly")
+ON_TOP = "+"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,16 @@ class Document:
     def known_modes(self) -> tuple[str, ...]:
         """The modes that can be asked for."""
         return tuple(dict.fromkeys((*BUILT_IN_MODES, *self.modes)))
+
+    def parts(self, mode: str | None) -> tuple[str, ...]:
+        """The modes that a mode is made of: `nightly+next` is `nightly` with `next` on top."""
+        if mode is None or mode in self.known_modes:
+            return () if mode is None else (mode,)
+        return tuple(mode.split(ON_TOP))
+
+    def overlays(self, mode: str | None) -> tuple[Layer, ...]:
+        """The overlays of a mode, the upper ones last."""
+        return tuple(self.modes[one] for one in self.parts(mode) if one in self.modes)
 
 
 def read_document(place: Place, label: str) -> Document:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.config.declared import tables as declared_tables
-from mlops_ci.config.document import Document, document_of
+from mlops_ci.config.document import document_of
 from mlops_ci.config.errors import ConfigError
 from mlops_ci.config.find import Place
 from mlops_ci.config.govern import value_of
@@ -95,17 +95,12 @@ def base_layers(place: Place, label: str, base: Base, mode: str | None) -> BaseL
         document = document_of(decoded(data, at), place, at)
     except ConfigError as error:
         return BaseLayers(layers=(), validated=nothing, notice=f"{error.cause}: guarded settings are the defaults")
-    layers = tuple(_of_base(split(layer)[0]) for layer in _layers(document, mode))
+    layers = tuple(_of_base(split(layer)[0]) for layer in (document.base, *document.overlays(mode)))
     validated = validate(merged_of(at, layers), complete=False)
     if validated.problems:
         why = f"{validated.problems[0]}: guarded settings are the defaults"
         return BaseLayers(layers=(), validated=nothing, notice=why)
     return BaseLayers(layers=layers, validated=validated)
-
-
-def _layers(document: Document, mode: str | None) -> tuple[Layer, ...]:
-    overlay = document.modes.get(mode or "")
-    return (document.base, overlay) if overlay else (document.base,)
 
 
 def _of_base(layer: Layer) -> Layer:

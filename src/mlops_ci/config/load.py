@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.config.canary import NIGHTLY, canary_of, canary_problems
 from mlops_ci.config.checks import check
 from mlops_ci.config.declared import tables as declared_tables
 from mlops_ci.config.document import Document, read_document
@@ -17,7 +18,7 @@ from mlops_ci.config.find import find
 from mlops_ci.config.govern import allowed_engines, demands, govern
 from mlops_ci.config.guard import Base, base_layers, changes, guarded_only, merged_of, split
 from mlops_ci.config.keys import Key, dotted, leaves
-from mlops_ci.config.layers import Merged
+from mlops_ci.config.layers import Layer, Merged
 from mlops_ci.config.overrides import environment_layer, set_layer
 from mlops_ci.config.policy import Policy
 from mlops_ci.config.policy_source import policy_at, references
@@ -51,8 +52,7 @@ def load(
     document = read_document(place, label)
     problems = [*document.problems, *_mode_problems(document, mode)]
     root = place.file.parent
-    overlay = document.modes.get(mode or "")
-    layers = (document.base, *([overlay] if overlay else []))
+    layers = (document.base, *document.overlays(mode))
     trunk = base_layers(place, label, base, mode) if base is not None else None
     own = merged_of(label, tuple(split(layer)[0] for layer in layers)) if trunk else Merged(label=label)
     merged = merged_of(label, (*(split(layer)[1] for layer in layers), *trunk.layers) if trunk else layers)
@@ -77,9 +77,12 @@ def load(
     )
     problems += excepted.problems
     problems += [*unknown_variables, *bad_overrides, *validated.problems, *_findings(validated, merged, root)]
-    for other, layer in document.modes.items():
-        if other != mode:
-            problems += _overlay_problems(merged_of(label, (document.base, layer)), root, policies)
+    problems += canary_problems(document, merged)
+    for other in document.modes:
+        if other not in document.parts(mode):
+            below = document.overlays(NIGHTLY) if other == canary_of(merged) != NIGHTLY else ()
+            layers = (document.base, *below, document.modes[other])
+            problems += _overlay_problems(merged_of(label, layers), root, policies, layer=document.modes[other])
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     effective = effective_tree(validated.tables)
@@ -118,11 +121,14 @@ def _label(file: Path, cwd: Path) -> str:
 
 
 def _mode_problems(document: Document, mode: str | None) -> list[Problem]:
-    if mode is None or mode in document.known_modes:
-        return []
-    meant = near(mode, document.known_modes)
-    hint = f"did you mean `{meant}`? " if meant else ""
-    return [Problem(where=f"--mode {mode}", message=f"unknown mode; {hint}there are {', '.join(document.known_modes)}")]
+    found = []
+    for one in document.parts(mode):
+        if one not in document.known_modes:
+            meant = near(one, document.known_modes)
+            hint = f"did you mean `{meant}`? " if meant else ""
+            there = ", ".join(document.known_modes)
+            found.append(Problem(where=f"--mode {mode}", message=f"unknown mode; {hint}there are {there}"))
+    return found
 
 
 def _findings(validated: Validated, merged: Merged, root: Path) -> list[Problem]:
@@ -140,10 +146,10 @@ def _touch(one: Key, other: Key) -> bool:
     return one[:length] == other[:length]
 
 
-def _overlay_problems(merged: Merged, root: Path, policies: Sequence[Policy]) -> list[Problem]:
+def _overlay_problems(merged: Merged, root: Path, policies: Sequence[Policy], *, layer: Layer) -> list[Problem]:
     """What is wrong with an overlay that was not asked for: it must not wait for the night to be told."""
     validated = validate(merged, complete=False)
-    overlaid = {origin.source.where for origin in merged.origins.values() if origin.source.kind == "mode"}
+    overlaid = {origin.source.where for origin in layer.origins.values()}
     found = [*validated.problems, *_findings(validated, merged, root)]
     found += govern(merged, validated, policies, complete=False).problems
     return [one for one in found if one.where in overlaid]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators.beside import with_canary
 from mlops_ci.orchestrators.jobs import Job, jobs_of
 from mlops_ci.pipeline import Secret
 
@@ -200,11 +201,12 @@ def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> Called
     stages = ("plan", *targets, "report") if goes_on else (*pipeline.with_needs(targets), "report")
     jobs = jobs_of(stages, targets=(*targets, "plan", "report"))
     tells = "train" in targets or goes_on
+    reaching = tuple(_reaching_out(job, tells=tells, whole=whole, nightly=name == "nightly") for job in jobs)
     return CalledFile(
         name=name,
         title=title,
         about=about,
-        jobs=tuple(_reaching_out(job, tells=tells, whole=whole, nightly=name == "nightly") for job in jobs),
+        jobs=with_canary(reaching) if name == "nightly" else reaching,
         inputs=_inputs(name, whole=whole, goes_on=goes_on),
         outputs=TAIL,
         goes_on=goes_on,

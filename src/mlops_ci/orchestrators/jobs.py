@@ -42,7 +42,8 @@ class Job:
     caller's `timeout` is the limit. `untrusted` jobs may run for code of a fork. An `always` job runs in any case.
     `target` is false for a job whose stages are not what the file is for: it is left out when the caller hands over
     a run in which they are done. `only_reads` is true where the job's identity is for reading the object store.
-    `hands_on` is true where the run is handed on through that store: each job needs an identity there.
+    `hands_on` is true where the run is handed on through that store: each job needs an identity there. A job
+    `beside` the others has a run of its own: it may fail, and neither its end nor its records count.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Job:
     target: bool = True
     only_reads: bool = False
     hands_on: bool = False
+    beside: bool = False
 
     @property
     def machine(self) -> str:
@@ -69,6 +71,8 @@ class Job:
     @property
     def command(self) -> tuple[str, ...]:
         """What the job runs: these stages and nothing that they need, since earlier jobs have done that."""
+        if self.beside:
+            return ("mlops-ci", "nightly", *self.stages)
         return ("mlops-ci", "run", *self.stages, "--only")
 
 

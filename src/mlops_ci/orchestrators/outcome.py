@@ -117,7 +117,9 @@ def _bad(record: Record) -> bool:
     return record.status == "failed"
 
 
-def facts(found: Outcome, run: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:
+def facts(
+    found: Outcome, run: Mapping[str, Any], records: Mapping[str, Record], canary: Record | None = None
+) -> dict[str, Any]:
     """Every fact for later jobs as one JSON object: no file, no log, no address."""
     outputs = {name: dict(record.outputs) for name, record in records.items()}
     plan, build, promote = outputs.get("plan", {}), outputs.get("build", {}), outputs.get("promote", {})
@@ -142,4 +144,12 @@ def facts(found: Outcome, run: Mapping[str, Any], records: Mapping[str, Record])
         "metrics": evaluate.get("metrics", {}),
         "model": publish.get("model"),
         "promoted": bool(promote) and promote.get("to") != promote.get("from"),
+        **({"canary": _beside(canary)} if canary is not None else {}),
     }
+
+
+def _beside(canary: Record) -> dict[str, Any]:
+    known = ("overlay", "cell", "verdict", "metrics", "content_key", "stage")
+    failed = {"class": canary.error.class_} if canary.error is not None else {}
+    about = {"status": canary.status, "exit_code": canary.exit_code, "seconds": canary.seconds, **failed}
+    return {**about, **{name: canary.outputs.get(name) for name in known}}

@@ -1,4 +1,4 @@
-"""Which class holds the outputs of which stage."""
+"""Which class holds the outputs of which stage, and of the canary beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlops_ci.records.build import BuildOutputs
+from mlops_ci.records.canary import CanaryOutputs
 from mlops_ci.records.check import CheckOutputs
 from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.plan import PlanOutputs
@@ -31,5 +32,6 @@ OUTPUTS: Mapping[str, type[Any]] = MappingProxyType(
         "publish": PublishOutputs,
         "promote": PromoteOutputs,
         "report": ReportOutputs,
+        "canary": CanaryOutputs,
     }
 )

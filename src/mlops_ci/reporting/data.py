@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mlops_ci import pipeline
 from mlops_ci.records.build import BuildOutputs
+from mlops_ci.records.canary import CanaryOutputs
 from mlops_ci.records.check import CheckOutputs
 from mlops_ci.records.codec import RecordFormatError, from_json
 from mlops_ci.records.evaluate import EvaluateOutputs
@@ -30,6 +31,7 @@ T = TypeVar("T")
 UNKNOWN = "unknown"
 METRICS = Path("train", "job", "metrics.jsonl")
 USAGE = "system.jsonl"
+CANARY = "canary"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +48,13 @@ class Outputs:
     evaluate: EvaluateOutputs | None = None
     publish: PublishOutputs | None = None
     promote: PromoteOutputs | None = None
+    canary: CanaryOutputs | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportData:
     """One run. `records` has no report stage: a report does not report on itself. `problems` is what could not be read.
+    `canary` is the record of the cell beside a night.
 
     `metrics` are the training's series by step, `usage` the machine's by seconds, one for each job with samples.
     """
@@ -58,6 +62,7 @@ class ReportData:
     folder: Path
     info: RunInfo
     records: Mapping[str, Record]
+    canary: Record | None = None
     outputs: Outputs = field(default_factory=Outputs)
     metrics: tuple[Series, ...] = ()
     usage: tuple[StageUsage, ...] = ()
@@ -69,6 +74,7 @@ class ReportData:
         problems: list[str] = []
         info = _info(run_dir, problems)
         records = _records(run_dir, info, problems)
+        canary = records.pop(CANARY, None)
         metrics, found = (
             read_metrics(run_dir / METRICS, METRICS.as_posix()) if (run_dir / METRICS).exists() else ((), [])
         )
@@ -77,7 +83,8 @@ class ReportData:
             folder=run_dir,
             info=_completed(info, records),
             records=records,
-            outputs=_outputs(records, problems),
+            canary=canary,
+            outputs=_outputs({**records, **({CANARY: canary} if canary else {})}, problems),
             metrics=metrics,
             usage=tuple(_usage(run_dir, problems)),
             problems=tuple(problems),
@@ -118,7 +125,7 @@ def _completed(info: RunInfo, records: Mapping[str, Record]) -> RunInfo:
 def _records(run_dir: Path, info: RunInfo, problems: list[str]) -> dict[str, Record]:
     run = Run(folder=run_dir, info=info)
     found: dict[str, Record] = {}
-    for name in pipeline.NAMES:
+    for name in (*pipeline.NAMES, CANARY):
         if name == "report":
             continue
         try:
@@ -153,6 +160,7 @@ def _outputs(records: Mapping[str, Record], problems: list[str]) -> Outputs:
         evaluate=read("evaluate", EvaluateOutputs),
         publish=read("publish", PublishOutputs),
         promote=read("promote", PromoteOutputs),
+        canary=read(CANARY, CanaryOutputs),
     )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from mlops_ci.errors import BY_EXIT_CODE
 from mlops_ci.records.verify import HealthCheck
 from mlops_ci.reporting import format as words
+from mlops_ci.reporting.canary import canary_line, canary_rows, canary_word
 from mlops_ci.reporting.charts import Chart, metric_charts, usage_charts
 from mlops_ci.reporting.comparison import metric_rows, same_data
 from mlops_ci.reporting.data import ReportData
@@ -106,6 +107,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "stages": timeline(data),
         "metrics": metric_rows(data),
         "same_data": same_data(data),
+        "canary": {"word": canary_word(data), "line": canary_line(data), "rows": canary_rows(data)},
         "facts": facts(data),
         "stages_seconds": stages_seconds(data),
         "commit_to_model": commit_to_model(data),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mlops_ci.reporting.canary import canary_line, canary_rows
 from mlops_ci.reporting.comparison import metric_rows
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.evidence import parts
@@ -41,6 +42,7 @@ def summary(data: ReportData) -> str:
         about(data),
         stages(data),
         *metrics(data),
+        *canary(data),
         *(details(title, content) for title, content in parts(data)),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -148,3 +150,29 @@ def metrics(data: ReportData) -> Iterable[str]:
     yield table(("metric", "this run", *theirs), shown)
     if len(rows) > METRICS:
         yield f"and {len(rows) - METRICS} more metrics on the report page."
+
+
+def canary(data: ReportData) -> Iterable[str]:
+    """The canary beside the night: it decides nothing."""
+    record, out = data.canary, data.outputs.canary
+    if record is None:
+        return
+    took = f", {text(duration(record.seconds))}" if record.seconds else ""
+    yield f"**Canary{took}:** {text(canary_line(data), 300)}"
+    if out is None:
+        return
+    if out.changed:
+        changed = [(code(one.key), text(one.before, CHANGED), text(one.after, CHANGED)) for one in out.changed]
+        yield table(("the canary's setting", "the night", "the canary"), changed[:METRICS])
+    rows = [
+        (
+            f"**{text(row.name, 80)}**" if row.decides else text(row.name, 80),
+            *(text(number(value)) if value is not None else "–" for value in (row.canary, row.night, row.champion)),
+        )
+        for row in canary_rows(data)[:METRICS]
+    ]
+    if rows:
+        version = f"champion (version {text(out.champion.version)})" if out.champion else "champion"
+        yield table(("metric", "canary", "this night", version), rows)
+    if out.image:
+        yield f"Image of the canary: {code(out.image)}, run {code(out.cell or '–')}."

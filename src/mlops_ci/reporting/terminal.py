@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from mlops_ci.reporting.canary import canary_line
 from mlops_ci.reporting.comparison import MetricRow, metric_rows
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.format import duration, number, one_line
@@ -34,6 +35,7 @@ def page_text(data: ReportData) -> str:
         *map(_stage, timeline(data)),
         "",
         *_metrics(data),
+        *_wrapped(canary_line(data), "canary: ", "        "),
         *_time(data),
         *_problems(data),
         *_wrapped(found.next_step, "next: ", "      "),

@@ -52,7 +52,8 @@ class RunInfo:
     """The content of `run.json`. By the fingerprint `plan` an unfinished run is recognised as the same work.
 
     `file` is the configuration's name; `sets` are the settings that came from outside of it, as `--set` takes them, and
-    `withheld` the keys of those that hold a secret. `reproduces` is the run that this one repeats.
+    `withheld` the keys of those that hold a secret. `reproduces` is the run that this one repeats, `beside` the night
+    whose canary it is.
     """
 
     schema: str = RUN_SCHEMA
@@ -70,6 +71,12 @@ class RunInfo:
     sets: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     reproduces: str | None = None
+    beside: str | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether it is work of its own: neither the repetition of another run, nor the canary beside one."""
+        return self.reproduces is None and self.beside is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,11 +186,11 @@ def create(runs: Path, info: RunInfo) -> Run:
 
 
 def open_run(runs: Path, name: str) -> Run:
-    """The run of that id, or `latest`: the newest that repeats no other. Raises `UnknownRunError`."""
+    """The run of that id, or `latest`: the newest that is work of its own. Raises `UnknownRunError`."""
     known = run_ids(runs)
     if name == "latest" and known:
         found = (_read(runs, one) for one in reversed(known))
-        return next((run for run in found if run.info.reproduces is None), _read(runs, known[-1]))
+        return next((run for run in found if run.info.own), _read(runs, known[-1]))
     if name not in known:
         newest = ", ".join(reversed(known[-3:])) or "none"
         raise UnknownRunError(
@@ -205,13 +212,12 @@ def run_ids(runs: Path) -> list[str]:
     return sorted(one.name for one in runs.iterdir() if RUN_ID.fullmatch(one.name) and (one / "run.json").is_file())
 
 
-def unfinished(runs: Path, plan: str) -> Run | None:
-    """The newest run if it has the same plan and has not come to its end."""
-    known = run_ids(runs)
-    if not known:
-        return None
+def unfinished(runs: Path, plan: str, *, beside: str | None = None) -> Run | None:
+    """The newest run (the newest canary `beside` a night) if it has the same plan and has not come to its end."""
     try:
-        newest = open_run(runs, "latest")
+        newest = _newest(runs, beside)
+        if newest is None:
+            return None
         report = newest.record("report")
         promote = newest.record("promote")
     except RecordFormatError:
@@ -219,6 +225,13 @@ def unfinished(runs: Path, plan: str) -> Run | None:
     finished = report is not None and promote is not None and promote.done and report.done
     same = newest.info.plan == plan and newest.info.reproduces is None
     return newest if same and not finished else None
+
+
+def _newest(runs: Path, beside: str | None) -> Run | None:
+    known = run_ids(runs)
+    if beside is None:
+        return open_run(runs, "latest") if known else None
+    return next((run for one in reversed(known) if (run := _read(runs, one)).info.beside == beside), None)
 
 
 def new_info(
@@ -236,6 +249,7 @@ def new_info(
     sets: tuple[str, ...] = (),
     withheld: tuple[str, ...] = (),
     reproduces: str | None = None,
+    beside: str | None = None,
 ) -> RunInfo:
     """The description of a run that starts now."""
     return RunInfo(
@@ -253,4 +267,5 @@ def new_info(
         sets=sets,
         withheld=withheld,
         reproduces=reproduces,
+        beside=beside,
     )

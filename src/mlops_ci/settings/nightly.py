@@ -32,6 +32,12 @@ class NightlySettings(Table):
     decay_margin: Annotated[Annotated[float, Range(0)] | None, Example(0.02)] = None
     """By how much the champion's metric may be worse on fresh data than at its promotion before `mlops-ci nightly
     decay` fails. Default: `[evaluate] margin`."""
+    canary: Annotated[Text | None, Example("next")] = None
+    """The overlay `[mode.NAME]` with which a night runs a second cell beside its own: another image, another version of
+    torch. It is built, checked, scanned and trained, told on the night's page, never published, and fails nothing.
+    Default: no canary."""
+    canary_timeout: Duration = Duration(2 * 3600)
+    """How long the canary may take in all; then it is stopped, and the night's report says so."""
     drift: Annotated[Literal["report", "gate"] | None, Example("report")] = None
     """Compare the data with that of the last successful night, by stated tests on the columns of CSV and JSON Lines
     files: `report` shows what has shifted, `gate` fails the night before it trains. Default: not compared."""

@@ -29,6 +29,8 @@ def no_publishing(session: Session) -> str | None:
     """Why this run publishes nothing, or None."""
     if (repeated := session.run.info.reproduces) is not None:
         return f"a reproduction of run {repeated}: nothing is published"
+    if (night := session.run.info.beside) is not None:
+        return f"the canary of run {night}: it is never published"
     return "dry run: nothing is published" if switched_on(session, DRY_RUN) else None
 
 

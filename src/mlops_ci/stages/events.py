@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mlops_ci.notifying.event import Event, Kind, Line, Trouble
 from mlops_ci.providers.base import Provider
+from mlops_ci.reporting.canary import canary_line
 from mlops_ci.reporting.comparison import metric_rows
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.format import number
@@ -15,6 +17,7 @@ from mlops_ci.run.clock import now, stamp
 from mlops_ci.settings.settings import Settings
 
 METRICS = 2
+NONE: Mapping[str, str] = MappingProxyType({})
 ENDED_WELL = ("promoted", "kept", "waiting")
 
 
@@ -37,8 +40,10 @@ def of_run(settings: Settings, provider: Provider, data: ReportData, *, lost_job
     found = verdict(data)
     about = _about(settings, provider, data)
 
-    def event(kind: Kind, title: str, **more: Any) -> Event:
-        return Event(kind=kind, title=title, **about, **more)
+    beside = {"canary": line} if (line := canary_line(data)) else {}
+
+    def event(kind: Kind, title: str, *, facts: Mapping[str, str] = NONE, **more: Any) -> Event:
+        return Event(kind=kind, title=title, facts={**facts, **beside}, **about, **more)
 
     if found.kind in ("failed", "rejected"):
         yield event("failure", f"{settings.name}: {found.title}", **_failure(found))

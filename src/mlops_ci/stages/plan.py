@@ -66,6 +66,9 @@ def run(session: Session) -> Result:
     without = left_out(session, trusted=trusted, why=why, idle=idle)
     for name, reason in without.items():
         session.console.say(f"{name} is left out: {reason}")
+    canary = session.settings.tables.nightly.canary if freshness and freshness.due and trusted else None
+    if canary is not None:
+        session.console.say(f"canary: [mode.{canary}] runs beside, is told, and decides nothing")
     return Result(
         outputs=PlanOutputs(
             images=images,
@@ -77,6 +80,7 @@ def run(session: Session) -> Result:
             runners=machines,
             left_out=without,
             freshness=freshness,
+            canary=canary,
             policies=tuple(PlannedPolicy(source=one.source, sha256=one.sha256) for one in governance.policies),
             bounds=governance.bounds,
             base=governance.base,
@@ -104,7 +108,7 @@ def _seen_before(session: Session) -> bool:
         if name == session.run.id:
             continue
         earlier = open_run(session.workspace.runs, name)
-        if earlier.info.plan != session.run.info.plan or earlier.info.reproduces is not None:
+        if earlier.info.plan != session.run.info.plan or not earlier.info.own:
             continue
         report = earlier.record("report")
         promote = earlier.record("promote")

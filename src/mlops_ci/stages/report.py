@@ -28,7 +28,9 @@ def inputs(session: Session) -> Mapping[str, Any]:
         for name, record in session.run.records().items()
         if name != "report"
     }
-    return {**records, "lost_job": session.lost_job}
+    canary = session.run.record("canary")
+    beside = {"canary": [canary.status, canary.attempt, canary.finished_at]} if canary is not None else {}
+    return {**records, **beside, "lost_job": session.lost_job}
 
 
 def inputs_of_page(session: Session) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.commands.handover_store import NoSharedStoreError, pull, push
-from mlops_ci.commands.invocation import Options
+from mlops_ci.commands.options import Options
 from mlops_ci.errors import UsageError
 from mlops_ci.records.codec import to_json
 from mlops_ci.run.run import HandoverError, open_run

@@ -59,3 +59,8 @@ def test_what_is_too_long_is_cut_and_said():
 
 def test_it_is_one_line():
     assert "\n" not in result_json({"reason": "a\nb"}, Redactor())
+
+
+def test_a_canary_that_plan_found_is_a_job_to_run(run):
+    run.write(a_record(run, "plan", outputs={**PLAN, "canary": "next"}))
+    assert json.loads(of_run(run, 0)["jobs"])[-1] == "canary"

@@ -52,7 +52,8 @@ def test_every_example_is_a_value_that_may_stand_there(folder, table):
     data = '\n[data]\npath = "data"\n' if table != "train" else ""
     inside = inside.replace("#email-to = []", '#email-to = ["team@example.com"]')
     document = f"{before}\n[{table}]\n{SETTING.sub(chr(92) + '1', inside)}{''.join(f'[{one}' for one in after)}"
-    folder.load(document.replace("\n[data]\n", data or "\n[data]\n"))
+    overlay = '\n[mode.next.image]\nlayer = "torch"\n' if table == "nightly" else ""
+    folder.load(document.replace("\n[data]\n", data or "\n[data]\n") + overlay)
 
 
 def test_the_overlay_at_its_end_is_valid(folder):

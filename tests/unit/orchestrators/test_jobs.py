@@ -6,6 +6,7 @@ import pytest
 
 from mlops_ci import pipeline
 from mlops_ci.orchestrators.called import HEAD, TAIL, called_file, called_files
+from mlops_ci.orchestrators.github.workflow import granted
 from mlops_ci.orchestrators.jobs import MINUTES, job_of, jobs_of
 
 ALL = jobs_of(pipeline.NAMES)
@@ -34,10 +35,24 @@ def test_a_job_needs_the_jobs_of_what_its_stages_need(file):
     for job in file.jobs:
         assert set(job.needs) <= seen, job.name
         assert job.name == "plan" or "plan" in job.needs
-        for need in (need for stage in job.stages for need in pipeline.stage(stage).needs):
+        stages = () if job.beside else job.stages
+        for need in (need for stage in stages for need in pipeline.stage(stage).needs):
             if need in {stage for one in file.jobs for stage in one.stages}:
                 assert job_of(need) in {*job.needs, job.name}
         seen.add(job.name)
+
+
+def test_the_canary_is_beside_the_night_and_nothing_but_the_page_waits_for_it():
+    file = called_file("nightly")
+    (canary,) = [job for one in called_files() for job in one.jobs if job.beside]
+    assert file.job("canary") == canary
+    assert {job.name for job in file.jobs if "canary" in job.needs} == {"result"}
+    assert "evaluate" in canary.needs, "it takes no machine before the night has trained and judged"
+    assert canary.command == ("mlops-ci", "nightly", "canary")
+    assert canary.only_reads
+    assert not canary.untrusted
+    work = granted([job for job in file.jobs if not job.beside])
+    assert granted([canary, *file.jobs]).items() <= work.items(), "callers grant no more than before"
 
 
 def test_promote_is_guarded_and_alone():
@@ -122,6 +137,6 @@ def test_a_nightly_leaves_its_stamps_in_the_store_by_key_or_by_role(name):
     assert nightly.permissions == {**train.permissions, "id-token": "write"}
     assert "ping" in nightly.secrets
     assert "ping" not in train.secrets
-    assert [job for job in called_file("nightly").jobs if job.name not in {"plan", "result"}] == [
+    assert [job for job in called_file("nightly").jobs if job.name not in {"plan", "canary", "result"}] == [
         job for job in called_file("train").jobs if job.name not in {"plan", "result"}
     ]

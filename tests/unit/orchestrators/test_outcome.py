@@ -157,3 +157,14 @@ def test_left_out_is_left_out_whether_or_not_its_records_say_so(run):
     written = {**records(run, "plan"), **{name: a_record(run, name, **skipped) for name in WORK[1:]}}
     for found in (outcome(JOBS, jobs, written, why), outcome(JOBS, jobs, records(run, "plan"), why)):
         assert (found.result, found.exit_code, found.reason) == ("skipped", 0, "nothing is new")
+
+
+def test_a_canary_is_told_and_counts_for_nothing(run):
+    night = tuple(job for job in called_file("nightly").jobs if job.name != "result" and not job.beside)
+    found = outcome(night, {**ends(), "canary": JobEnd(result="failure")}, records(run), {})
+    assert (found.result, found.exit_code) == ("passed", 0)
+    outputs = {"overlay": "next", "verdict": None, "stage": "train"}
+    canary = a_record(run, "canary", **failed(20), outputs=outputs)
+    told = facts(found, {}, records(run), canary)["canary"]
+    assert (told["status"], told["class"], told["overlay"], told["stage"]) == ("failed", "x", "next", "train")
+    assert "canary" not in facts(found, {}, records(run))

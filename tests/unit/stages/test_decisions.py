@@ -21,13 +21,21 @@ ALL_WORK = UNTRUSTED_WORK | {"build", "check", "scan"}
 
 
 def session(
-    *, provider="github", event="push", mode="main", tables=CONFIGURED, runners=None, reproduces=None, **environ
+    *,
+    provider="github",
+    event="push",
+    mode="main",
+    tables=CONFIGURED,
+    runners=None,
+    reproduces=None,
+    beside=None,
+    **environ,
 ):
     maker = github_provider if provider == "github" else local_provider
     around = {"GITHUB_EVENT_NAME": event, **environ}
     return SimpleNamespace(
         environ=around,
-        run=SimpleNamespace(info=SimpleNamespace(reproduces=reproduces)),
+        run=SimpleNamespace(info=SimpleNamespace(reproduces=reproduces, beside=beside)),
         provider=maker(around, io.StringIO()),
         settings=SimpleNamespace(mode=mode, tables=SimpleNamespace(runners=runners or RunnerSettings(), **tables)),
     )
@@ -42,6 +50,12 @@ def test_a_reproduction_publishes_and_promotes_nothing():
     assert (
         no_publishing(one) == no_promotion(one) == "a reproduction of run 20260101-000000-abcdef: nothing is published"
     )
+
+
+def test_a_canary_publishes_and_promotes_nothing_whatever_the_switches_say():
+    one = session(beside="20260101-000000-abcdef", MLOPS_CI_DRY_RUN="false")
+    assert set(decided(one).values()) == {"the canary of run 20260101-000000-abcdef: it is never published"}
+    assert set(decided(one)) == {"publish", "promote"}
 
 
 def test_own_code_with_servers_runs_everything():

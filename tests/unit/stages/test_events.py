@@ -10,9 +10,11 @@ import pytest
 from mlops_ci.console import Console
 from mlops_ci.providers.detect import detect
 from mlops_ci.reporting.data import ReportData
+from mlops_ci.run.run import Run
 from mlops_ci.settings.notify import NotifySettings
 from mlops_ci.settings.settings import Settings, Tables
 from mlops_ci.settings.train import TrainSettings
+from mlops_ci.stages.canary_record import note_lost
 from mlops_ci.stages.events import config_name, line_of, of_run
 from mlops_ci.stages.telling import tell, tell_of_run
 from support.heard import Heard
@@ -71,6 +73,15 @@ def test_a_promotion_has_its_metrics_beside_the_champions(tmp_path):
     promotion = events(tmp_path, "promoted")[1]
     assert promotion.title == "fashion-classifier version 7 is now the champion"
     assert promotion.facts["accuracy"] == "0.9142 (+0.0124 to the champion)"
+
+
+def test_what_is_told_of_a_night_names_its_canary(tmp_path):
+    folder = make_run(tmp_path / ".mlops", "promoted")
+    run = Run(folder=folder, info=ReportData.read(folder).info)
+    note_lost(run, "next", "its job was killed", failed=True)
+    told = list(of_run(settings(tmp_path), detect(GITHUB, StringIO()), ReportData.read(folder)))
+    assert {one.facts["canary"] for one in told} == {"[mode.next] failed (canary-lost, exit 10): its job was killed"}
+    assert "failure" not in {one.kind for one in told}
 
 
 def test_the_configuration_is_named_as_the_repository_knows_it(tmp_path):

@@ -20,11 +20,12 @@ S3 = "s3://"
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """Where the pipeline reads and writes on S3. `own_server` says that it is not AWS."""
+    """Where the pipeline reads and writes on S3. `own_server`: it is not AWS; `canary`: a night has one."""
 
     store: str | None = None
     source: str | None = None
     own_server: bool = False
+    canary: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.store or self.source)
@@ -95,4 +96,5 @@ def _stores(found: list[Settings]) -> Stores:
         store=next((one for one in stores if one and one.startswith(S3)), None),
         source=next((one for one in sources if one and one.startswith(S3)), None),
         own_server=any(one.tables.publish.endpoint for one in found),
+        canary=any(one.tables.nightly.canary for one in found),
     )

@@ -10,6 +10,7 @@ from mlops_ci.orchestrators.callers.finding import Finding
 from mlops_ci.orchestrators.callers.github_call import Call
 from mlops_ci.orchestrators.callers.values import EXPRESSION, complaints
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
+from mlops_ci.orchestrators.decay import NAME as DECAY
 
 # What GitHub allows for jobs with steps only.
 NOT_HERE = ("runs-on", "steps", "env", "timeout-minutes", "environment", "container", "services", "defaults", "outputs")
@@ -32,13 +33,16 @@ def together(calls: list[Call]) -> Iterator[Finding]:
     """What is wrong between calls of one workflow: their artifacts must not have the same names."""
     seen: dict[tuple[str, str], str] = {}
     for call in calls:
-        if not call.interface.begins or call.value("run-id") is not None:
+        weekly = call.interface.name == DECAY
+        if not (call.interface.begins or weekly) or call.value("run-id") is not None:
             continue
         given = call.value("artifact-prefix")
         prefix = str(given.value) if given is not None else str(call.interface.inputs["artifact-prefix"].default)
-        other = seen.setdefault((call.file, prefix), call.id)
+        # The one artifact of this file has a name that no other file gives: only two of its calls collide.
+        other = seen.setdefault((call.file, f"{DECAY} {prefix}" if weekly else prefix), call.id)
         if other != call.id:
-            message = f"jobs `{other}` and `{call.id}` both begin a run, with the same names for their artifacts"
+            what = "score the champion" if weekly else "begin a run"
+            message = f"jobs `{other}` and `{call.id}` both {what}, with the same names for their artifacts"
             yield call.found("error", call.at, message, f"artifact-prefix: {call.id}-")
         matrix = call.job.get("strategy", "matrix")
         if matrix is not None and "matrix." not in prefix:

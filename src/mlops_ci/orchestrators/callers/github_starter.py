@@ -1,4 +1,4 @@
-"""The workflows that a new user of GitHub begins with: one that calls `train.yml`, one for the nights."""
+"""The workflows that a new user of GitHub begins with: what calls `train.yml`, the nights, and the weekly look."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from mlops_ci.orchestrators.callers.github_interface import grant_lines, interfa
 from mlops_ci.orchestrators.yaml_text import scalar
 
 FOLDER = ".github/workflows"
-TRAIN, NIGHTLY = f"{FOLDER}/mlops.yml", f"{FOLDER}/mlops-nightly.yml"
-SCHEDULE = "17 2 * * *"
+TRAIN, NIGHTLY, DECAY = (f"{FOLDER}/mlops{name}.yml" for name in ("", "-nightly", "-decay"))
+SCHEDULE, WEEKLY = "17 2 * * *", "17 6 * * 1"
 
 TRAIN_TEXT = """\
 # Written by `mlops-ci init`, and yours to change; `mlops-ci doctor --provider github` checks it.
@@ -61,6 +61,35 @@ jobs:
     with:
 {config}{common}"""
 
+DECAY_TEXT = """\
+# Written by `mlops-ci init`, and yours to change; `mlops-ci doctor --provider github` checks it.
+# Scores the champion on today's data, and is red when it has become worse: [evaluate] command and metric, [tracking]
+# uri and [publish] store must be set. It trains, publishes and moves nothing. Start it by hand, or once a week: take
+# the `#` away from the schedule, and write the same into mlops.toml, [mode.weekly.nightly] schedule.
+name: mlops decay
+on:
+  workflow_dispatch:
+#  schedule:
+#    - cron: '{schedule}' # UTC, Mondays
+permissions: {{}}
+concurrency:
+  group: mlops-decay
+jobs:
+  mlops:
+    name: mlops
+{permissions}
+    uses: {uses}
+    with:
+{config}      engine: ${{{{ vars.MLOPS_CI_ENGINE || 'docker' }}}} # host: without a container engine
+      runner-evaluate: ${{{{ vars.MLOPS_CI_RUNNER_EVALUATE }}}} # a label, or a JSON list; empty: a hosted machine
+      aws-role: ${{{{ vars.MLOPS_CI_AWS_ROLE }}}} # who reads the champion, and leaves the schedule's stamps
+      # Only where the server does not tell a called file where it comes from (GitHub Enterprise Server, act).
+      bundle-repository: ${{{{ vars.MLOPS_CI_BUNDLE_REPOSITORY }}}}
+      bundle-ref: ${{{{ vars.MLOPS_CI_BUNDLE_REF }}}}
+    # secrets:
+    #   mlflow-token: ${{{{ secrets.MLFLOW_TOKEN }}}} # of the server in [tracking] uri
+"""
+
 COMMON = """\
       # Variables of the repository: Settings > Secrets and variables > Actions > Variables.
       engine: ${{ vars.MLOPS_CI_ENGINE || 'docker' }} # host: without a container engine
@@ -79,6 +108,7 @@ NEXT = (
     "  MLOPS_CI_RUNNER_GPU  the label of your GPU runner (else [runners] gpu of mlops.toml decides)",
     "  MLOPS_CI_ENGINE      `host` where runners have no container engine",
     "  MLOPS_CI_AWS_ROLE, MLOPS_CI_AWS_ROLE_READ  the roles that publish and that read, for a store on S3",
+    "  MLOPS_CI_RUNNER_EVALUATE  the label of a runner that scores the champion once a week (else a hosted one)",
     "in mlops.toml: [publish] store = 's3://BUCKET/PREFIX' and [tracking] uri, or there is no champion between runs",
     "in the branch protection: require `mlops / result`, and no other job",
 )
@@ -90,6 +120,7 @@ def files(bundle: Bundle, *, branch: str, config: str = "") -> dict[str, str]:
     return {
         TRAIN: _text(TRAIN_TEXT, bundle, "train", branch=scalar(branch), config=named),
         NIGHTLY: _text(NIGHTLY_TEXT, bundle, "nightly", schedule=SCHEDULE, config=named),
+        DECAY: _text(DECAY_TEXT, bundle, "decay", schedule=WEEKLY, config=named),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.orchestrators.callers.bundle import Bundle, release
+from mlops_ci.orchestrators.decay import NAME as DECAY
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile, load_profile
 from mlops_ci.orchestrators.gitlab.render import FILES
 from mlops_ci.orchestrators.yaml_text import scalar
@@ -28,7 +29,9 @@ MORE = """\
 ABOUT = {
     "train": "Merge requests (mode pr: nothing is published) and the default branch.",
     "nightly": "Every pipeline schedule of the project (mode nightly): Build > Pipeline schedules.",
+    "decay": "A schedule with the variable MLOPS_SCHEDULE: decay (mode weekly): the champion on today's data.",
 }
+EVALUATE = "runner-evaluate"
 NEXT = (
     "runners with the tags that runner-plan, runner-cpu and runner-gpu name, or your tags there",
     "a copy of the bundle on this GitLab as {repository}, whose job token permissions let this project read it",
@@ -50,6 +53,8 @@ def entries(bundle: Bundle, *, config: str = "") -> str:
 
 def _entry(file: str, bundle: Bundle, profile: GitLabProfile, config: str, *, first: bool) -> str:
     tags = {name: profile.tags(name.removeprefix("runner-")) for name in TAGS}
+    if file == DECAY:
+        tags = {EVALUATE: profile.tags("cpu")}
     inputs = [
         f"      {name}: [{', '.join(found)}]{f' # {TAGS[name]}' if first else ''}" for name, found in tags.items()
     ]

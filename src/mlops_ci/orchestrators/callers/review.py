@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from mlops_ci.orchestrators.beside import NAME as CANARY
 from mlops_ci.orchestrators.callers import github_checks, gitlab_checks, policies
 from mlops_ci.orchestrators.callers.configuration import Given, Stores, configured
 from mlops_ci.orchestrators.callers.finding import Finding, in_order
@@ -19,6 +20,7 @@ from mlops_ci.orchestrators.gitlab.inputs import AUTO, ROLE_HANDOVER
 
 Provider = Literal["github", "gitlab"]
 MODES = (None, "pr", "main", "nightly")
+NIGHTLY = "nightly"
 KEYS = ("aws-access-key-id", "aws-secret-access-key")
 SERVER = "$CI_SERVER_URL"
 
@@ -89,7 +91,9 @@ def review_gitlab(root: Path, known: str, origin: Origin) -> Review:
     stores, role, audience = Stores(), "", SERVER
     for one in all_includes:
         found += gitlab_checks.check(one)
-        stores = stores or _configured(one, one.entry.line, root, found)
+        here = _configured(one, one.entry.line, root, found)
+        found += _canary(one, here)
+        stores = stores or here
         role = role or _role(one.value("aws-role"))
         audience = _text(one.value("aws-audience")) or audience
     found += gitlab_checks.together(all_includes)
@@ -144,6 +148,15 @@ def _credentials(call: Call, stores: Stores) -> list[Finding]:
         return []
     message = f"{', '.join(reading)} read {where}, and without `aws-role-read` have no role that may"
     return [call.found("advice", call.at, message, "aws-role-read: ${{ vars.MLOPS_CI_AWS_ROLE_READ }}")]
+
+
+def _canary(one: Include, stores: Stores) -> list[Finding]:
+    """GitLab makes a pipeline's jobs before anybody has read the configuration."""
+    given = one.value(CANARY)
+    if one.name != NIGHTLY or not stores.canary or (given is not None and given.value is not False):
+        return []
+    message = "[nightly] canary is set, and its job is not asked for: no night has one"
+    return [one.found("warning", one.entry.line, message, f"inputs:\n  {CANARY}: true")]
 
 
 def _policies(stores: Stores, role: str, identity: policies.Identity, *, only_reads: bool = False) -> Policies | None:

@@ -11,6 +11,7 @@ from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import Value
 
 INCOMING, OUTGOING = ".mlops/handover/incoming", ".mlops/handover/outgoing"
+PAGES = ".mlops/runs/*/report"
 STARTED = "always() && steps.stages.outcome != 'skipped'"
 TRUSTED = "needs.plan.outputs.trusted == 'true'"
 # What plan itself has just decided, and what the event says: its own secrets were there before.
@@ -72,9 +73,18 @@ def hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     return [pushed, *_upload(job, file, profile, _join(STARTED, f"!({own})"))] if job.untrusted else [pushed]
 
 
+def reports(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
+    """The steps that keep what people read."""
+    if job.beside:
+        # The folder of the night has no page yet: this is the job's own.
+        name = f"report-{expression('inputs.artifact-prefix')}{file.name}-{job.name}-{expression('github.run_attempt')}"
+        return [_keep("Keep its own report for people", name, PAGES, profile, STARTED)]
+    return [report_step(file, profile)] if job.name == "result" else []
+
+
 def report_step(file: CalledFile, profile: Profile) -> list[str]:
     """The page, for people: no job reads it."""
-    return _keep("Keep the report for people", report_name(file), ".mlops/runs/*/report", profile, STARTED)
+    return _keep("Keep the report for people", report_name(file), PAGES, profile, STARTED)
 
 
 def report_name(file: CalledFile) -> str:

@@ -15,10 +15,10 @@ from mlops_ci.orchestrators.jobs import Job
 HEAD = """\
 # GitHub Actions
 
-`mlops-ci init --provider github` writes a [`mlops.toml`](../your-repository.md), `.github/workflows/mlops.yml` and
-`mlops-nightly.yml`, pinned to where the tool came from, and says what is still to set; `--bundle ORG/REPO@REF` names a
-copy. What exists stays. Or copy this to `.github/workflows/train.yml`: it is the file `examples/github/train.yml`,
-which this project's tests execute as it stands.
+`mlops-ci init --provider github` writes a [`mlops.toml`](../your-repository.md), `.github/workflows/mlops.yml`,
+`mlops-nightly.yml` and `mlops-decay.yml`, pinned to where the tool came from, and says what is still to set;
+`--bundle ORG/REPO@REF` names a copy. What exists stays. Or copy this to `.github/workflows/train.yml`: it is the
+file `examples/github/train.yml`, which this project's tests execute as it stands.
 
 ```yaml
 {example}

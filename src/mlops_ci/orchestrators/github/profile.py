@@ -57,7 +57,7 @@ class Profile:
     handover: Handover
 
     def action(self, name: str) -> Action:
-        """The pinned action `checkout`, `upload`, `download` or `upload-sarif`, from the site's mirror if it has one."""
+        """The pinned action, such as `checkout` or `upload-sarif`, from the site's mirror if it has one."""
         pins = read_toml("github.toml")["actions"]
         pin = pins[f"{name}-3" if self.artifacts == 3 and f"{name}-3" in pins else name]
         repository = pin["repository"]

@@ -31,7 +31,7 @@ def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
         *(_result(job, file) if job.name == "result" else _stages(job)),
         *_cancelled(job, file),
         *handing_on.hand_on(job, file, profile),
-        *([handing_on.report_step(file, profile)] if job.name == "result" else []),
+        *handing_on.reports(job, file, profile),
     ]
     return [line for one in found for line in item(one)]
 
@@ -73,7 +73,7 @@ def bundle_steps(profile: Profile) -> list[list[str]]:
 def _stages(job: Job) -> list[list[str]]:
     return [
         a_step(
-            f"Run {', '.join(job.stages)}",
+            f"Run the {job.name} in a run of its own" if job.beside else f"Run {', '.join(job.stages)}",
             id_="stages",
             env=secrets(job),
             run=" ".join(job.command),

@@ -84,6 +84,9 @@ def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     body += pair("if", job_condition(job, profile, continues=continues))
     body += pair("runs-on", job_labels(job, profile))
     body += pair("timeout-minutes", expression("inputs.timeout") if job.minutes is None else job.minutes)
+    if job.beside:
+        body += comment("Whatever becomes of it, the night is as it is; the job `result` tells of it.")
+        body += pair("continue-on-error", True)
     if job.guarded:
         body += comment("The environment's protection rules are the approval: who may promote, and from which branch.")
         body += pair("environment", expression("inputs.promote-environment"))
@@ -109,6 +112,8 @@ def _about(job: Job) -> str:
         parts.append(f"No secret reaches {where}: the scanner is others' code.")
     if job.guarded:
         parts.append("Alone in its job, so that an approval is asked for this and nothing else.")
+    if job.beside:
+        parts.append("Begins when the night has been judged, and never when that failed: it takes nobody's machine.")
     if job.name == "result":
         parts.append("The one job to require in branch protection.")
     return " ".join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mlops_ci.orchestrators.beside import NAME as CANARY
 from mlops_ci.orchestrators.called import RUN, CalledFile, Default, Input
 from mlops_ci.orchestrators.decay import RUNNER, SCHEDULED
 from mlops_ci.orchestrators.gitlab.document import Flow
@@ -58,6 +59,7 @@ def inputs_of(file: CalledFile, profile: GitLabProfile, *, component: bool) -> t
     own = (
         *_run_from(file),
         *_evaluate(file, profile),
+        *_canary(file),
         *_jobs(file, profile),
         *_bundle(profile, ref),
         *_guarded(file),
@@ -94,6 +96,14 @@ def _evaluate(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ..
         return ()
     about = 'tags of the runner for what evaluates: one with a GPU where [evaluate] on = "gpu"'
     return (GitLabInput(name="runner-evaluate", kind="array", default=profile.cpu_tags, about=about),)
+
+
+def _canary(file: CalledFile) -> tuple[GitLabInput, ...]:
+    """GitLab makes its jobs before `plan` has read the configuration."""
+    if not any(job.beside for job in file.jobs):
+        return ()
+    about = "run the cell of [nightly] canary too, beside the night: a job that may fail"
+    return (GitLabInput(name=CANARY, kind="boolean", default=False, about=about),)
 
 
 def _jobs(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:

@@ -63,6 +63,8 @@ def changing(job: Job) -> bool:
 
 
 def _summary(job: Job) -> str:
+    if job.beside:
+        return f"{job.summary[0].upper()}{job.summary[1:]}. It begins when the night has been judged."
     sentences = [pipeline.stage(name).summary for name in job.stages]
     return " ".join(f"{one[0].upper()}{one[1:]}{'' if one.endswith('?') else '.'}" for one in sentences)
 
@@ -113,6 +115,9 @@ def _job(file: CalledFile, job: Job) -> Mapped:
         "timeout": f"{job.minutes if job.minutes is not None else use('timeout')} minutes",
     }
     found |= {"when": "always"} if job.always else {}
+    if job.beside:
+        found["rules"] = rules(file, beside=True)
+        found["allow_failure"] = Explained("Whatever becomes of it, the night is as it is.", True)
     found["needs"] = [_need(one, name) for one, name in needs_of(file, job)] or Flow([])
     # What counts up the others ends as they did: trying it again changes nothing.
     codes = () if job.always else job.retry
@@ -139,7 +144,7 @@ def _tokens(job: Job) -> Mapped:
 
 def _need(job: Job, name: str) -> Any:
     """A job that there is not in every pipeline is no condition."""
-    return Flow({"job": name, "optional": True}) if changing(job) else name
+    return Flow({"job": name, "optional": True}) if changing(job) or job.beside else name
 
 
 def _guard() -> Mapped:

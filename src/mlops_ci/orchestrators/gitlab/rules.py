@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlops_ci.orchestrators.beside import NAME as CANARY
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.decay import NAME as DECAY
 from mlops_ci.orchestrators.decay import SCHEDULED
@@ -23,11 +24,16 @@ KIND = "MLOPS_SCHEDULE"
 Rule = dict[str, Any] | Explained
 
 
-def rules(file: CalledFile, *, changing: bool = False) -> list[Rule]:
-    """The rules of the jobs of this file; `changing` jobs change what others see, and run for no merge request."""
+def rules(file: CalledFile, *, changing: bool = False, beside: bool = False) -> list[Rule]:
+    """The rules of the jobs of this file; `changing` jobs change what others see, and run for no merge request.
+
+    A job `beside` the others runs where the caller asked for it.
+    """
     found: list[Rule] = [
         Explained("The code of a fork gets no runner and no variable of this project.", {"if": FORK, "when": NEVER})
     ]
+    if beside:
+        found.append(Explained("Only where it was asked for.", {"if": _is_false(CANARY), "when": NEVER}))
     if file.name in SCHEDULED:
         return [*found, *_schedules(file)]
     found.append(Explained("Schedules are for nightly.yml, decay.yml and rescan.yml.", {"if": SCHEDULE, "when": NEVER}))

@@ -14,6 +14,7 @@ from mlops_ci.orchestrators.github.render import render
 
 from .conftest import WORKFLOW, Only, Repository, line_of
 
+DECAY = ".github/workflows/mlops-decay.yml"
 HERE = "    uses: org/mlops-ci/.github/workflows/train.yml@v0.1.0"
 WITH = "      mode: ${{ github.event_name == 'pull_request' && 'pr' || 'main' }}\n"
 ABOVE = "    with:\n"
@@ -233,6 +234,23 @@ def test_two_runs_in_one_workflow_have_names_of_their_own(repository: Repository
     assert repository.github().findings == ()
 
 
+def test_two_looks_at_a_champion_have_names_of_their_own(repository: Repository, only: Only):
+    text = (repository.root / DECAY).read_text()
+    second = text[text.index("  mlops:\n") :].replace("  mlops:\n", "  second:\n", 1)
+    repository.write(DECAY, text + second)
+    found = only(repository.github())
+    assert "`mlops` and `second` both score the champion" in found.message
+    repository.write(DECAY, text + second.replace("    with:\n", f"    with:\n      {found.fix}\n"))
+    assert repository.github().findings == ()
+
+
+def test_training_and_the_look_at_the_champion_have_no_artifact_in_common(repository: Repository):
+    weekly = (repository.root / DECAY).read_text()
+    call = weekly[weekly.index("  mlops:\n") :].replace("  mlops:\n", "  weekly:\n", 1)
+    repository.write(WORKFLOW, (repository.root / WORKFLOW).read_text() + call)
+    assert repository.github().findings == ()
+
+
 def test_cells_of_a_matrix_have_names_of_their_own(repository: Repository, only: Only):
     repository.spoil(WORKFLOW, HERE, "    strategy:\n      matrix:\n        variant: [cpu, cu128]\n" + HERE)
     assert "cells of the matrix" in only(repository.github()).message
@@ -399,7 +417,8 @@ def test_a_role_that_is_none(repository: Repository):
 
 def test_a_server_of_ones_own_has_keys_and_no_policies(repository: Repository, only: Only):
     repository.spoil(WORKFLOW, "    # secrets:\n", "")
-    (repository.root / ".github" / "workflows" / "mlops-nightly.yml").unlink()
+    for name in ("nightly", "decay"):
+        (repository.root / ".github" / "workflows" / f"mlops-{name}.yml").unlink()
     review = configured(repository, '\n[publish]\nstore = "s3://m"\nendpoint = "https://s3.example"\n')
     assert review.policies is None
     found = only(review)

@@ -69,8 +69,19 @@ def test_a_mistake_is_refused_with_its_place(repository: Repository, old, new, w
 DECAY = "  - project: org/mlops-ci\n    ref: v0.1.0\n    file: ci/gitlab/decay.yml\n    inputs:\n"
 
 
+def test_a_canary_that_no_job_is_made_for_is_told(repository: Repository, only: Only):
+    config = (repository.root / "mlops.toml").read_text()
+    repository.write("mlops.toml", config + '\n[nightly]\ncanary = "next"\n[mode.next.image]\nlayer = "torch"\n')
+    found = only(repository.gitlab())
+    assert "[nightly] canary is set, and its job is not asked for" in found.message
+    text = (repository.root / NAME).read_text()
+    before, inputs, after = text.rpartition("    file: ci/gitlab/nightly.yml\n    inputs:\n")
+    repository.write(NAME, f"{before}{inputs}      canary: true\n{after}")
+    assert repository.gitlab().findings == ()
+
+
 def test_the_include_that_scores_the_champion_is_checked(repository: Repository, only: Only):
-    text = (repository.root / NAME).read_text().rstrip() + "\n" + DECAY
+    text = (repository.root / NAME).read_text().partition(DECAY)[0] + DECAY
     repository.write(NAME, text + "      runner-evaluate: [docker]\n")
     assert repository.gitlab().findings == ()
     repository.write(NAME, text + "      runner-gpu: [gpu]\n")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from ruamel.yaml import YAML
 
-from mlops_ci.orchestrators.called import called_file
 from mlops_ci.orchestrators.callers import github_starter, gitlab_starter
 from mlops_ci.orchestrators.callers.bundle import Bundle, BundleError, bundle, is_pinned, of_direct_url, release
+from mlops_ci.orchestrators.decay import any_file
 from mlops_ci.orchestrators.github.workflow import granted
 
 from .conftest import BUNDLE, Repository
@@ -23,18 +23,19 @@ def parsed(text: str):
 def test_what_is_written_has_no_finding(repository: Repository):
     for review in (repository.github(), repository.gitlab()):
         assert review.findings == ()
-        assert review.calls == (3 if review.provider == "github" else 2)
+        assert review.calls == (4 if review.provider == "github" else 3)
         assert not review.refused
 
 
-@pytest.mark.parametrize("name", ["train", "nightly"])
+@pytest.mark.parametrize("name", ["train", "nightly", "decay"])
 def test_the_permissions_are_those_of_the_graph(name):
-    path = github_starter.TRAIN if name == "train" else github_starter.NIGHTLY
+    places = {"train": github_starter.TRAIN, "nightly": github_starter.NIGHTLY, "decay": github_starter.DECAY}
+    path = places[name]
     workflow = parsed(github_starter.files(BUNDLE, branch="main")[path])
     job = workflow["jobs"]["mlops"]
     assert set(workflow["jobs"]) <= {"comment", "mlops"}
     assert workflow["permissions"] == {}
-    assert job["permissions"] == granted(called_file(name).jobs)
+    assert job["permissions"] == granted(any_file(name).jobs)
     assert job["uses"] == f"org/mlops-ci/.github/workflows/{name}.yml@{release()}"
 
 
@@ -43,11 +44,14 @@ def test_the_branch_is_the_repositorys_own():
     assert workflow["on"]["push"]["branches"] == ["trunk"]
 
 
-def test_no_night_costs_a_gpu_unasked():
-    text = github_starter.files(BUNDLE, branch="main")[github_starter.NIGHTLY]
+@pytest.mark.parametrize(
+    ("path", "cron"), [(github_starter.NIGHTLY, "17 2 * * *"), (github_starter.DECAY, "17 6 * * 1")]
+)
+def test_no_schedule_costs_a_machine_unasked(path, cron):
+    text = github_starter.files(BUNDLE, branch="main")[path]
     assert list(parsed(text)["on"]) == ["workflow_dispatch"]
     asked = parsed(text.replace("\n#  ", "\n  "))
-    assert asked["on"]["schedule"] == [{"cron": "17 2 * * *"}]
+    assert asked["on"]["schedule"] == [{"cron": cron}]
 
 
 def test_a_commit_is_pinned_with_its_release_beside_it(repository: Repository):
@@ -63,7 +67,7 @@ def test_gitlab_fetches_the_tool_from_where_the_file_comes_from(repository: Repo
     (text,) = gitlab_starter.files(COPY).values()
     repository.write(gitlab_starter.NAME, text)
     entries = parsed(text)["include"]
-    assert [one["file"] for one in entries] == ["ci/gitlab/train.yml", "ci/gitlab/nightly.yml"]
+    assert [one["file"] for one in entries] == ["ci/gitlab/train.yml", "ci/gitlab/nightly.yml", "ci/gitlab/decay.yml"]
     for one in entries:
         assert (one["project"], one["ref"]) == ("ml/tools/pipeline", COMMIT)
         assert one["inputs"]["bundle-url"] == "$CI_SERVER_URL/ml/tools/pipeline.git"
