@@ -75,9 +75,7 @@ def gpu_checks(build: Build, driver: str, name: str, capability: tuple[int, int]
     else:
         cause = f"torch {build.version} has no code for {name} (compute capability {shown})"
         advice = _take(build.version, driver, capability) + "."
-        yield Check(
-            "torch.architecture", BLOCK, shown, None, "", cause, advice, evidence=" ".join(build.architectures)
-        )
+        yield Check("torch.architecture", BLOCK, shown, None, "", cause, advice, evidence=" ".join(build.architectures))
 
 
 def _generation(driver: str, name: str, capability: tuple[int, int]) -> Check:

@@ -191,4 +191,3 @@ def _sum(answers: list[Answer]) -> Answer:
 
 def _watts(powers: list[int]) -> str:
     return f"up to {max(powers) / 1000:.0f} W" if powers else ""
-

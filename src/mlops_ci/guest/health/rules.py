@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import date
 
 from mlops_ci.guest.health.check import BLOCK, SKIP, WARN, Check
-from mlops_ci.guest.task import HealthRequest, Silence
+from mlops_ci.guest.task import LEVELS, HealthRequest, Silence
 
-STATIC, QUICK, STANDARD, LONG = LEVELS = ("static", "quick", "standard", "long")
+STATIC, QUICK, STANDARD, LONG = LEVELS
 BUDGETS = ((15.0, QUICK), (60.0, STANDARD))
 """A budget up to so many seconds has this level, where none is named."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import pkgutil
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 
-@lru_cache(maxsize=None)
+@cache
 def table(name: str) -> Any:
     """The table of that name, read once."""
     data = pkgutil.get_data("mlops_ci.guest.health", f"data/{name}.json")
