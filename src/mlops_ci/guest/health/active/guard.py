@@ -12,8 +12,13 @@ NO_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
 SICK = "Run on another node, and have this device looked at."
 
 
-def guarded(name: str, action: Callable[[], list[Check]]) -> list[Check]:
-    """The checks that `action` gives, or the one that says why it gave none."""
+def guarded(name: str, action: Callable[[], Check]) -> list[Check]:
+    """The check that `action` gives, or the one that says why it gave none."""
+    return guarded_all(name, lambda: [action()])
+
+
+def guarded_all(name: str, action: Callable[[], list[Check]]) -> list[Check]:
+    """As `guarded`, for an action that gives several checks."""
     try:
         return action()
     except Exception as error:
