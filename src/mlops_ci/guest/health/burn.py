@@ -37,10 +37,11 @@ class Burn:
     ) -> bool:
         """Run those of the device (or, with `node`, of the whole node); whether anything ran."""
         over, ran, stopped = self.clock() + left, False, ""
-        for one, why in self._wanted(request, node=node):
+        for one, beyond in self._wanted(request, node=node):
             rest = over - self.clock()
             cost = one.seconds if request.gpus else one.cpu_seconds
-            why = why or stopped or ("" if rest >= cost else f"not reached: {max(0.0, rest):.0f} s of the budget left")
+            short = "" if rest >= cost else f"not reached: {max(0.0, rest):.0f} s of the budget were left"
+            why = beyond or stopped or short
             if why:
                 say("check", Check(f"{one.id}.{request.device}", SKIP, cause=why).as_json())
                 continue
