@@ -12,7 +12,7 @@ from mlops_ci.guest.health.active.catalogue import CHECKS
 from mlops_ci.guest.health.active.context import NODE, ActiveCheck, Context, Hook, applies, untouched
 from mlops_ci.guest.health.active.reference import Facts, row_for
 from mlops_ci.guest.health.active.sensor import sensor
-from mlops_ci.guest.health.card import Card
+from mlops_ci.guest.health.card import Card, GoneError
 from mlops_ci.guest.health.check import BLOCK, SKIP, Check
 from mlops_ci.guest.health.cuda_errors import first_line, meaning
 from mlops_ci.guest.health.row import Say
@@ -98,8 +98,10 @@ def facts_of(card: Card) -> Facts:
     """What the GPU says of itself."""
 
     def number(question: str, *arguments: Any) -> Any:
-        found = card.ask(question, *arguments)
-        return found.value if found.there else None
+        try:
+            return card.ask(question, *arguments).value
+        except GoneError:
+            return None
 
     attributes = number("nvmlDeviceGetAttributes_v2")
     return Facts(
