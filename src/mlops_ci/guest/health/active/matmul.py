@@ -108,7 +108,7 @@ def _others(context: Context, main: str) -> list[str]:
 
 def _capability(context: Context) -> float:
     major, minor = context.torch.cuda.get_device_capability(context.device)
-    return float(major) + minor / 10
+    return float(major) + float(minor) / 10
 
 
 def _multiplication(context: Context, name: str, size: int) -> Any:
