@@ -15,7 +15,7 @@ from mlops_ci.guest.health.active.context import Context
 from mlops_ci.guest.health.active.guard import SICK, guarded_all
 from mlops_ci.guest.health.active.ranks import Launch, run_ranks
 from mlops_ci.guest.health.active.reference import node_row
-from mlops_ci.guest.health.check import BLOCK, PASS, Check
+from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
 
 WORKER = "mlops_ci.guest.health.active.collective_worker"
 CPU_PROCESSES = 2
@@ -39,6 +39,8 @@ def judged(context: Context, rows: Sequence[dict[str, Any]]) -> list[Check]:
     backend, count, name = "gloo" if context.cpu else "NCCL", len(rows), "allreduce.exact.node"
     what = f"the {backend} all-reduce over {count} process{'es' if count > 1 else ''}"
     broken = [f"rank {row['rank']} {row['error']}" for row in rows if row.get("error")]
+    if any(row.get("slow") for row in rows):
+        return [Check(name, SKIP, cause=f"no time for {what}: {'; '.join(broken)}")]
     if broken:
         cause = f"{what} did not come to its end: {'; '.join(broken)}"
         advice = "Run on another node; look at NVLink, fabric manager, /dev/shm and the network interfaces of this one."

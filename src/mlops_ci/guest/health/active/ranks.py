@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -39,26 +40,24 @@ class _Rank:
 
 
 def run_ranks(launch: Launch) -> list[dict[str, Any]]:
-    """One row per rank: what it said, with `error` saying how it ended where it did not come to its end."""
-    ranks: list[_Rank] = []
-    try:
-        for number in range(launch.count):
-            ranks.append(_start(launch, number))
+    """One row per rank: what it said, with `error` saying how it ended where it did not come to its end.
+
+    `slow` is true for one that had not even begun: this says more about the machine's load than about a device.
+    """
+    with contextlib.ExitStack() as stack:
+        ranks = [_start(launch, number, stack) for number in range(launch.count)]
         _wait(ranks, time.monotonic() + launch.deadline)
         return [_row(rank) for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.process.kill()
-            rank.process.wait()
-            rank.out.close()
-            rank.err.close()
 
 
-def _start(launch: Launch, number: int) -> _Rank:
+def _start(launch: Launch, number: int, stack: contextlib.ExitStack) -> _Rank:
     # Files, not pipes: NCCL may be told to print much, and nobody reads while it works.
-    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    out = stack.enter_context(tempfile.TemporaryFile())
+    err = stack.enter_context(tempfile.TemporaryFile())
     environment = {**os.environ, **_variables(launch, number)}
     process = subprocess.Popen(launch.argv, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    stack.callback(process.wait)
+    stack.callback(process.kill)
     return _Rank(number, process, out, err)
 
 
@@ -77,7 +76,8 @@ def _row(rank: _Rank) -> dict[str, Any]:
     said, code = _said(rank.out), rank.process.poll()
     step = said.get("step", "start")
     if code is None:
-        return {"rank": rank.number, "error": f"was still busy at the deadline during: {step}"}
+        error = f"was still busy at the deadline during: {step}"
+        return {"rank": rank.number, "error": error, "slow": step in ("start", "import")}
     if code == 0 and "wrong" in said:
         return {**said, "rank": rank.number}
     ending = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
