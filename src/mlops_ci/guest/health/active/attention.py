@@ -55,8 +55,9 @@ def _attend(context: Context, kind: Kind, name: str) -> Check:
     results = (output.detach(), *(one.grad for one in given))
     reference = expected(torch, [one.double() for one in numbers], kind.name)
     shares = []
-    for part, result, exact, tolerance in zip(PARTS, results, reference.exact, reference.tolerance):
-        shares.append((worst(torch, context.faults(f"attention.{part}", result).cpu(), exact, tolerance), part))
+    for index, part in enumerate(PARTS):
+        got = context.faults(f"attention.{part}", results[index]).cpu()
+        shares.append((worst(torch, got, reference.exact[index], reference.tolerance[index]), part))
     share, part = max(shares)
     return judged(name, share, f"the {part.replace('-', ' ')} of {kind.name} attention")
 

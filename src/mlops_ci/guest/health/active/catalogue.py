@@ -1,4 +1,4 @@
-"""All active checks, in the order in which they run: what costs little first, numerics again while the device is hot."""
+"""All active checks, in the order in which they run: numerics after the long products, while the device is hot."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ import time
 from datetime import timedelta
 from typing import Any
 
-MARK = "MLOPS-ALLREDUCE "
+from mlops_ci.guest.health.active.ranks import MARK
+
 GPU_BYTES, CPU_BYTES = 2**28, 2**22
 WARM, GPU_TIMES, CPU_TIMES = 3, 15, 5
 PERIOD = 1021
@@ -21,22 +22,25 @@ TIMEOUT = timedelta(seconds=25)
 
 
 def main(arguments: list[str]) -> int:
-    """`cpu` or `cuda`; prints one marked line."""
+    """`cpu` or `cuda`; prints marked lines: each step that begins, then the result."""
+    _say({"step": "import"})
     import torch
     import torch.distributed as dist
 
     cpu = arguments[0] == "cpu"
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     device = "cpu" if cpu else f"cuda:{os.environ['LOCAL_RANK']}"
+    _say({"step": "device"})
     if not cpu:
         torch.cuda.set_device(device)
+    _say({"step": "meeting the others"})
     dist.init_process_group("gloo" if cpu else "nccl", timeout=TIMEOUT)
     try:
+        _say({"step": "all-reduce"})
         row = measure(torch, dist, device, rank, count)
     finally:
         dist.destroy_process_group()
-    sys.stdout.write(f"\n{MARK}{json.dumps(row)}\n")
-    sys.stdout.flush()
+    _say(row)
     return 0
 
 
@@ -61,6 +65,11 @@ def measure(torch: Any, dist: Any, device: str, rank: int, count: int) -> dict[s
     seconds = statistics.median(taken)
     busbw = elements * 4 / seconds * 2 * (count - 1) / count / 1e9
     return {"wrong": wrong, "elements": elements, "busbw": busbw}
+
+
+def _say(row: dict[str, Any]) -> None:
+    sys.stdout.write(f"\n{MARK}{json.dumps(row)}\n")
+    sys.stdout.flush()
 
 
 def _sync(torch: Any, device: str) -> None:

@@ -41,10 +41,11 @@ def _convolve(context: Context, name: str) -> Check:
     # A gradient handed to backward() would load a symbolic algebra package first, which takes seconds.
     (output * upstream.float().to(device)).sum().backward()
     results = (output.detach(), given[0].grad, given[1].grad)
+    expected = _expected(torch, data, weights, upstream)
     wrong = []
-    for part, result, expected in zip(PARTS, results, _expected(torch, data, weights, upstream)):
-        got = context.faults(f"convolution.{part}", result).cpu().double()
-        places = torch.nonzero(~(got == expected)).tolist()
+    for index, part in enumerate(PARTS):
+        got = context.faults(f"convolution.{part}", results[index]).cpu().double()
+        places = torch.nonzero(~(got == expected[index])).tolist()
         wrong += [(part, tuple(place)) for place in places]
     if not wrong:
         return Check(name, PASS, 0, 0, "wrong elements")

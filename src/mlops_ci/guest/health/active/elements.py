@@ -31,7 +31,7 @@ def differing_bits(kind: str, got: float, expected: float) -> tuple[int, ...]:
 def stride(positions: Sequence[int]) -> int:
     """The common distance of positions in memory: corrupted addresses repeat with the width of a warp or a tile."""
     ordered = sorted(set(positions))
-    return math.gcd(*(later - earlier for earlier, later in zip(ordered, ordered[1:]))) if len(ordered) > 2 else 0
+    return math.gcd(*(place - ordered[0] for place in ordered[1:])) if len(ordered) > 2 else 0
 
 
 def describe(kind: str, wrong: Sequence[Wrong], *, columns: int) -> str:

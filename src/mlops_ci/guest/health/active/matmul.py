@@ -76,7 +76,7 @@ def burn(context: Context, name: str, seconds: float) -> Burn:
 def _main(context: Context, name: str, seconds: float) -> list[Check]:
     before = None if context.sensor is None else context.sensor()
     result = burn(context, name, seconds)
-    checks = [_rate(context, name, result), *_efficiency(context, name, result)]
+    checks = [judged(context, name, result), *efficiency(context, name, result)]
     if not context.cpu:
         after = None if context.sensor is None else context.sensor()
         checks.append(throttle.judge_load(f"throttle.load.{context.device}", before, result.readings, after))
@@ -108,7 +108,7 @@ def _others(context: Context, main: str) -> list[str]:
 
 def _capability(context: Context) -> float:
     major, minor = context.torch.cuda.get_device_capability(context.device)
-    return float(major) + minor / 10
+    return float(major) + float(minor) / 10
 
 
 def _multiplication(context: Context, name: str, size: int) -> Any:
@@ -125,7 +125,8 @@ def _multiplication(context: Context, name: str, size: int) -> Any:
     return lambda: multiply(left, right)
 
 
-def _rate(context: Context, name: str, result: Burn) -> Check:
+def judged(context: Context, name: str, result: Burn) -> Check:
+    """The rate against the model's floor; the efficiency tells why it is below."""
     peak, floor = peak_tflops(context.table, name), context.table.get("floor")
     if peak is None or floor is None:
         return _measured(context, name, result)
@@ -149,7 +150,7 @@ def _why(context: Context, name: str, result: Burn, floor: float) -> str:
     return f"slow at its clock of {clock:.0f} MHz ({result.tflops / peak:.0%} of what that clock allows)"
 
 
-def _efficiency(context: Context, name: str, result: Burn) -> list[Check]:
+def efficiency(context: Context, name: str, result: Burn) -> list[Check]:
     """The share of what the clock allows. It has no limit of its own: it names the cause of a low rate."""
     peak = None if result.sm_mhz is None else peak_tflops(context.table, name, mhz=result.sm_mhz)
     if context.cpu:

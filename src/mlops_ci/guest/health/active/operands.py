@@ -68,7 +68,8 @@ def product(context: Context, kind: Kind) -> Callable[[Any, Any], Any]:
     """The multiplication under test, with the modes of cuBLAS that it needs."""
     torch = context.torch
     exact_modes(torch, tf32=kind.name == "tf32")
-    return torch._int_mm if kind.name == "int8" else torch.matmul  # noqa: SLF001
+    multiply: Callable[[Any, Any], Any] = torch._int_mm if kind.name == "int8" else torch.matmul  # noqa: SLF001
+    return multiply
 
 
 def exact_modes(torch: Any, *, tf32: bool = False) -> None:

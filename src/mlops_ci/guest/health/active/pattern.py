@@ -27,7 +27,10 @@ SHOWN = 4
 def run(context: Context) -> list[Check]:
     """`memory.pattern`: wrong words of all patterns; SKIP says which share of the memory was not tested."""
     name = f"memory.pattern.{context.device}"
-    return guarded_all(name, lambda: _test(context, name))
+    checks = guarded_all(name, lambda: _test(context, name))
+    if not context.cpu:
+        context.torch.cuda.empty_cache()
+    return checks
 
 
 def _test(context: Context, name: str) -> list[Check]:

@@ -10,6 +10,7 @@ from typing import Any
 from mlops_ci.guest.health.active import judge
 from mlops_ci.guest.health.active.context import Context
 from mlops_ci.guest.health.active.guard import SICK, guarded_all
+from mlops_ci.guest.health.active.reference import node_row
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
 
 GPU_BYTES, CPU_BYTES = 2**28, 2**20
@@ -56,8 +57,8 @@ def judged(context: Context, pairs: Sequence[Pair]) -> list[Check]:
         return [Check("peer.copy.node", BLOCK, len(broken), 0, "broken pairs", cause, SICK, node=True)]
     slowest = min(pairs, key=lambda pair: pair.gigabytes_per_second)
     direct = sum(pair.direct for pair in pairs)
-    nvlink = context.table.get("nvlink") if direct == len(pairs) else None
-    warn = None if nvlink is None else context.limit("peer.warn") * float(nvlink)
+    nvlink = node_row(context).get("nvlink") if direct == len(pairs) else None
+    warn = None if nvlink is None else context.limit("copies.warn") * float(nvlink)
     cause = f"{slowest.source} to {slowest.target} copies {slowest.gigabytes_per_second:.4g} GB/s"
     advice = "Look at the links between the GPUs (NVLink state, switches, PCIe access control)."
     return [

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from mlops_ci.guest.health.active.context import Context
 from mlops_ci.guest.health.active.data_file import read
 
 DERIVED_FLOOR = 0.35
@@ -46,6 +47,13 @@ def row_for(facts: Facts) -> dict[str, Any]:
         if re.fullmatch(row["match"], plain):
             return dict(row) if plain == name else _slice(row, facts)
     return _computed(name, facts) if plain == name else {}
+
+
+def node_row(context: Context) -> Mapping[str, Any]:
+    """The row for a check of the whole node: the context's, else that of the first GPU's name."""
+    if context.table or context.cpu:
+        return context.table
+    return row_for(Facts(str(context.torch.cuda.get_device_name(0))))
 
 
 def peak_tflops(row: Mapping[str, Any], kind: str = "bf16", *, mhz: Optional[float] = None) -> Optional[float]:

@@ -20,10 +20,11 @@ def samples(
     seconds: float,
     between: Optional[Callable[[], None]] = None,
 ) -> list[float]:
-    """Seconds of one call, measured for `seconds` after one call to warm up; never longer than the budget allows.
+    """Seconds of one call, measured for `seconds` after a call to warm up; never longer than the budget allows.
 
     `between` runs beside the device's work, once per sample: the device is still busy then.
     """
+    _timed(context, action, 1)
     one = _timed(context, action, 1)
     calls = max(1, int(SAMPLE_SECONDS / max(one, 1e-7)))
     end = time.monotonic() + min(seconds, context.left())

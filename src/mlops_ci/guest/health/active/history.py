@@ -1,7 +1,4 @@
-"""Measured rates against the other devices of this node, and against this node's own past.
-
-Both work on finished checks, whose ids are `NAME.DEVICE`, so that the caller needs to know no check.
-"""
+"""Measured rates against this node's own past: works on finished checks, whose ids are `NAME.DEVICE`."""
 
 from __future__ import annotations
 
@@ -30,21 +27,6 @@ def rates(checks: Sequence[Check]) -> dict[str, dict[str, float]]:
     return dict(found)
 
 
-def against_peers(checks: Sequence[Check], limits: Optional[Mapping[str, float]] = None) -> list[Check]:
-    """`peers.NAME.DEVICE` for each rate that two devices or more have: a share of the median of the others."""
-    by_name: dict[str, dict[str, float]] = defaultdict(dict)
-    for device, measured in rates(checks).items():
-        for name, value in measured.items():
-            by_name[name][device] = value
-    chosen = {**DEFAULTS, **(limits or {})}
-    return [
-        _peer(name, device, value, [other for at, other in values.items() if at != device], chosen)
-        for name, values in sorted(by_name.items())
-        if len(values) > 1
-        for device, value in sorted(values.items())
-    ]
-
-
 def against_history(
     checks: Sequence[Check],
     past: Mapping[str, Mapping[str, Sequence[float]]],
@@ -57,19 +39,6 @@ def against_history(
         for device, measured in sorted(rates(checks).items())
         for name, value in sorted(measured.items())
     ]
-
-
-def _peer(name: str, device: str, value: float, others: Sequence[float], limits: Mapping[str, float]) -> Check:
-    middle = statistics.median(others)
-    share = round(value / middle, 3) if middle > 0 else 1.0
-    full, unit = f"peers.{name}.{device}", "of the median of the other GPUs"
-    cause = f"{device} reaches {value:.4g} where the other GPUs of this node reach {middle:.4g}"
-    advice = "One slow GPU slows all of a job: run on another node, and have this GPU looked at."
-    if share < limits["peers.block"]:
-        return Check(full, BLOCK, share, limits["peers.block"], unit, cause, advice, node=True)
-    if share < limits["peers.warn"]:
-        return Check(full, WARN, share, limits["peers.warn"], unit, cause, advice)
-    return Check(full, PASS, share, limits["peers.warn"], unit)
 
 
 def _then_and_now(name: str, device: str, value: float, past: Sequence[float], limits: Mapping[str, float]) -> Check:
