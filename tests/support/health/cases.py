@@ -20,11 +20,6 @@ class Case:
     data: dict[str, Any]
 
     @property
-    def computed(self) -> bool:
-        """Whether its fault is one of the computation, on the CPU."""
-        return "compute" in self.data
-
-    @property
     def gpus(self) -> int:
         """How many GPUs the job asks for."""
         return int(self.data.get("wanted", len(self.data.get("gpus", [{}]))))

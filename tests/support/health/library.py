@@ -13,6 +13,19 @@ from typing import Any
 NOT_SUPPORTED, INSUFFICIENT_SIZE, TIMEOUT, UNKNOWN_INDEX, NOT_FOUND = 3, 7, 10, 2, 6
 WITHOUT_DEVICE = ("nvmlSystem", "nvmlInit", "nvmlShutdown", "nvmlDeviceGetCount", "nvmlDeviceGetHandle", "nvmlEvent")
 
+SPECIAL = {
+    "nvmlInitWithFlags": "_initialised",
+    "nvmlDeviceGetCount": "_counted",
+    "nvmlDeviceGetHandleByIndex": "_opened",
+    "nvmlDeviceGetMigDeviceHandleByIndex": "_part",
+    "nvmlDeviceGetFieldValues": "_fields",
+    "nvmlDeviceGetRetiredPages": "_pages",
+    "nvmlDeviceGetComputeRunningProcesses": "_processes",
+    "nvmlEventSetCreate": "_events",
+    "nvmlDeviceRegisterEvents": "_registered",
+    "nvmlEventSetWait": "_event",
+}
+
 
 class Library:
     """A driver with the GPUs of a profile. `phase` is `before` or `after` a load."""
@@ -37,7 +50,7 @@ class Library:
             time.sleep(float(trip.get("hang", 0)))
         if self._broken and not name.startswith(("nvmlInit", "nvmlSystem")):
             return self._broken
-        special = getattr(self, f"_do_{plain}", None)
+        special = getattr(self, SPECIAL.get(plain, ""), None)
         if special is not None:
             return int(special(*arguments))
         if name.startswith(WITHOUT_DEVICE):
@@ -71,14 +84,14 @@ class Library:
                 out.value = one
         return 0
 
-    def _do_nvmlInitWithFlags(self, flags: Any) -> int:
+    def _initialised(self, flags: Any) -> int:
         return int(self._profile.get("init", 0))
 
-    def _do_nvmlDeviceGetCount(self, count: Any) -> int:
+    def _counted(self, count: Any) -> int:
         count._obj.value = self._profile.get("count", len(self._profile["gpus"]))
         return 0
 
-    def _do_nvmlDeviceGetHandleByIndex(self, index: Any, handle: Any) -> int:
+    def _opened(self, index: Any, handle: Any) -> int:
         number = getattr(index, "value", index)
         if number >= len(self._profile["gpus"]):
             return UNKNOWN_INDEX
@@ -87,14 +100,14 @@ class Library:
             return int(gpu["open"])
         return _point(handle, number + 1)
 
-    def _do_nvmlDeviceGetMigDeviceHandleByIndex(self, handle: Any, index: Any, part: Any) -> int:
+    def _part(self, handle: Any, index: Any, part: Any) -> int:
         number = (ctypes.cast(handle, ctypes.c_void_p).value or 1) - 1
         at = getattr(index, "value", index)
         if at >= len(self._profile["gpus"][number].get("parts", ())):
             return NOT_FOUND
         return _point(part, 1001 + 10 * number + at)
 
-    def _do_nvmlDeviceGetFieldValues(self, handle: Any, count: Any, rows: Any) -> int:
+    def _fields(self, handle: Any, count: Any, rows: Any) -> int:
         values = self._values(handle)
         for row in rows._obj:
             value = values.get(f"field:{row.fieldId}")
@@ -103,14 +116,14 @@ class Library:
             row.value.ullVal = int(value or 0)
         return 0
 
-    def _do_nvmlDeviceGetRetiredPages(self, handle: Any, cause: Any, count: Any, rows: Any) -> int:
+    def _pages(self, handle: Any, cause: Any, count: Any, rows: Any) -> int:
         number = self._values(handle).get(f"nvmlDeviceGetRetiredPages:{cause.value}")
         if number is None:
             return NOT_SUPPORTED
         count._obj.value = number
         return INSUFFICIENT_SIZE if rows is None and number else 0
 
-    def _do_nvmlDeviceGetComputeRunningProcesses(self, handle: Any, count: Any, rows: Any) -> int:
+    def _processes(self, handle: Any, count: Any, rows: Any) -> int:
         pids = self._values(handle).get("processes", [])
         count._obj.value = len(pids)
         if not rows and pids:
@@ -119,13 +132,13 @@ class Library:
             row.pid, row.usedGpuMemory = pid, 2**30
         return 0
 
-    def _do_nvmlEventSetCreate(self, events: Any) -> int:
+    def _events(self, events: Any) -> int:
         return _point(events, 1)
 
-    def _do_nvmlDeviceRegisterEvents(self, handle: Any, kinds: Any, events: Any) -> int:
+    def _registered(self, handle: Any, kinds: Any, events: Any) -> int:
         return int(self._values(handle).get("no_events", 0))
 
-    def _do_nvmlEventSetWait(self, events: Any, data: Any, milliseconds: Any) -> int:
+    def _event(self, events: Any, data: Any, milliseconds: Any) -> int:
         for gpu in self._profile["gpus"]:
             if self.phase == "after" and gpu.get("xids"):
                 data._obj.eventType, data._obj.eventData = 8, gpu["xids"].pop(0)

@@ -1,39 +1,36 @@
-"""Runs a case: NVIDIA's real binding over the case's library, the real checks, the real verdict. No process is started."""
+"""Runs a case: NVIDIA's real binding over the case's library, the real checks and verdict. It starts no process."""
 
 from __future__ import annotations
 
 import ctypes
-import datetime
+import datetime as dt
 import importlib
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from support.health.cases import Case
-from support.health.faults import FAULTS
-from support.health.library import Library
-
 from mlops_ci.guest.health import driver, host, load, rules
-from mlops_ci.guest.health.active import catalogue, matmul, throttle
-from mlops_ci.guest.health.active.comparison import against_peers
+from mlops_ci.guest.health.active import matmul, throttle
 from mlops_ci.guest.health.active.context import ActiveCheck, Context
 from mlops_ci.guest.health.burn import Burn
 from mlops_ci.guest.health.check import BLOCK, PASS, Check, health_of, verdict_of
 from mlops_ci.guest.health.examine import Examination, Request
 from mlops_ci.guest.health.findings import Look, checks_of
+from mlops_ci.guest.health.peers import against_peers
 from mlops_ci.guest.health.row import Told, take
 from mlops_ci.guest.health.survey import Places, survey
 from mlops_ci.guest.health.variables import check_variables
 from mlops_ci.guest.task import Expectation, Paths, Silence
+from support.health.cases import Case
+from support.health.library import Library
 
-TODAY = datetime.date(2026, 11, 26)
-LONG_ENOUGH = 1000.0
+TODAY = dt.date(2026, 11, 26)
 
 
 class StoppedError(BaseException):
@@ -60,7 +57,7 @@ class Result:
 
 def run_case(case: Case) -> Result:
     """Examine the node of a case as the guest does."""
-    data, gpus = case.data, 0 if case.computed else case.gpus
+    data, gpus = case.data, case.gpus
     expect = Expectation(gpus=gpus, torch=data.get("torch_wanted"), **data.get("expect_node", {}))
     environment = data.get("environment", {})
     with tempfile.TemporaryDirectory() as name:
@@ -68,13 +65,8 @@ def run_case(case: Case) -> Result:
         checks = check_variables(environment, gpus=gpus)
         if "expect_node" in data:
             checks += host.check_host(expect, Paths(job=folder, work=folder, output=folder, tmp=folder))
-        if case.computed:
-            told = Told()
-            _compute(case, told)
-            checks += checks_of(None, [Look("cpu", told)], None, expect)
-        else:
-            checks += _gpus(case, folder, expect, environment)
-    checks = [*checks, *against_peers(checks)]
+        checks += _gpus(case, folder, expect, environment)
+    checks = [*checks, *against_peers(checks, data.get("limits", {}))]
     silences = [Silence(**one) for one in data.get("silences", ())]
     checks = list(rules.silenced(checks, silences, TODAY))
     return Result(health_of(checks, gpus=gpus), verdict_of(checks).exit_code, checks)
@@ -86,7 +78,7 @@ def _gpus(case: Case, folder: Path, expect: Expectation, environment: dict[str, 
         _driver(library, absent=bool(case.data.get("no_library"))),
         mock.patch("time.sleep"),
         mock.patch.object(load, "EVERY", 0.001),
-        mock.patch.object(driver, "_providers", lambda: {"pynvml": case.data.get("packages", [])}),
+        mock.patch.object(driver, "_providers", return_value={"pynvml": case.data.get("packages", [])}),
     ):
         node = _told(case, "node", lambda say: survey(say, wanted=case.gpus, environment=environment,
                                                        places=_places(case, folder)))  # fmt: skip
@@ -190,22 +182,7 @@ def _burn(case: Case, library: Library, index: int) -> Burn:
         found.append(throttle.judge_load(f"throttle.load.{context.device}", before, [seen] if seen else [], seen))
         for kind, values in measured.items():
             rate = values[index] if isinstance(values, list) else values
-            found.append(matmul._rate(context, kind, matmul.Burn(rate, (seen,) if seen else ())))
+            found.append(matmul.judged(context, kind, matmul.Burn(rate, (seen,) if seen else ())))
         return found
 
     return Burn(checks=(ActiveCheck("device.context", 1, 15, loaded),))
-
-
-def _compute(case: Case, told: Told) -> None:
-    """The real computation on the CPU, with the case's fault in it."""
-    import torch
-
-    torch.set_num_threads(2)
-    compute = case.data["compute"]
-    hook = FAULTS[compute["fault"]](torch, **compute.get("with", {}))
-    wanted = tuple(one for one in catalogue.CHECKS if one.id in compute["checks"])
-    say = lambda kind, value: take(told, kind, value)  # noqa: E731
-    request = Request(index=0, gpus=0, level="standard", budget=LONG_ENOUGH)
-    with suppress(StoppedError):
-        say("fact", ["torch", {"version": str(torch.__version__), "seconds": 0.1}])
-        Burn(checks=wanted, faults=hook).run(torch, request, None, LONG_ENOUGH, say)

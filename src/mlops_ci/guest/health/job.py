@@ -12,7 +12,6 @@ from mlops_ci.guest import environment, layout, outcome
 from mlops_ci.guest.classify import Evidence, Verdict, classify
 from mlops_ci.guest.health import rules
 from mlops_ci.guest.health.active.catalogue import CHECKS
-from mlops_ci.guest.health.active.comparison import against_peers
 from mlops_ci.guest.health.active.context import NODE, applies
 from mlops_ci.guest.health.burn import LEVELS
 from mlops_ci.guest.health.check import Check, health_of, verdict_of
@@ -20,6 +19,7 @@ from mlops_ci.guest.health.crew import Child, Crew
 from mlops_ci.guest.health.examine import Request
 from mlops_ci.guest.health.findings import Look, checks_of, devices_of
 from mlops_ci.guest.health.host import check_host
+from mlops_ci.guest.health.peers import against_peers
 from mlops_ci.guest.health.variables import check_variables
 from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.output.redact import Redactor
