@@ -52,8 +52,9 @@ def run_ranks(launch: Launch) -> list[dict[str, Any]]:
 
 def _start(launch: Launch, number: int, stack: contextlib.ExitStack) -> _Rank:
     # Files, not pipes: NCCL may be told to print much, and nobody reads while it works.
-    out = stack.enter_context(tempfile.TemporaryFile())
-    err = stack.enter_context(tempfile.TemporaryFile())
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  (the stack closes them)
+    stack.enter_context(out)
+    stack.enter_context(err)
     environment = {**os.environ, **_variables(launch, number)}
     process = subprocess.Popen(launch.argv, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
     stack.callback(process.wait)
