@@ -64,11 +64,11 @@ def _start(launch: Launch, number: int, stack: contextlib.ExitStack) -> _Rank:
 
 def _wait(ranks: Sequence[_Rank], deadline: float) -> None:
     failed = False
-    while any(rank.process.poll() is None for rank in ranks):
-        now = time.monotonic()
-        if now > deadline:
+    while True:
+        codes, now = [rank.process.poll() for rank in ranks], time.monotonic()
+        if None not in codes or now > deadline:
             return
-        if not failed and any(rank.process.returncode for rank in ranks):
+        if not failed and any(codes):
             failed, deadline = True, min(deadline, now + GRACE)
         time.sleep(TICK)
 
