@@ -12,7 +12,7 @@ from mlops_ci.guest.health.active.catalogue import CHECKS
 from mlops_ci.guest.health.active.context import NODE, ActiveCheck, Context, Hook, applies, untouched
 from mlops_ci.guest.health.active.reference import Facts, row_for
 from mlops_ci.guest.health.active.sensor import sensor
-from mlops_ci.guest.health.card import Card
+from mlops_ci.guest.health.card import Card, GoneError
 from mlops_ci.guest.health.check import BLOCK, SKIP, Check
 from mlops_ci.guest.health.cuda_errors import first_line, meaning
 from mlops_ci.guest.health.row import Say
@@ -37,10 +37,11 @@ class Burn:
     ) -> bool:
         """Run those of the device (or, with `node`, of the whole node); whether anything ran."""
         over, ran, stopped = self.clock() + left, False, ""
-        for one, why in self._wanted(request, node=node):
+        for one, beyond in self._wanted(request, node=node):
             rest = over - self.clock()
             cost = one.seconds if request.gpus else one.cpu_seconds
-            why = why or stopped or ("" if rest >= cost else f"not reached: {max(0.0, rest):.0f} s of the budget left")
+            short = "" if rest >= cost else f"not reached: {max(0.0, rest):.0f} s of the budget were left"
+            why = beyond or stopped or short
             if why:
                 say("check", Check(f"{one.id}.{request.device}", SKIP, cause=why).as_json())
                 continue
@@ -97,8 +98,10 @@ def facts_of(card: Card) -> Facts:
     """What the GPU says of itself."""
 
     def number(question: str, *arguments: Any) -> Any:
-        found = card.ask(question, *arguments)
-        return found.value if found.there else None
+        try:
+            return card.ask(question, *arguments).value
+        except GoneError:
+            return None
 
     attributes = number("nvmlDeviceGetAttributes_v2")
     return Facts(

@@ -55,7 +55,7 @@ def driver_check(build: Build, driver: str, cuda: int | None, name: str, capabil
         return Check(check, BLOCK, driver, least, "", cause, f"{advice}, or update the driver to {least}.{extra}")
     if cuda is not None and (cuda // 1000, cuda % 1000 // 10) < wanted[:2]:
         cause = f"driver {driver} knows CUDA {cuda // 1000}.{cuda % 1000 // 10}, and torch is built with {build.cuda}"
-        advice = "Code that is compiled at start (torch.compile, custom kernels from PTX) may fail with CUDA error 222."
+        advice = "Code that is compiled at start (torch.compile, PTX of other libraries) may fail with error 222."
         return Check(check, PASS, driver, least, "", evidence=f"{cause}: minor version compatibility. {advice}")
     return Check(check, PASS, driver, least)
 
@@ -96,7 +96,7 @@ def _generation(driver: str, name: str, capability: tuple[int, int]) -> Check:
 
 
 def supported(architectures: Sequence[str], capability: tuple[int, int]) -> bool:
-    """Whether code for one of the architectures runs: its own major one and no newer minor, or PTX that is not newer."""
+    """Whether code for one of them runs: of the own major architecture and no newer minor, or PTX that is not newer."""
     for match in filter(None, map(ARCHITECTURE.match, architectures)):
         own = (int(match["major"]), int(match["minor"]))
         if match["special"]:

@@ -1,4 +1,4 @@
-"""The children that examine: started together, each with a hard deadline, because a hang and a crash are findings too."""
+"""The children that examine: started together, each with a hard deadline: a hang and a crash are findings too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGKILLED = -9
 
 @dataclass
 class Child:
-    """One child and what it said. `ending` is how it stopped before its end, in words; empty for one that ended well."""
+    """One child and what it said. `ending` is how it stopped before its end, in words; empty where it ended well."""
 
     name: str
     argv: Sequence[str]

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mlops_ci.guest.health import xid
 from mlops_ci.guest.health.card import Answer, Card, GoneError, unseen
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, WARN, Check
-from mlops_ci.guest.health.static.activity import BRAKES, reasons
 from mlops_ci.guest.health.static.all import lost
 
 CORRECTED, VOLATILE = 0, 0
@@ -38,12 +37,10 @@ class Counters:
 
 @dataclass
 class Samples:
-    """What was seen between: the bits of all clock reasons, the best PCI Express generation."""
+    """What was seen between: the best PCI Express generation in so many looks."""
 
-    bits: int = 0
     count: int = 0
     generation: int = 0
-    powers: list[int] = field(default_factory=list)
 
 
 class Watch:
@@ -79,14 +76,9 @@ class Watch:
     def sample_once(self) -> None:
         """Take one sample."""
         card, samples = self._card, self._samples
-        bits = reasons(card)
         generation = card.ask("nvmlDeviceGetCurrPcieLinkGeneration")
-        power = card.ask("nvmlDeviceGetPowerUsage")
         samples.count += 1
-        samples.bits |= int(bits.value or 0)
         samples.generation = max(samples.generation, int(generation.value or 0))
-        if power.there:
-            samples.powers.append(int(power.value))
 
     def _sample(self) -> None:
         while not self._done.wait(EVERY):
@@ -121,17 +113,9 @@ class Watch:
         return xid.judged(name, worst, len(set(codes)), f"raised during this check: {sorted(set(codes))}")
 
     def _under_load(self) -> Iterator[Check]:
-        samples = self._samples
-        if not samples.count:
-            yield Check("throttle.load", SKIP, cause="the load was over before the driver could be asked")
+        if not self._samples.count:
+            yield Check("pcie.generation", SKIP, cause="the load was over before the driver could be asked")
             return
-        hard = [words for bit, words in BRAKES.items() if samples.bits & bit]
-        if hard:
-            cause = f"slowed down under load: {', '.join(hard)}"
-            advice = "Look at cooling, power supply and power cables of this node."
-            yield Check("throttle.load", BLOCK, f"{samples.bits:#x}", None, "", cause, advice, node=True)
-        else:
-            yield Check("throttle.load", PASS, f"{samples.bits:#x}", evidence=_watts(samples.powers))
         yield self._generation()
 
     def _generation(self) -> Check:
@@ -187,7 +171,3 @@ def gained(card: Card, before: Counters, after: Counters) -> Iterator[Check]:
 def _sum(answers: list[Answer]) -> Answer:
     there = [one.value for one in answers if one.there]
     return Answer(sum(there)) if there else answers[0]
-
-
-def _watts(powers: list[int]) -> str:
-    return f"up to {max(powers) / 1000:.0f} W" if powers else ""

@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from mlops_ci.guest.health.active.history import rates
 from mlops_ci.guest.health.card import limit_of
 from mlops_ci.guest.health.check import BLOCK, PASS, WARN, Check
 
-SPEEDS = ("TFLOPS", "GB/s")
-LEAST = 3
-"""With two the median says nothing about which of them is the slow one; that the two differ is told all the same."""
+UNIT = "of the median of the other GPUs"
+ADVICE = "One slow GPU slows down all of a job: run on another node, and have this GPU looked at."
 
 
 def against_peers(checks: Sequence[Check], limits: Mapping[str, float]) -> Iterator[Check]:
-    """A check for each speed that all GPUs were measured for."""
-    groups: dict[str, list[Check]] = {}
-    for check in checks:
-        base, _, device = check.id.rpartition(".")
-        if device.startswith("cuda:") and check.unit in SPEEDS and isinstance(check.value, (int, float)):
-            groups.setdefault(base, []).append(check)
-    for base, group in sorted(groups.items()):
-        if len(group) >= 2:
-            yield _group(base, group, limits)
+    """`peers.NAME.DEVICE` for each rate that two GPUs or more have."""
+    measured: dict[str, dict[str, float]] = defaultdict(dict)
+    for device, found in rates(checks).items():
+        for name, value in found.items() if device.startswith("cuda:") else ():
+            measured[name][device] = value
+    uuids = {check.id.rpartition(".")[2]: check.uuid for check in checks if check.uuid}
+    for name, values in sorted(measured.items()):
+        for device, value in sorted(values.items()) if len(values) > 1 else ():
+            others = [other for at, other in values.items() if at != device]
+            yield _peer(f"peers.{name}.{device}", value, statistics.median(others), uuids.get(device, ""), limits)
 
 
-def _group(base: str, group: Sequence[Check], limits: Mapping[str, float]) -> Check:
-    values = {check: float(check.value or 0) for check in group}
-    # Of two the faster one is what the other could be.
-    usual = statistics.median(values.values()) if len(group) >= LEAST else max(values.values())
-    slowest = min(group, key=lambda check: values[check])
-    share = values[slowest] / usual if usual else 0.0
-    warn, block = limit_of(limits, "peer.warn"), limit_of(limits, "peer.block")
-    name = f"peers.{base}"
+def _peer(name: str, value: float, usual: float, uuid: str, limits: Mapping[str, float]) -> Check:
+    share = round(value / usual, 3) if usual > 0 else 1.0
+    warn, block = limit_of(limits, "peers.warn"), limit_of(limits, "peers.block")
     if share >= warn:
-        return Check(name, PASS, round(share, 3), warn, "of the node's median")
-    status = BLOCK if share < block else WARN
-    device = slowest.id.rpartition(".")[2]
-    cause = f"{device} {slowest.uuid} reaches {values[slowest]:g} {slowest.unit}, the others {usual:g}".replace(
-        "  ", " "
-    )
-    advice = "Have this GPU's cooling, power and link looked at."
-    return Check(
-        name, status, round(share, 3), warn, "of the node's median", cause, advice,
-        node=status == BLOCK, uuid=slowest.uuid,
-    )  # fmt: skip
+        return Check(name, PASS, share, warn, UNIT, uuid=uuid)
+    cause = f"{value:.4g}, where the other GPUs of this node reach {usual:.4g}"
+    status, limit = (BLOCK, block) if share < block else (WARN, warn)
+    return Check(name, status, share, limit, UNIT, cause, ADVICE, node=status == BLOCK, uuid=uuid)

@@ -138,7 +138,10 @@ def unrepairable(card: Card) -> Iterator[Check]:
 
 def _made_for_ecc(card: Card) -> bool:
     default = card.ask("nvmlDeviceGetDefaultEccMode")
-    return bool(default.value) if default.there else "GeForce" not in card.name
+    if not default.there:
+        return "GeForce" not in card.name
+    # NVIDIA's binding gives a list of one here, and a number elsewhere.
+    return bool(default.value[0] if isinstance(default.value, list) else default.value)
 
 
 def _on(state: int) -> str:

@@ -6,7 +6,7 @@ Memory is the signal. Process ids are advice only: inside a container they are t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from mlops_ci.guest.health.card import Answer, Card, unseen
 from mlops_ci.guest.health.check import PASS, WARN, Check
@@ -14,7 +14,7 @@ from mlops_ci.guest.health.check import PASS, WARN, Check
 STEP = 1.0
 
 
-def leftover(card: Card, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Check]:
+def leftover(card: Card) -> Iterator[Check]:
     """Memory in use; an ended process frees its own late, so that is asked again for a while."""
     waited = 0.0
     while True:
@@ -33,7 +33,7 @@ def leftover(card: Card, *, sleep: Callable[[float], None] = time.sleep) -> Iter
         if waited >= card.limit("gpu.leftover.retry"):
             yield _held(card, used, limit, waited)
             return
-        sleep(STEP)
+        time.sleep(STEP)
         waited += STEP
 
 
