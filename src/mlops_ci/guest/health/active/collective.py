@@ -37,7 +37,7 @@ def _reduce(context: Context) -> list[Check]:
 def judged(context: Context, rows: Sequence[dict[str, Any]]) -> list[Check]:
     """The checks over what the ranks said."""
     backend, count, name = "gloo" if context.cpu else "NCCL", len(rows), "allreduce.exact.node"
-    what = f"the {backend} all-reduce over {count} process{'es' if count > 1 else ''}"
+    what = f"the {backend} all-reduce over {count} processes"
     broken = [f"rank {row['rank']} {row['error']}" for row in rows if row.get("error")]
     if any(row.get("slow") for row in rows):
         return [Check(name, SKIP, cause=f"no time for {what}: {'; '.join(broken)}")]
@@ -52,8 +52,6 @@ def judged(context: Context, rows: Sequence[dict[str, Any]]) -> list[Check]:
         return [Check(name, BLOCK, sum(wrong.values()), 0, "wrong elements", cause, SICK, node=True)]
     elements, busbw = rows[0]["elements"], min(float(row["busbw"]) for row in rows)
     exact = Check(name, PASS, 0, 0, f"wrong elements in {elements:.1e}, {count} processes, {backend}")
-    if count == 1:
-        return [exact]
     nvlink = node_row(context).get("nvlink")
     warn = None if nvlink is None else context.limit("allreduce.warn") * float(nvlink)
     cause = f"{what} has a bus bandwidth of {busbw:.4g} GB/s"

@@ -82,14 +82,16 @@ class ActiveCheck:
     cpu_seconds: float = 0.5
 
 
-GPU, SEVERAL, NODE = "gpu", "several-gpus", "node"
+GPU, SEVERAL, PEERS, NODE = "gpu", "several-gpus", "peers", "node"
 NEEDS = {
     GPU: "a GPU: on a CPU there is nothing to observe",
     SEVERAL: "at least two GPUs",
+    PEERS: "at least two GPUs, or the CPU, where two processes take their place",
     NODE: "runs once per node, after the devices' own checks, with no other check beside it",
 }
 
 
 def applies(check: ActiveCheck, *, gpus: int) -> bool:
     """Whether the check says something on a node with so many GPUs (0: the CPU is the device)."""
-    return not ((GPU in check.needs and gpus < 1) or (SEVERAL in check.needs and gpus < 2))
+    wants = check.needs
+    return not ((GPU in wants and gpus < 1) or (SEVERAL in wants and gpus < 2) or (PEERS in wants and gpus == 1))

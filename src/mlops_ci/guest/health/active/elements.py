@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHOWN = 8
+SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def describe(kind: str, wrong: Sequence[Wrong], *, columns: int) -> str:
 def _one(kind: str, one: Wrong) -> str:
     bits = differing_bits(kind, one.got, one.expected)
     flipped = f", bit{'s' if len(bits) > 1 else ''} {', '.join(map(str, bits))} flipped" if 0 < len(bits) <= 4 else ""
-    return f"({one.row}, {one.column}): {one.got:.9g} instead of {one.expected:.9g}{flipped}"
+    digits = ".17g" if kind == "fp64" else ".9g"
+    return f"({one.row}, {one.column}): {one.got:{digits}} instead of {one.expected:{digits}}{flipped}"
 
 
 def _pattern(kind: str, value: float) -> int | None:

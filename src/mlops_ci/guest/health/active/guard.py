@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mlops_ci.guest.health.check import BLOCK, SKIP, Check
 
-UNSUPPORTED = ("not implemented", "not supported", "unsupported", "requires compute capability")
+UNSUPPORTED = ("not implemented", "not supported", "not_supported", "unsupported", "only supported on")
 WRONG_BUILD = ("no kernel image", "unsupported toolchain", "provided ptx", "driver version is insufficient")
 NO_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
 SICK = "Run on another node, and have this device looked at."

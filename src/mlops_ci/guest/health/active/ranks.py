@@ -52,8 +52,9 @@ def run_ranks(launch: Launch) -> list[dict[str, Any]]:
 
 def _start(launch: Launch, number: int, stack: contextlib.ExitStack) -> _Rank:
     # Files, not pipes: NCCL may be told to print much, and nobody reads while it works.
-    out = stack.enter_context(tempfile.TemporaryFile())
-    err = stack.enter_context(tempfile.TemporaryFile())
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  (the stack closes them)
+    stack.enter_context(out)
+    stack.enter_context(err)
     environment = {**os.environ, **_variables(launch, number)}
     process = subprocess.Popen(launch.argv, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
     stack.callback(process.wait)
@@ -63,11 +64,11 @@ def _start(launch: Launch, number: int, stack: contextlib.ExitStack) -> _Rank:
 
 def _wait(ranks: Sequence[_Rank], deadline: float) -> None:
     failed = False
-    while any(rank.process.poll() is None for rank in ranks):
-        now = time.monotonic()
-        if now > deadline:
+    while True:
+        codes, now = [rank.process.poll() for rank in ranks], time.monotonic()
+        if None not in codes or now > deadline:
             return
-        if not failed and any(rank.process.returncode for rank in ranks):
+        if not failed and any(codes):
             failed, deadline = True, min(deadline, now + GRACE)
         time.sleep(TICK)
 

@@ -11,6 +11,7 @@ from mlops_ci.guest.health.active.context import Context
 
 SAMPLE_SECONDS = 0.02
 LEAST_SAMPLES = 5
+LOOK_SECONDS = 0.25
 
 
 def samples(
@@ -22,15 +23,19 @@ def samples(
 ) -> list[float]:
     """Seconds of one call, measured for `seconds` after a call to warm up; never longer than the budget allows.
 
-    `between` runs beside the device's work, once per sample: the device is still busy then.
+    `between` runs beside the device's work, now and then. That sample does not count: it may take longer than the work.
     """
     _timed(context, action, 1)
     one = _timed(context, action, 1)
     calls = max(1, int(SAMPLE_SECONDS / max(one, 1e-7)))
     end = time.monotonic() + min(seconds, context.left())
     taken: list[float] = []
+    looked = float("-inf")
     while len(taken) < LEAST_SAMPLES or time.monotonic() < end:
-        taken.append(_timed(context, action, calls, between) / calls)
+        if between is not None and time.monotonic() - looked >= LOOK_SECONDS:
+            _timed(context, action, calls, between)
+            looked = time.monotonic()
+        taken.append(_timed(context, action, calls) / calls)
         if context.left() <= 0:
             break
     return taken

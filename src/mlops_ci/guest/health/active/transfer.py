@@ -44,7 +44,7 @@ def _both(context: Context) -> list[Check]:
         cause = f"{wrong} of {count} words differ after the way to the device and back"
         return [Check(f"transfer.data.{context.device}", BLOCK, wrong, 0, "wrong words", cause, SICK, node=True)]
     link = _link(context, links)
-    return [_judged(context, way, count * 8 / median(times) / 1e9, link) for way, times in taken.items()]
+    return [judged(context, way, count * 8 / median(times) / 1e9, link) for way, times in taken.items()]
 
 
 def _move(context: Context, way: str, target: Any, source: Any) -> Any:
@@ -64,7 +64,8 @@ def _link(context: Context, links: list[Reading]) -> tuple[Optional[int], Option
     return context.table.get("pcie_generation"), 16
 
 
-def _judged(context: Context, way: str, reached: float, link: tuple[Optional[int], Optional[int]]) -> Check:
+def judged(context: Context, way: str, reached: float, link: tuple[Optional[int], Optional[int]]) -> Check:
+    """The rate of one way against the link (generation, width)."""
     usable = None if context.cpu else link_bandwidth(*link)
     warn = None if usable is None else context.limit("transfer.warn") * usable
     block = None if usable is None else context.limit("transfer.block") * usable
