@@ -20,6 +20,10 @@ from mlops_ci.guest.health.load import Watch
 from mlops_ci.guest.health.row import Say
 from mlops_ci.guest.health.static.all import lost, static_checks
 
+TORCH = ("torch", "torch.import", "torch.version", "torch.build", "torch.architecture", "driver", "driver.cuda",
+         "driver.gpu", "gpu", "gpu.count")  # fmt: skip
+"""Names of checks for which torch has to be imported."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -69,6 +73,9 @@ class Examination:
         for check in static_checks(card) if card is not None else ():
             self._check(check)
         watch = self._watch(card)
+        if not self._wants_torch():
+            self.say("end", None)
+            return
         self.say("step", "torch import")
         torch = self._import()
         if torch is not None:
@@ -78,6 +85,11 @@ class Examination:
             elif watch is not None:
                 self._tell_load(watch, loaded=False)
         self.say("end", None)
+
+    def _wants_torch(self) -> bool:
+        """Whether anything but the driver is asked about."""
+        request = self.request
+        return request.level != rules.STATIC or not request.only or any(one in TORCH for one in request.only)
 
     def _check(self, check: Check) -> None:
         self.say("check", check.as_json())
