@@ -10,7 +10,7 @@ import pytest
 TESTS = Path(__file__).parents[2]
 CORPUS = {path.stem: json.loads(path.read_text()) for path in sorted((TESTS / "corpus" / "compute").glob("*.json"))}
 LIMIT_SECONDS = 6
-"""Of processor time in CPU mode, for all checks but the all-reduce."""
+"""Of processor time in CPU mode, for all checks."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def results(python_with_torch, zipapp):
 def test_a_healthy_cpu_passes_all_of_them(results):
     checks = results["healthy"]["checks"]
     assert {check["id"]: check["status"] for check in checks if check["status"] != "PASS"} == {}
-    assert len(checks) > 15
+    assert {"memory.bandwidth.cpu", "numerics.exact.fp32.cpu", "allreduce.exact.node"} <= {one["id"] for one in checks}
     assert results["healthy"]["cpu_seconds"] < LIMIT_SECONDS
 
 

@@ -53,7 +53,7 @@ def test_a_rank_that_does_not_do_its_part_is_named(monkeypatch, kind, status, ca
     monkeypatch.setenv("SICK_RANK", kind)
     monkeypatch.setattr(ranks, "GRACE", 0.2)
     began = time.monotonic()
-    rows = ranks.run_ranks(ranks.Launch([sys.executable, str(SICK)], 2, 1, 3 if kind in ("hang", "slow") else 20))
+    rows = ranks.run_ranks(ranks.Launch([sys.executable, str(SICK)], 2, 1, 2 if kind in ("hang", "slow") else 20))
     assert time.monotonic() - began < 15
     check = judged(Context(torch=None, device="cpu", budget=1), rows)[0]
     assert check.status == status

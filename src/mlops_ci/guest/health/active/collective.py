@@ -1,6 +1,7 @@
 """An all-reduce over all GPUs (NCCL), or over two processes on the CPU (gloo): right to the last bit, and how fast.
 
-The processes are started as torchrun starts its own, with a deadline: one that hangs, crashes or sums wrong is named.
+The processes have torchrun's variables and a deadline: one that hangs, crashes or sums wrong is named. Those of the CPU
+are forks of this process, which has imported torch already.
 """
 
 from __future__ import annotations
@@ -8,16 +9,16 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from mlops_ci.guest.health.active import judge
+from mlops_ci.guest.health.active import collective_worker, judge
 from mlops_ci.guest.health.active.context import Context
 from mlops_ci.guest.health.active.guard import SICK, guarded_all
 from mlops_ci.guest.health.active.ranks import Launch, run_ranks
 from mlops_ci.guest.health.active.reference import node_row
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
 
-WORKER = "mlops_ci.guest.health.active.collective_worker"
 CPU_PROCESSES = 2
 DEADLINE = 30.0
 
@@ -29,8 +30,9 @@ def run(context: Context) -> list[Check]:
 
 def _reduce(context: Context) -> list[Check]:
     count = CPU_PROCESSES if context.cpu else int(context.torch.cuda.device_count())
-    argv = [sys.executable, "-m", WORKER, "cpu" if context.cpu else "cuda"]
-    rows = run_ranks(Launch(argv, count, _free_port(), min(context.left(), DEADLINE)))
+    command = [sys.executable, "-m", collective_worker.__name__, "cuda"]
+    program = partial(collective_worker.main, ["cpu"]) if context.cpu else command
+    rows = run_ranks(Launch(program, count, _free_port(), min(context.left(), DEADLINE)))
     return judged(context, rows)
 
 

@@ -31,7 +31,10 @@ def main(arguments: list[str]) -> int:
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     device = "cpu" if cpu else f"cuda:{os.environ['LOCAL_RANK']}"
     _say({"step": "device"})
-    if not cpu:
+    if cpu:
+        # A fork has none of the threads that its parent may have had for computing.
+        torch.set_num_threads(1)
+    else:
         torch.cuda.set_device(device)
     _say({"step": "meeting the others"})
     dist.init_process_group("gloo" if cpu else "nccl", timeout=TIMEOUT)

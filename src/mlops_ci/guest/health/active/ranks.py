@@ -9,11 +9,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Union
 
 from mlops_ci.guest import layout
+from mlops_ci.guest.health.active.forked import Forked
 
 MARK = "MLOPS-RANK "
 TICK = 0.02
@@ -23,9 +24,12 @@ GRACE = 2.0
 
 @dataclass(frozen=True)
 class Launch:
-    """The same command line `count` times, with torchrun's variables; `deadline` in seconds."""
+    """The same program `count` times, with torchrun's variables; `deadline` in seconds.
 
-    argv: Sequence[str]
+    The program is a command line, or a function for forks of this process.
+    """
+
+    program: Union[Sequence[str], Callable[[], int]]
     count: int
     port: int
     deadline: float
@@ -34,7 +38,7 @@ class Launch:
 @dataclass
 class _Rank:
     number: int
-    process: subprocess.Popen[bytes]
+    process: Union[subprocess.Popen[bytes], Forked]
     out: IO[bytes]
     err: IO[bytes]
 
@@ -55,8 +59,13 @@ def _start(launch: Launch, number: int, stack: contextlib.ExitStack) -> _Rank:
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  (the stack closes them)
     stack.enter_context(out)
     stack.enter_context(err)
-    environment = {**os.environ, **_variables(launch, number)}
-    process = subprocess.Popen(launch.argv, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    variables = _variables(launch, number)
+    process: Union[subprocess.Popen[bytes], Forked]
+    if callable(launch.program):
+        process = Forked(launch.program, variables, out.fileno(), err.fileno())
+    else:
+        environment = {**os.environ, **variables}
+        process = subprocess.Popen(launch.program, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
     stack.callback(process.wait)
     stack.callback(process.kill)
     return _Rank(number, process, out, err)
