@@ -18,7 +18,8 @@ GPUS = [Listed(number, f"GPU-{number}abc", "NVIDIA H100", f"0000:3{number}:00.0"
 @pytest.mark.parametrize(
     ("names", "capability", "runs"),
     [
-        (["sm_86"], (8, 9), True), (["sm_86"], (8, 0), False), (["sm_90"], (10, 0), False), (["sm_100"], (12, 0), False),
+        (["sm_86"], (8, 9), True), (["sm_86"], (8, 0), False), (["sm_90"], (10, 0), False),
+        (["sm_100"], (12, 0), False),
         (["sm_120"], (12, 1), True), (["compute_90"], (12, 0), True), (["compute_120"], (9, 0), False),
         (["sm_90a"], (9, 0), True), (["sm_90a"], (9, 1), False), (["gfx90a"], (9, 0), False), ([], (9, 0), False),
     ],
@@ -30,8 +31,10 @@ def test_which_code_runs_on_which_gpu(names, capability, runs):
 @pytest.mark.parametrize(
     ("torch", "driver", "capability", "cuda"),
     [
-        ("2.13", "580.65.06", (9, 0), "13.2"), ("2.13", "535.183.01", (8, 0), "12.6"), ("2.13", "535.183.01", (12, 0), None),
-        ("2.13", "580.65.06", (7, 0), "12.6"), ("2.15", "580.65.06", (7, 0), None), ("2.10", "580.65.06", (7, 0), "12.8"),
+        ("2.13", "580.65.06", (9, 0), "13.2"), ("2.13", "535.183.01", (8, 0), "12.6"),
+        ("2.13", "535.183.01", (12, 0), None),
+        ("2.13", "580.65.06", (7, 0), "12.6"), ("2.15", "580.65.06", (7, 0), None),
+        ("2.10", "580.65.06", (7, 0), "12.8"),
         ("2.11", "580.65.06", (7, 0), "12.6"), ("2.13", "", (12, 0), "13.2"), ("2.13", "440.33", (7, 5), None),
         ("9.9", "580.65.06", (9, 0), None),
     ],
@@ -75,7 +78,8 @@ def test_every_xid_of_the_table_is_there_once_and_has_a_verdict():
         ("NVRM: Xid (PCI:0000:31:00): 79, pid=1", "BLOCK"), ("NVRM: Xid (PCI:00000000:31:00.0): 79", "BLOCK"),
         ("NVRM: Xid (0000:31:00): 79, ", "BLOCK"), ("NVRM: Xid (PCI:0000:99:00): 79, pid=1", "PASS"),
         ("NVRM: Xid (PCI:0000:31:00): 43, pid=1", "PASS"), ("python[7]: segfault in libnccl.so.2", "PASS"),
-        ("NVRM: GPU 0000:99:00.0: GPU has fallen off the bus.", "PASS"), ("NVRM: something fallen off the bus", "BLOCK"),
+        ("NVRM: GPU 0000:99:00.0: GPU has fallen off the bus.", "PASS"),
+        ("NVRM: something fallen off the bus", "BLOCK"),
     ],
 )  # fmt: skip
 def test_only_what_is_about_the_gpus_of_this_job_counts(line, status):
