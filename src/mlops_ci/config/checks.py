@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import shlex
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from mlops_ci import cron
 from mlops_ci.config.expected import near
 from mlops_ci.config.keys import Key
+from mlops_ci.guest.health import known
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
 from mlops_ci.settings.settings import Tables
 
@@ -54,6 +56,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _policy(tables)
     yield from _notify(tables, root)
     yield from _nightly(tables)
+    yield from _verify(tables)
 
 
 def _commands(tables: Tables) -> Iterator[Finding]:
@@ -228,3 +231,26 @@ def _nightly(tables: Tables) -> Iterator[Finding]:
         meant = near(zone, zoneinfo.available_timezones())
         hint = f"; did you mean `{meant}`?" if meant else "; a name of the IANA database, such as Europe/Berlin"
         yield Finding(key=("nightly", "timezone"), message=f"there is no time zone {zone} on this machine{hint}")
+
+
+def _verify(tables: Tables) -> Iterator[Finding]:
+    verify = tables.verify
+    names: list[tuple[Key, str]] = [(("verify", "only", at), name) for at, name in enumerate(verify.only)]
+    names += [(("verify", "silence", name), name) for name in verify.silence]
+    for key, name in names:
+        if not known.is_check(name):
+            meant = near(name, known.checks())
+            hint = f"; did you mean `{meant}`?" if meant else ""
+            yield Finding(key=key, message=f"there is no check `{name}`{hint}")
+    for name in verify.limits:
+        if name not in known.limits():
+            meant = near(name, known.limits())
+            hint = f"; did you mean `{meant}`?" if meant else ""
+            yield Finding(key=("verify", "limits", name), message=f"there is no limit `{name}`{hint}")
+    for name, text in verify.silence.items():
+        try:
+            dt.date.fromisoformat(text[:10])
+        except ValueError:
+            yield Finding(key=("verify", "silence", name), message=f"{text[:10]} is no day of the calendar")
+    if verify.history is not None and "://" in verify.history and not re.match(r"s3://[^/\s]+", verify.history):
+        yield Finding(key=("verify", "history"), message="expected s3://bucket/prefix, or a folder")

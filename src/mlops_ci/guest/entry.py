@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         from mlops_ci.guest import weights
 
         return weights.main(arguments[1:])
-    if len(arguments) == 2 and arguments[0] == "probe":
+    if len(arguments) == 3 and arguments[0] == "probe":
         from mlops_ci.guest.health import probe
 
         return probe.main(arguments[1:])

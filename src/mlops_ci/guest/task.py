@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.guest.files import read_json
 
 SCHEMA = "mlops-ci/task/1"
+LEVELS = ("static", "quick", "standard", "long")
 DEFAULT_GRACE = 30.0
 
 
@@ -51,6 +53,28 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """A check whose finding is known and accepted until the end of a day (`2026-12-31`), and why."""
+
+    check: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True)
+class HealthRequest:
+    """For the kind `health`: `level` static, quick, standard or long (None: by the budget), `only` these checks.
+
+    `limits` replace those of the table.
+    """
+
+    level: str | None = None
+    only: tuple[str, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ShellRequest:
     """For the kind `shell`: the command, or none for a shell on a terminal of this kind (the variable TERM)."""
 
@@ -79,6 +103,7 @@ class Task:
     expect: Expectation = Expectation()
     secrets: tuple[str, ...] = ()
     shell: ShellRequest | None = None
+    health: HealthRequest = HealthRequest()
 
 
 def read_task(path: Path) -> Task:
@@ -124,6 +149,21 @@ def _task(raw: Mapping[str, Any]) -> Task:
         ),
         secrets=tuple(map(str, raw.get("secrets") or ())),
         shell=_shell(raw["shell"]) if raw["kind"] == "shell" else None,
+        health=_health(raw.get("health") or {}),
+    )
+
+
+def _health(raw: Mapping[str, Any]) -> HealthRequest:
+    silences = [Silence(str(one["check"]), str(one["reason"]), str(one["until"])) for one in raw.get("silences") or ()]
+    for one in silences:
+        date.fromisoformat(one.until)
+    if raw.get("level") not in (None, *LEVELS):
+        raise ValueError(f"unknown level {raw['level']!r}")
+    return HealthRequest(
+        level=raw.get("level"),
+        only=tuple(map(str, raw.get("only") or ())),
+        silences=tuple(silences),
+        limits={str(name): float(value) for name, value in (raw.get("limits") or {}).items()},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from mlops_ci.stages.jobs import JobSpec, fresh, run_job
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.verify import second_look
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.job_environment import job_environment
@@ -173,8 +174,8 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
         # A good training is not lost because MLflow is down at its end: publish marks the run as finished.
         warnings.append(f"the MLflow run could not be marked as finished yet: {error.cause}")
     checkpoint = folder / "checkpoints" / str((outcome.checkpoint or {}).get("path", ""))
-    if session.gpus and not any(device != "cpu" for device in outcome.devices):
-        warnings.append("a GPU was asked for, and the training used none")
+    if session.gpus:
+        warnings += [*used(session.gpus, outcome.devices), *second_look(session)]
     return Result(
         outputs=TrainOutputs(
             tracking=TrackingRef(
@@ -194,6 +195,16 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
         ),
         warnings=tuple(warnings),
     )
+
+
+def used(gpus: int, devices: Sequence[str]) -> list[str]:
+    """What is to be said when fewer GPUs were used than were asked for."""
+    count = sum(device != "cpu" for device in devices)
+    if count >= gpus:
+        return []
+    if not count:
+        return ["a GPU was asked for, and the training used none: it ran on the CPU"]
+    return [f"{gpus} GPUs were asked for, and the training used {count} of them"]
 
 
 def _unfinished(tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> TrainOutputs:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from mlops_ci.errors import GateError
-from mlops_ci.records.codec import from_json, to_json
-from mlops_ci.records.verify import HealthCheck, Verdict, VerifyOutputs
+from mlops_ci.engines.devices import visible_devices
+from mlops_ci.errors import GateError, MlopsError
+from mlops_ci.records.codec import to_json
+from mlops_ci.reporting.health import screen
+from mlops_ci.stages.addresses import store_opener
+from mlops_ci.stages.health import Node, boot_id, examine
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.result import Result
@@ -18,8 +20,10 @@ from mlops_ci.stages.session import Session
 from mlops_ci.training.outcome import JobError, Outcome
 from mlops_ci.training.task import health_task
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-MARKS = {"PASS": "✓", "WARN": "!", "BLOCK": "✗", "SKIP": "-"}
+# What a second look asks the driver; torch is not imported for it.
+AFTERWARDS = ("gpu.lost", "gpu.recovery-action", "gpu.leftover", "ecc", "remap", "pages", "memory.unrepairable", "xid",
+              "nvlink", "pcie", "fabric", "driver.present", "gpu.count.driver")  # fmt: skip
+AFTERWARDS_SECONDS = 20.0
 
 
 class DegradedError(GateError):
@@ -29,70 +33,83 @@ class DegradedError(GateError):
 def inputs(session: Session) -> Mapping[str, Any]:
     """The node and its boot, the image, the demands."""
     return {
-        "boot": BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown",
+        "boot": boot_id(),
         "host": platform.node(),
         "image": session.resolution.top.content_key,
         "gpus": _gpus(session),
+        "devices": visible_devices(session.environ) if _gpus(session) else (),
         "verify": to_json(session.settings.tables.verify),
     }
 
 
 def run(session: Session) -> Result:
     """Run the guest's health checks in the image; an unhealthy node raises exit code 11, a wrong setting 3."""
-    tables = session.settings.tables
-    folder = session.run.path("verify")
+    verify = session.settings.tables.verify
+    node = Node(
+        run=session.run.id,
+        image=session.resolution.top.content_key,
+        gpus=_gpus(session),
+        devices=visible_devices(session.environ) if _gpus(session) else (),
+        demands=to_json(verify),
+        limits=verify.limits,
+        cache=session.workspace.cache / "health",
+        max_age=verify.max_age,
+        store=store_opener(session.settings)(verify.history) if verify.history else None,
+    )
+    found = examine(node, lambda level: _look(session, level), session.console.say)
+    for line in screen(found.outputs, verbose=session.console.verbose):
+        session.console.say(line)
+    if found.error is not None:
+        found.error.outputs = found.outputs  # type: ignore[attr-defined]  # the runner keeps them in the record
+        raise found.error
+    if found.outputs.verdict == "degraded" and verify.fail_on == "degraded":
+        degraded = DegradedError("the node is degraded", hint="see the checks marked WARN; another node may be better")
+        degraded.outputs = found.outputs  # type: ignore[attr-defined]  # see above
+        raise degraded
+    return Result(outputs=found.outputs, warnings=found.warnings)
+
+
+def second_look(session: Session) -> tuple[str, ...]:
+    """After a training on GPUs: what the driver tells of them now, as warnings."""
     try:
-        with session.console.quiet():
-            outcome = run_job(
-                session,
-                JobSpec(
-                    stage="verify",
-                    folder=folder,
-                    gpus=_gpus(session),
-                    network=False,
-                    task=health_task(
-                        run=session.run.id,
-                        settings=tables.train,
-                        gpus=_gpus(session),
-                        torch=tables.image.torch,
-                        budget=tables.verify.budget,
-                        memory=tables.train.memory,
-                        shm=tables.train.shm if session.engine.name == "docker" else None,
-                    ),
-                ),
-                image(session),
-            )
+        checks = _look(session, "static", after=True).checks
     except JobError as error:
-        error.outputs = _outputs(error.outcome)  # type: ignore[attr-defined]  # the runner keeps them in the record
-        _show(session, _outputs(error.outcome))
-        raise
+        checks = error.outcome.checks
+    except MlopsError as error:
+        # A good training is not lost because nobody could look at the GPUs afterwards.
+        return (f"nobody could look at the GPUs after the training: {error.cause}",)
+    return tuple(
+        f"after the training, {one['id']}: {one['cause']}. {one['advice']}"
+        for one in checks
+        if one["status"] in ("WARN", "BLOCK") and str(one["id"]).startswith(AFTERWARDS)
+    )
+
+
+def _look(session: Session, level: str | None, *, after: bool = False) -> Outcome:
+    tables = session.settings.tables
+    task = health_task(
+        run=session.run.id,
+        settings=tables.train,
+        verify=tables.verify,
+        gpus=session.gpus if after else _gpus(session),
+        torch=tables.image.torch,
+        shm=tables.train.shm if session.engine.name == "docker" else None,
+    )
+    if level is not None:
+        task["health"] = {**task["health"], "level": level}
+    if after:
+        task["health"] = {**task["health"], "only": list(AFTERWARDS)}
+        task["timeout"] = AFTERWARDS_SECONDS
+    folder = session.run.path("verify", *(["after"] if after else []))
+    spec = JobSpec(
+        stage="verify", folder=folder, gpus=session.gpus if after else _gpus(session), network=False, task=task
+    )
+    with session.console.quiet():
+        outcome = run_job(session, spec, image(session))
     shutil.rmtree(folder / "work", ignore_errors=True)
-    outputs = _outputs(outcome)
-    _show(session, outputs)
-    if outputs.verdict == "degraded" and tables.verify.fail_on == "degraded":
-        raise DegradedError("the node is degraded", hint="see the checks marked WARN; another node may be better")
-    return Result(outputs=outputs, warnings=outcome.warnings)
+    return outcome
 
 
 def _gpus(session: Session) -> int:
     wanted = session.settings.tables.verify.min_gpus
     return session.gpus if wanted is None else max(wanted, session.gpus)
-
-
-def _outputs(outcome: Outcome) -> VerifyOutputs:
-    verdict: Verdict = outcome.verdict if outcome.verdict in get_args(Verdict) else "unhealthy"  # type: ignore[assignment]
-    return VerifyOutputs(
-        verdict=verdict,
-        checks=tuple(from_json(HealthCheck, one, where="outcome.json: checks") for one in outcome.checks),
-        devices=outcome.devices,
-    )
-
-
-def _show(session: Session, outputs: VerifyOutputs) -> None:
-    for check in outputs.checks:
-        if check.status != "PASS" or session.console.verbose:
-            text = ". ".join(part for part in (check.cause, check.advice) if part)
-            session.console.say(f"{MARKS[check.status]} {check.id}: {check.status} {text}".rstrip())
-    passed = sum(check.status == "PASS" for check in outputs.checks)
-    where = ", ".join(outputs.devices) or "no device"
-    session.console.say(f"verdict: {outputs.verdict} ({passed} of {len(outputs.checks)} checks passed; {where})")

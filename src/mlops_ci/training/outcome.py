@@ -34,6 +34,7 @@ class Outcome:
     resumed_from: int | None = None
     checkpoint: Mapping[str, Any] | None = None
     devices: tuple[str, ...] = ()
+    device_details: tuple[Mapping[str, Any], ...] = ()
     model: tuple[str, ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
     verdict: str | None = None
@@ -79,6 +80,7 @@ def read_outcome(data: Mapping[str, Any]) -> Outcome:
             resumed_from=_whole(data.get("resumed_from_step")),
             checkpoint=data.get("checkpoint"),
             devices=tuple(str(one) for one in data.get("devices") or ()),
+            device_details=tuple(data.get("device_details") or ()),
             model=tuple(str(one["path"]) for one in (data.get("model") or {}).get("files", ())),
             checks=tuple(data.get("checks") or ()),
             verdict=data.get("verdict"),

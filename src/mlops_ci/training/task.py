@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlops_ci.settings.train import TrainSettings
+from mlops_ci.settings.verify import VerifySettings
 
 SCHEMA = "mlops-ci/task/1"
 SAMPLE_SECONDS = 1.0
@@ -65,13 +66,25 @@ def train_task(*, run: str, settings: TrainSettings, gpus: int) -> dict[str, Any
 
 
 def health_task(
-    *, run: str, settings: TrainSettings, gpus: int, torch: str, budget: float, memory: int | None, shm: int | None
+    *, run: str, settings: TrainSettings, verify: VerifySettings, gpus: int, torch: str, shm: int | None
 ) -> dict[str, Any]:
-    """The task of verify: may this node train in this image? `memory` and `shm` in bytes, `budget` in seconds."""
-    task = command_task(run=run, stage="verify", commands=(), timeout=budget, settings=settings)
+    """The task of verify: may this node train in this image? `shm` in bytes."""
+    task = command_task(run=run, stage="verify", commands=(), timeout=verify.budget, settings=settings)
     expect: dict[str, Any] = {"gpus": gpus, "torch": torch}
-    if memory is not None:
-        expect["memory_bytes"] = memory
+    if settings.memory is not None:
+        expect["memory_bytes"] = settings.memory
     if shm is not None:
         expect["shm_bytes"] = shm
-    return {**task, "kind": "health", "expect": expect}
+    return {**task, "kind": "health", "expect": expect, "health": health_request(verify)}
+
+
+def health_request(verify: VerifySettings) -> dict[str, Any]:
+    """Which checks, with which limits, and which findings are silenced."""
+    return {
+        "level": verify.level,
+        "only": list(verify.only),
+        "limits": dict(verify.limits),
+        "silences": [
+            {"check": name, "until": text[:10], "reason": text[10:].strip()} for name, text in verify.silence.items()
+        ],
+    }

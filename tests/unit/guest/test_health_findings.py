@@ -1,86 +1,116 @@
-"""What the canary said, as checks."""
+"""What the children told, as checks; and which of them a task wants."""
 
-import json
+from datetime import date
 
-from mlops_ci.guest.health.findings import checks_of, devices_of, read
-from mlops_ci.guest.health.probe import MARK
-from mlops_ci.guest.task import Expectation
+import pytest
 
-BUILT = {"probe": "import", "version": "2.13.0+cu130", "cuda": "13.0", "devices": 1, "reason": "", "seconds": 2.0}
-DEVICE = {"probe": "device", "device": "cuda:0", "right": True, "name": "NVIDIA H100", "uuid": "GPU-1"}
-NUMBERS = {"probe": "numerics", "device": "cuda:0", "wrong": 0, "places": [], "worst": 0.1, "operations": 10**9}
-NVML = {
-    "probe": "nvml",
-    "reason": "",
-    "gpus": [
-        {
-            "index": 0,
-            "uuid": "GPU-1",
-            "name": "NVIDIA H100",
-            "memory_total_bytes": 80 * 2**30,
-            "memory_used_bytes": 0,
-            "processes": [],
-        }
-    ],
-}
+from mlops_ci.guest.health import rules
+from mlops_ci.guest.health.check import Check, health_of, verdict_of
+from mlops_ci.guest.health.findings import Look, checks_of, devices_of
+from mlops_ci.guest.health.row import MARK, Told, read
+from mlops_ci.guest.task import Expectation, HealthRequest, Silence
+
+UUID = "GPU-1"
+TORCH = {"version": "2.13.0+cu130", "seconds": 2.0}
 
 
-def said(*rows, code=0):
-    return read([MARK + json.dumps(row) for row in rows] + ["noise", ""], code)
+def told(*checks, **facts):
+    return Told(checks=list(checks), facts=facts, ended=True)
 
 
-def statuses(found, **expect):
-    return {check.id: check.status for check in checks_of(found, Expectation(**expect), ending="ended")}
+def gpu(*checks, count=1, error="", **facts):
+    known = {"gpu": {"uuid": UUID, "name": "NVIDIA H100"}, "torch": TORCH, "count": {"devices": count, "error": error}}
+    return told(Check("device.context.cuda:0", "PASS"), *checks, **known, **facts)
+
+
+def statuses(*looks, survey=None, whole=None, **expect):
+    return {check.id: check.status for check in checks_of(survey, looks, whole, Expectation(**expect))}
 
 
 def test_a_healthy_gpu():
-    found = said(NVML, BUILT, DEVICE, NUMBERS)
-    assert set(statuses(found, gpus=1, torch="2.13").values()) == {"PASS"}
-    assert devices_of(found)[0] == ["GPU-1"]
+    looks = [Look("cuda:0", gpu(Check("remap.pending", "PASS")))]
+    found = statuses(*looks, gpus=1, torch="2.13")
+    assert set(found.values()) == {"PASS"}
+    assert {"torch.import", "torch.version", "gpu.count", "remap.pending.cuda:0"} <= set(found)
+    assert devices_of(looks)[0] == [UUID]
 
 
-def test_leftover_memory_of_another_job():
-    gpu = {**NVML["gpus"][0], "memory_used_bytes": 20 * 2**30, "processes": [77]}
-    checks = checks_of(said({**NVML, "gpus": [gpu]}, BUILT, DEVICE, NUMBERS), Expectation(gpus=1), ending="")
-    check = next(check for check in checks if check.id == "gpu.leftover.0")
-    assert check.status == "WARN"
-    assert "20480 MiB are in use by processes 77" in check.cause
+def test_each_gpu_has_its_own_checks_and_what_is_the_nodes_stands_once():
+    driver = Check("driver.cuda", "PASS")
+    found = statuses(*(Look(f"cuda:{number}", gpu(driver, Check("mig", "PASS"), count=2)) for number in (0, 1)), gpus=2)
+    assert [name for name in found if name.startswith(("driver", "mig"))] == ["driver.cuda", "mig.cuda:0", "mig.cuda:1"]
 
 
-def test_memory_that_the_driver_does_not_tell_is_no_pass():
-    gpu = {**NVML["gpus"][0], "memory_used_bytes": None}
-    assert statuses(said({**NVML, "gpus": [gpu]}, BUILT, DEVICE, NUMBERS), gpus=1)["gpu.leftover.0"] == "SKIP"
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        ("start", "torch.import"), ("torch import", "torch.import"), ("driver nvmlInit", "driver.answers.cuda:0"),
+        ("active matmul", "matmul.cuda:0"), ("counters after the load", "examination.cuda:0"),
+    ],
+)  # fmt: skip
+def test_a_child_that_stopped_names_the_step(step, name):
+    look = Look("cuda:0", Told(step=step), "crashed with SIGSEGV")
+    (check,) = checks_of(None, [look], None, Expectation(gpus=1))
+    assert (check.id, check.status, check.node) == (name, "BLOCK", True)
+    assert check.cause == f"the examination of cuda:0 crashed with SIGSEGV during: {step}"
 
 
-def test_wrong_results_block_this_node():
-    found = said(NVML, BUILT, DEVICE, {**NUMBERS, "wrong": 2, "places": [[3, 4]], "worst": -1})
-    checks = {check.id: check for check in checks_of(found, Expectation(gpus=1), ending="")}
-    assert checks["numerics.exact.cuda:0"].status == "BLOCK"
-    assert checks["numerics.exact.cuda:0"].node
-    assert "at (3, 4)" in checks["numerics.exact.cuda:0"].cause
-    assert checks["numerics.reference.cuda:0"].status == "BLOCK"
+def test_nothing_that_was_seen_is_no_pass():
+    (check,) = checks_of(None, [], None, Expectation())
+    assert check.status == "SKIP"
 
 
-def test_a_canary_that_stopped_names_the_step():
-    found = said(
-        NVML, {"probe": "begin", "step": "import"}, BUILT, {"probe": "begin", "step": "device cuda:0"}, code=-9
-    )
-    checks = {check.id: check for check in checks_of(found, Expectation(gpus=1), ending="crashed with SIGKILL")}
-    assert checks["device.answers.cuda:0"].cause == "the probe crashed with SIGKILL during: device cuda:0"
-    assert checks["device.answers.cuda:0"].node
+@pytest.mark.parametrize(
+    ("version", "wanted", "status"),
+    [("2.13.0", "2.13", "PASS"), ("2.13.0", "2.13.0", "PASS"), ("2.1.0", "2.13", "BLOCK"), ("2.13.0", "2.1", "BLOCK")],
+)
+def test_versions(version, wanted, status):
+    look = Look("cpu", told(torch={"version": version, "seconds": 1}))
+    assert statuses(look, torch=wanted)["torch.version"] == status
 
 
-def test_a_device_that_was_not_reached_is_skipped_and_no_pass():
-    found = said({"probe": "import", "error": "ImportError: x"})
-    assert statuses(found) == {"torch.import": "BLOCK"}
-    assert statuses(said(BUILT)) == {"torch.import": "PASS", "torch.version": "PASS", "numerics": "SKIP"}
+def test_lines_that_are_damaged_or_of_others_are_passed_over():
+    lines = ["noise", MARK + "[", MARK + '["check", {"id": "a"}]', MARK + '["check", 7]',
+             MARK + '["step", "torch import"]', MARK + '["check", {"id": "a", "status": "PASS", "color": 1}]',
+             MARK + '["fact", ["gpu", 1]]']  # fmt: skip
+    found = read(lines)
+    assert (found.checks, found.step, found.facts, found.ended) == ([], "torch import", {"gpu": 1}, False)
 
 
-def test_versions():
-    for version, wanted, status in (
-        ("2.13.0", "2.13", "PASS"),
-        ("2.13.0", "2.13.0", "PASS"),
-        ("2.1.0", "2.13", "BLOCK"),
-        ("2.13.0", "2.1", "BLOCK"),
-    ):
-        assert statuses(said({**BUILT, "version": version}), torch=wanted)["torch.version"] == status
+def test_a_silence_hides_until_its_day_and_is_told_afterwards():
+    checks = [Check("power.limit.cuda:0", "WARN", cause="capped", advice="x"), Check("power.limit.cuda:1", "PASS")]
+    silence = [Silence("power.limit", "by the operator", "2026-12-31")]
+    before = list(rules.silenced(checks, silence, date(2026, 12, 31)))
+    assert [check.status for check in before] == ["SKIP", "PASS"]
+    assert before[0].cause == "silenced until 2026-12-31 (by the operator); it was WARN: capped"
+    after = list(rules.silenced(checks, silence, date(2027, 1, 1)))
+    assert [check.status for check in after] == ["WARN", "PASS", "WARN"]
+    assert after[2].id == "silence.power.limit"
+
+
+def test_a_silenced_block_does_not_stop_the_training_and_is_no_pass():
+    blocked = [Check("nvlink.cuda:0", "BLOCK", cause="down", advice="x", node=True)]
+    hidden = list(rules.silenced(blocked, [Silence("nvlink", "no link needed", "2999-01-01")], date(2026, 1, 1)))
+    assert (verdict_of(blocked).exit_code, verdict_of(hidden).exit_code) == (11, 0)
+    assert health_of(hidden, gpus=1) == "healthy"
+    assert hidden[0].status == "SKIP"
+
+
+@pytest.mark.parametrize(
+    ("budget", "named", "level"),
+    [
+        (15, None, "quick"),
+        (16, None, "standard"),
+        (60, None, "standard"),
+        (300, None, "long"),
+        (60, "static", "static"),
+    ],
+)
+def test_the_budget_chooses_the_level_unless_it_is_named(budget, named, level):
+    assert rules.level_of(HealthRequest(level=named), budget) == level
+
+
+def test_names_mean_whole_words():
+    assert rules.named("ecc.corrected.cuda:0", ["ecc"])
+    assert rules.named("ecc.corrected.cuda:0", ["ecc.corrected"])
+    assert not rules.named("ecc.corrected.cuda:0", ["ecc.corr"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -19,6 +19,7 @@ class Check:
     """`status`: PASS, WARN (may train), BLOCK (must not train), SKIP (could not be observed, never a pass).
 
     `node` says for a BLOCK that this node is at fault, so that another may do; else the configuration or the image is.
+    `evidence` is what was read, where it is more than the value; `uuid` the GPU that the finding is about.
     """
 
     id: str
@@ -29,6 +30,8 @@ class Check:
     cause: str = ""
     advice: str = ""
     node: bool = False
+    evidence: str = ""
+    uuid: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in the outcome."""
@@ -40,7 +43,15 @@ class Check:
             "unit": self.unit,
             "cause": self.cause,
             "advice": self.advice,
+            "node": self.node,
+            "evidence": self.evidence,
+            "uuid": self.uuid,
         }
+
+
+def check_of(row: Mapping[str, Any]) -> Check:
+    """The check that was written with `as_json`; raises `KeyError` or `TypeError` for anything else."""
+    return Check(**{**row, "id": str(row["id"]), "status": str(row["status"])})
 
 
 def health_of(checks: Sequence[Check], *, gpus: int) -> str:

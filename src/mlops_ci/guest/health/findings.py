@@ -1,112 +1,81 @@
-"""From the canary's lines to checks: what was seen, what was not, and where it stopped."""
+"""From what the children told to the list of checks: by GPU, with its UUID, and with the children that never ended."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, WARN, Check
-from mlops_ci.guest.health.probe import MARK
+from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
+from mlops_ci.guest.health.count import torch_count
+from mlops_ci.guest.health.row import Told
 from mlops_ci.guest.task import Expectation
 
-LEFTOVER_BYTES = 512 * 1024 * 1024
-LEFTOVER_SHARE = 0.01
-SICK = re.compile(
-    r"unknown error|uncorrectable|ECC|not initialized|hardware|fallen off|busy|unavailable", re.IGNORECASE
-)
+DEVICE_CHECKS = ("device.context", "device.answers")
+NODE_ADVICE = "Run on another node; if it happens there too, the image is at fault."
 
 
-@dataclass
-class Findings:
-    """What the canary said. `stopped` is the step that it did not finish, empty when it came to its end."""
+@dataclass(frozen=True)
+class Look:
+    """What one child told about its part (`node`, `cpu`, `cuda:0`), and how it stopped before its end, if it did."""
 
-    nvml: Mapping[str, Any] | None = None
-    built: Mapping[str, Any] | None = None
-    devices: list[Mapping[str, Any]] = field(default_factory=list)
-    numerics: list[Mapping[str, Any]] = field(default_factory=list)
-    stopped: str = ""
+    part: str
+    told: Told
+    ending: str = ""
 
 
-def read(lines: Iterable[str], code: int) -> Findings:
-    """The findings in a canary's output; other lines are passed over. `code` is how it ended (0: to its end)."""
-    found = Findings()
-    step = "start"
-    for line in lines:
-        if not line.startswith(MARK):
-            continue
-        row = json.loads(line[len(MARK) :])
-        if row["probe"] == "begin":
-            step = row["step"]
-        elif row["probe"] == "nvml":
-            found.nvml = row
-        elif row["probe"] == "import":
-            found.built = row
-        elif row["probe"] == "device":
-            found.devices.append(row)
-        else:
-            found.numerics.append(row)
-    found.stopped = "" if code == 0 else step
-    return found
+def checks_of(survey: Look | None, devices: Sequence[Look], whole: Look | None, expect: Expectation) -> list[Check]:
+    """All checks. `survey` looked at the node, `devices` at each device, `whole` at all devices together."""
+    checks = [] if survey is None else [*survey.told.checks, *_stopped(survey)]
+    checks = _excused(checks, devices)
+    checks.extend(_torch(devices, survey, expect))
+    for look in devices:
+        found = [_of_device(check, look) for check in (*look.told.checks, *_stopped(look))]
+        checks.extend(check for check in found if check.id not in {one.id for one in checks})
+    if whole is not None:
+        checks.extend([*whole.told.checks, *_stopped(whole)])
+    return checks or [Check("health", SKIP, cause="nothing was reached")]
 
 
-def checks_of(found: Findings, expect: Expectation, *, ending: str) -> list[Check]:
-    """All checks on torch and devices. `ending` says how a canary that stopped early ended."""
-    checks = [*_gpus(found, expect), *_torch(found, expect)]
-    if found.stopped:
-        checks.append(_stopped(found.stopped, ending))
-    checks.extend(map(_device, found.devices))
-    for row in found.numerics:
-        checks.extend(_numerics(row))
-    if not found.numerics and not any(check.status == BLOCK for check in checks):
-        checks.append(Check("numerics", SKIP, cause="no device was reached"))
-    return checks
-
-
-def devices_of(found: Findings) -> tuple[list[str], list[dict[str, Any]]]:
+def devices_of(devices: Sequence[Look]) -> tuple[list[str], list[dict[str, Any]]]:
     """The devices that answered: GPU UUIDs (or names), or `cpu`; and the details of each."""
-    good = [row for row in found.devices if row.get("right")]
-    names = [str(row["uuid"] or row["device"]) for row in good]
-    return names, [{"name": row["name"], "uuid": row["uuid"], "device": row["device"]} for row in good]
+    good = [look for look in devices if _answered(look)]
+    rows = [{"device": look.part, "name": _gpu(look)["name"], "uuid": _gpu(look)["uuid"]} for look in good]
+    return [str(row["uuid"] or row["device"]) for row in rows], rows
 
 
-def _gpus(found: Findings, expect: Expectation) -> list[Check]:
+def _answered(look: Look) -> bool:
+    return any(
+        check.status == PASS and check.id.rpartition(".")[0] in DEVICE_CHECKS for check in look.told.checks
+    ) and not any(check.status == BLOCK and check.id.startswith(DEVICE_CHECKS) for check in look.told.checks)
+
+
+def _gpu(look: Look) -> dict[str, Any]:
+    return look.told.facts.get("gpu") or {"uuid": "", "name": "cpu" if look.part == "cpu" else ""}
+
+
+def _of_device(check: Check, look: Look) -> Check:
+    """The check under the name of its device, so that every GPU's checks have names of their own."""
+    name = check.id
+    about_torch = name.startswith(("torch.import", "torch.build", "driver.cuda", "gpu.count"))
+    if not about_torch and not name.endswith(look.part):
+        name = f"{name}.{look.part}"
+    return replace(check, id=name, uuid=check.uuid or str(_gpu(look)["uuid"]))
+
+
+def _torch(devices: Sequence[Look], survey: Look | None, expect: Expectation) -> Iterator[Check]:
+    first = next((look.told.facts["torch"] for look in devices if "torch" in look.told.facts), None)
+    if first is None:
+        return
+    yield Check("torch.import", PASS, first["seconds"], None, "s")
+    yield _version(str(first["version"]), expect.torch)
     if not expect.gpus:
-        return []
-    if found.nvml is None or found.nvml["reason"]:
-        reason = "NVML was not reached" if found.nvml is None else str(found.nvml["reason"])
-        return [
-            Check("gpu.nvml", SKIP, cause=reason, advice="Start the container with GPUs and the utility capability.")
-        ]
-    return [_leftover(gpu) for gpu in found.nvml["gpus"]]
-
-
-def _leftover(gpu: Mapping[str, Any]) -> Check:
-    name = f"gpu.leftover.{gpu['index']}"
-    used, total = gpu["memory_used_bytes"], gpu["memory_total_bytes"]
-    if used is None or total is None:
-        return Check(name, SKIP, cause="the driver does not say how much memory is used")
-    limit = max(LEFTOVER_BYTES, int(LEFTOVER_SHARE * total))
-    if used <= limit:
-        return Check(name, PASS, used, limit, "bytes")
-    holders = f" by processes {', '.join(map(str, gpu['processes']))}" if gpu["processes"] else ""
-    cause = f"{gpu['name']} {gpu['uuid']}: {used / 2**20:.0f} MiB are in use{holders} before this job touches it"
-    return Check(name, WARN, used, limit, "bytes", cause, "End what an earlier job left on this GPU.")
-
-
-def _torch(found: Findings, expect: Expectation) -> list[Check]:
-    built = found.built
-    if built is None:
-        return []
-    if "error" in built:
-        advice = "Put torch into the image: [image] torch, or your requirements."
-        return [Check("torch.import", BLOCK, cause=f"torch cannot be imported: {built['error']}", advice=advice)]
-    checks = [Check("torch.import", PASS, built["seconds"], None, "s"), _version(str(built["version"]), expect.torch)]
-    if expect.gpus:
-        checks.append(_count(built, expect.gpus))
-    return checks
+        return
+    count = next((look.told.facts["count"] for look in devices if "count" in look.told.facts), None)
+    if count is not None:
+        gpus = None if survey is None else survey.told.facts.get("gpus")
+        usable = None if gpus is None else len(gpus)
+        yield torch_count(int(count["devices"]), expect.gpus, usable=usable, error=str(count["error"]))
 
 
 def _version(version: str, expected: str | None) -> Check:
@@ -120,54 +89,26 @@ def _version(version: str, expected: str | None) -> Check:
     return Check("torch.version", BLOCK, version, expected, "", cause, advice)
 
 
-def _count(built: Mapping[str, Any], wanted: int) -> Check:
-    if built["cuda"] is None:
-        cause = f"{wanted} GPUs are asked for, and torch {built['version']} is built without CUDA"
-        advice = "Use a CUDA variant of the image ([image] variant), or [train] gpus = 0."
-        return Check("gpu.count", BLOCK, 0, wanted, "GPUs", cause, advice)
-    count = int(built["devices"])
-    if count >= wanted and not built["reason"]:
-        return Check("gpu.count", PASS, count, wanted, "GPUs")
-    why = str(built["reason"]) or "torch sees no more"
-    advice = "Check that the job is started with GPUs (driver, container toolkit, CUDA_VISIBLE_DEVICES)."
-    sick = count > 0 or SICK.search(why) is not None
-    return Check(
-        "gpu.count", BLOCK, count, wanted, "GPUs", f"{count} of {wanted} GPUs are usable: {why}", advice, node=sick
-    )
+def _excused(checks: list[Check], devices: Sequence[Look]) -> list[Check]:
+    """A driver that cannot be looked at where torch uses the GPU all the same: less was seen, and nothing is broken."""
+    works = any(look.told.facts.get("count", {}).get("devices") for look in devices)
+    return [
+        replace(check, status=SKIP) if works and check.id == "driver.present" and check.value == 0 else check
+        for check in checks
+        if check.id
+    ]
 
 
-def _device(row: Mapping[str, Any]) -> Check:
-    name = f"device.answers.{row['device']}"
-    advice = "Run on another node, and have this device looked at."
-    if "error" in row:
-        return Check(name, BLOCK, cause=f"the device does not answer: {row['error']}", advice=advice, node=True)
-    if not row["right"]:
-        return Check(name, BLOCK, cause="the device gives a wrong sum of ones", advice=advice, node=True)
-    return Check(name, PASS, str(row["name"]))
+def _stopped(look: Look) -> Iterator[Check]:
+    if not look.ending:
+        return
+    step = look.told.step
+    name = "torch.import" if step in ("start", "torch import") else _named(step, look.part)
+    cause = f"the examination of {look.part} {look.ending} during: {step}"
+    yield Check(name, BLOCK, cause=cause, advice=NODE_ADVICE, node=True, uuid=str(_gpu(look)["uuid"]))
 
 
-def _numerics(row: Mapping[str, Any]) -> Sequence[Check]:
-    exact, reference = f"numerics.exact.{row['device']}", f"numerics.reference.{row['device']}"
-    advice = "Do not train here: the device computes wrong results. Have it looked at."
-    if "error" in row:
-        return [Check(exact, BLOCK, cause=f"the test did not run: {row['error']}", advice=advice, node=True)]
-    wrong, worst, tested = int(row["wrong"]), float(row["worst"]), f"{row['operations']:.1e} multiply-adds"
-    checks = [Check(exact, PASS, 0, 0, "wrong elements")]
-    if wrong:
-        places = ", ".join(f"({line}, {column})" for line, column in row["places"])
-        cause = f"at least {wrong} elements of an exact product are wrong, at {places}"
-        checks = [Check(exact, BLOCK, wrong, 0, "wrong elements", cause, advice, node=True)]
-    if 0 <= worst <= 1:
-        checks.append(Check(reference, PASS, round(worst, 4), 1, f"of the tolerance, {tested}"))
-    else:
-        cause = "the product holds NaN or infinity" if worst < 0 else f"the error is {worst:.1f} times the tolerance"
-        checks.append(Check(reference, BLOCK, worst, 1, "of the tolerance", cause, advice, node=True))
-    return checks
-
-
-def _stopped(step: str, ending: str) -> Check:
-    name = (
-        "torch.import" if step in ("start", "import") else step.replace(" ", ".").replace("device.", "device.answers.")
-    )
-    advice = "Run on another node; if it happens there too, the image is at fault."
-    return Check(name, BLOCK, cause=f"the probe {ending} during: {step}", advice=advice, node=True)
+def _named(step: str, part: str) -> str:
+    if step.startswith("active "):
+        return f"{step.partition(' ')[2]}.{part}"
+    return f"driver.answers.{part}" if step.startswith("driver ") else f"examination.{part}"

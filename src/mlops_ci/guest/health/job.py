@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
 
 from mlops_ci.guest import environment, layout, outcome
 from mlops_ci.guest.classify import Evidence, Verdict, classify
+from mlops_ci.guest.health import rules
+from mlops_ci.guest.health.active.catalogue import CHECKS
+from mlops_ci.guest.health.active.context import NODE, applies
+from mlops_ci.guest.health.burn import LEVELS
 from mlops_ci.guest.health.check import Check, health_of, verdict_of
-from mlops_ci.guest.health.findings import checks_of, devices_of, read
+from mlops_ci.guest.health.crew import Child, Crew
+from mlops_ci.guest.health.examine import Request
+from mlops_ci.guest.health.findings import Look, checks_of, devices_of
 from mlops_ci.guest.health.host import check_host
+from mlops_ci.guest.health.peers import against_peers
 from mlops_ci.guest.health.variables import check_variables
-from mlops_ci.guest.output.lines import Line, LineSplitter
 from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.output.redact import Redactor
-from mlops_ci.guest.processes.supervisor import TIMEOUT, Supervisor, Watch
+from mlops_ci.guest.processes.supervisor import Supervisor
 from mlops_ci.guest.task import Task
 
 BUDGET = 60.0
 CANARY_GRACE = 1.0
+DESTROY = 2.0
+MARGIN = 1.0
+RETRY = "gpu.leftover.retry"
 
 
 class HealthJob:
@@ -31,6 +41,8 @@ class HealthJob:
         self.supervisor = Supervisor(leash=leash, grace=min(task.grace, CANARY_GRACE))
         self.log = JobLog(task.paths.job / layout.LOG, self.supervisor.outlet, Redactor(()))
         self.budget = BUDGET if task.timeout is None else task.timeout
+        self.level = rules.level_of(task.health, self.budget)
+        self.over = time.monotonic() + self.budget
 
     def run(self) -> int:
         """Check, decide, write the outcome."""
@@ -40,26 +52,57 @@ class HealthJob:
             variables = environment.job_environment(self.task, os.environ, tmpdir)
             checks = check_host(self.task.expect, self.task.paths)
             checks += check_variables(variables, gpus=self.task.expect.gpus)
-            watch = _Canary(self.log, time.monotonic() + self.budget)
-            checks += self._devices(variables, watch, result)
+            checks += self._devices(variables, result)
         finally:
-            self.supervisor.children.destroy()
-        return self._finish(checks, result)
+            self.supervisor.children.destroy(DESTROY)
+        return self._finish(self._wanted(checks), result)
 
-    def _devices(self, variables: dict[str, str], watch: _Canary, result: outcome.Outcome) -> list[Check]:
-        expect = self.task.expect
-        argv = layout.guest_argv("probe", str(expect.gpus))
-        ended = self.supervisor.run(argv, environment=variables, folder=str(self.task.paths.work), watch=watch)
-        watch.splitter.close()
-        ending = f"ended with exit code {ended.code}"
-        if ended.code < 0:
-            ending = f"crashed with {signal.Signals(-ended.code).name}"
-        if self.supervisor.stop == TIMEOUT:
-            ending = f"was still busy after {self.budget:g} s"
-            self.supervisor.stop = None
-        found = read(watch.marked, ended.code)
-        result.devices, result.device_details = devices_of(found)
-        return checks_of(found, expect, ending=ending)
+    def _devices(self, variables: dict[str, str], result: outcome.Outcome) -> list[Check]:
+        gpus = self.task.expect.gpus
+        # Torch's numbers are then those of the PCI bus, as the driver's are.
+        crew = Crew(
+            self.supervisor, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **variables}, str(self.task.paths.work), self.log
+        )
+        together = self._together()
+        deadline = self.over - together
+        survey = [_child("node", self.over, "node", str(gpus))] if gpus else []
+        requests = [self._request(index, deadline) for index in range(max(1, gpus))]
+        devices = [_child(one.device, deadline, "device", one.written()) for one in requests]
+        crew.run([*survey, *devices])
+        looks = [Look(child.name, child.told, child.ending) for child in devices]
+        whole = []
+        sound = all("torch" in look.told.facts and not look.ending for look in looks)
+        if together and sound and self.supervisor.stop is None:
+            whole = [_child("node", self.over, "together", self._request(0, self.over).written())]
+            crew.run(whole)
+        result.devices, result.device_details = devices_of(looks)
+        first, last = (next((Look(one.name, one.told, one.ending) for one in part), None) for part in (survey, whole))
+        checks = checks_of(first, looks, last, self.task.expect)
+        return [*checks, *against_peers(checks, self.task.health.limits)]
+
+    def _request(self, index: int, deadline: float) -> Request:
+        limits = {RETRY: min(10.0, self.budget / 6), **self.task.health.limits}
+        return Request(
+            index=index,
+            gpus=self.task.expect.gpus,
+            level=self.level,
+            budget=max(0.0, deadline - time.monotonic() - MARGIN),
+            only=self.task.health.only,
+            limits=limits,
+        )
+
+    def _together(self) -> float:
+        """Seconds that are kept for the checks of all devices together."""
+        gpus = self.task.expect.gpus
+        wanted = [one for one in CHECKS if NODE in one.needs and applies(one, gpus=gpus)]
+        fitting = [one for one in wanted if one.level <= LEVELS[self.level]]
+        return sum(one.seconds if gpus else one.cpu_seconds for one in fitting) + 2 * MARGIN if fitting else 0.0
+
+    def _wanted(self, checks: Sequence[Check]) -> list[Check]:
+        only = self.task.health.only
+        utc = timezone.utc  # noqa: UP017  (datetime.UTC came with Python 3.11)
+        kept = [one for one in checks if not only or rules.named(one.id, only) or one.status == "BLOCK"]
+        return list(rules.silenced(kept, self.task.health.silences, datetime.now(utc).date()))
 
     def _finish(self, checks: list[Check], result: outcome.Outcome) -> int:
         result.checks = [check.as_json() for check in checks]
@@ -83,22 +126,5 @@ class HealthJob:
         return verdict_of(checks)
 
 
-class _Canary(Watch):
-    def __init__(self, log: JobLog, deadline: float) -> None:
-        self.marked: list[str] = []
-        self.splitter = LineSplitter(self._line)
-        self._log = log
-        self._deadline = deadline
-
-    def received(self, data: bytes) -> None:
-        self.splitter.feed(data)
-
-    def tick(self, now: float) -> str | None:
-        return TIMEOUT if now > self._deadline else None
-
-    def _line(self, line: Line) -> None:
-        text = line.text.decode("utf-8", "replace")
-        if text.startswith("MLOPS-PROBE "):
-            self.marked.append(text)
-        elif text:
-            self._log.line(line)
+def _child(name: str, deadline: float, kind: str, argument: str) -> Child:
+    return Child(name=name, argv=layout.guest_argv("probe", kind, argument), deadline=deadline)

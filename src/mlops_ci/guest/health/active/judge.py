@@ -1,0 +1,26 @@
+"""From a measured rate and its limits to a check."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from mlops_ci.guest.health.check import BLOCK, PASS, WARN, Check
+
+
+def rate(
+    name: str,
+    value: float,
+    unit: str,
+    *,
+    warn: Optional[float],
+    block: Optional[float],
+    cause: str,
+    advice: str,
+) -> Check:
+    """WARN below `warn`, BLOCK below `block`; without limits the measurement alone. `cause` says what is slow."""
+    rounded = float(f"{value:.4g}")
+    if block is not None and value < block:
+        return Check(name, BLOCK, rounded, float(f"{block:.4g}"), unit, cause, advice, node=True)
+    if warn is not None and value < warn:
+        return Check(name, WARN, rounded, float(f"{warn:.4g}"), unit, cause, advice)
+    return Check(name, PASS, rounded, None if warn is None else float(f"{warn:.4g}"), unit)
