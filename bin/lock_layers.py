@@ -22,7 +22,7 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 @dataclass(kw_only=True)
 class VariantLocks:
-    """Writes the locks of one variant. `folders` hold wheels; `made` are the texts by path; `lacks` what is left out."""
+    """The locks of one variant. `folders` hold wheels; `made` are the texts by path; `lacks` is what was left out."""
 
     known: Catalogue
     variant: Variant

@@ -260,7 +260,7 @@ class Catalogue:
         use = f"use auto, or one of: {', '.join(found)}"
         if name in release.upstream:
             raise UnknownVariantError(
-                f"the catalogue has no `{name}` of PyTorch {release.series}, although it was published{_near(name, found)}",
+                f"the catalogue has no `{name}` of PyTorch {release.series}, which was published{_near(name, found)}",
                 hint=use,
             )
         if name == CPU or (name.startswith("cu") and name[2:].isdigit()):

@@ -118,8 +118,8 @@ def _check_locked(variant: Variant) -> None:
     if variant.pending:
         raise PendingLockError(
             f"PyTorch {variant.release.series} for {variant.name} has no locks yet: {variant.pending}",
-            hint="`mlops-ci images list` shows what can be built; a maintainer's `nox -s update` writes the locks where "
-            "that index answers",
+            hint="`mlops-ci images list` shows what can be built; a maintainer's `nox -s update` writes the locks where that "
+            "index answers",
         )
 
 

@@ -31,11 +31,11 @@ class ImageSettings(Table):
     variant: Variant = "auto"
     """`cpu`, a CUDA variant such as `cu128`, or `auto`: the newest CUDA that this machine's driver runs, else `cpu`."""
     sm: tuple[Capability, ...] = ()
-    """Compute capabilities of the GPUs that must be able to run it, such as `12.0`. A build without code for one of them
-    is refused, and `auto` passes over it."""
+    """Compute capabilities of the GPUs that must be able to run it, such as `12.0`. A build without code for one of
+    them is refused, and `auto` passes over it."""
     layer: LayerName = "train"
-    """The layer of the image catalogue that your image is built on: `train`, `dev`, `devel`, `torch`, `vision`, `nlp`, or
-    one of the first three on another than `torch`, such as `vision+train`."""
+    """The layer of the image catalogue that your image is built on: `train`, `dev`, `devel`, `torch`, `vision`, `nlp`,
+    or one of the first three on another than `torch`, such as `vision+train`."""
     requirements: Annotated[Text | None, Example("requirements.txt")] = None
     """Your requirements file, relative to this file. It becomes a layer of its own."""
     dockerfile: Annotated[Text | None, Example("Dockerfile")] = None

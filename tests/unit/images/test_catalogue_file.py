@@ -70,13 +70,13 @@ def test_what_is_wrong_is_named(folder: Path, old: str, new: str, problem: str) 
 def test_all_problems_are_named_at_once(folder: Path) -> None:
     change(folder, 'freshness = "month"', 'freshness = "day"')
     change(folder, 'kind = "cuda"', 'kind = "tpu"')
-    with pytest.raises(CatalogueError, match="freshness 'day'.*kind 'tpu'"):
+    with pytest.raises(CatalogueError, match=r"freshness 'day'.*kind 'tpu'"):
         catalogue.load(folder)
 
 
 def test_a_missing_lock_is_no_pending_one(folder: Path) -> None:
     (folder / "train" / "requirements.2.13-cpu.lock").unlink()
-    with pytest.raises(CatalogueError, match="is missing, and the variant 2.13-cpu is not marked as pending"):
+    with pytest.raises(CatalogueError, match=r"is missing, and the variant 2\.13-cpu is not marked as pending"):
         catalogue.load(folder)
 
 

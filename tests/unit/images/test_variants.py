@@ -34,7 +34,7 @@ def driver(tmp_path: Path, version: str, kind: str = "x86_64 Kernel Module") -> 
         ("575.57.08", "cu128"),
         ("570.26", "cu128"),
         ("565.57.01", "cu126"),
-        # None came with a driver that old: the newest that still runs, within the limits of minor-version compatibility.
+        # None came with a driver that old: the newest that still runs by minor-version compatibility.
         ("535.54.03", "cu128"),
         ("580.65.06", "cu130"),
         ("580.10", "cu128"),
@@ -83,7 +83,7 @@ def test_what_upstream_never_built_names_the_nearest(torch: str, variant: str, t
 
 
 def test_gpus_that_a_build_has_no_code_for() -> None:
-    with pytest.raises(ImpossibleVariantError, match="2.9 for cu126 has no code for sm_120") as caught:
+    with pytest.raises(ImpossibleVariantError, match=r"2\.9 for cu126 has no code for sm_120") as caught:
         resolve(ImageSettings(torch="2.9", variant="cu126", sm=("9.0", "12.0")))
     assert "sm_120 needs cu128 or newer" in caught.value.hint
     assert "2.9 cu128" in caught.value.hint
@@ -102,7 +102,7 @@ def test_auto_passes_over_builds_without_code_for_the_gpus(known: catalogue.Cata
     volta = ImageSettings(torch="2.9", sm=("7.0",))
     assert resolve(volta, catalogue=known, driver_file=driver(tmp_path, "600.1")) == "cu128"
     assert resolve(volta, catalogue=known, driver_file=NONE) == "cu128"
-    with pytest.raises(ImpossibleVariantError, match="no build of PyTorch 2.6 .* has code for sm_120"):
+    with pytest.raises(ImpossibleVariantError, match=r"no build of PyTorch 2\.6 .* has code for sm_120"):
         resolve(ImageSettings(torch="2.6", sm=("12.0",)), catalogue=known, driver_file=NONE)
 
 
