@@ -138,7 +138,7 @@ def pip_configuration(spec: LayerSpec, packages: PackageSources, wheels: tuple[P
     local = {path.name.partition("-")[0] for path in wheels}
     pinned = {pin.name for pin in spec.pins}
     extra = list(sources.reachable_from_builds(packages.extra_indexes))
-    if spec.companions or ("torch" in pinned and "torch" not in local):
+    if packages.torch_index and (spec.companions or ("torch" in pinned and "torch" not in local)):
         extra.append(packages.torch_index)
     links = [*([WHEELS_INSIDE] if wheels else []), *packages.pages]
     lines = ["[global]", f"timeout = {sources.TIMEOUT}"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mlops_ci.errors import UsageError
+from mlops_ci.errors import MissingError, UsageError
 from mlops_ci.images import build_context, content_key, dockerfile, host_python, lockfile, requirements_file
 from mlops_ci.images.base_image import BaseImage
-from mlops_ci.images.catalogue import SHARED_FOLDER, Catalogue, Layer, Variant
+from mlops_ci.images.catalogue import SHARED_FOLDER, Catalogue, Layer, Product, Variant
 from mlops_ci.images.content_key import ContextFile
 from mlops_ci.images.lockfile import Pin
 from mlops_ci.settings.settings import Settings
@@ -21,19 +21,24 @@ CONSTRAINTS = "constraints.txt"
 FILES = "files"
 
 
+class PendingLockError(MissingError):
+    """The variant is in the catalogue, and its locks have not been written yet."""
+
+
 class HostDockerfileError(UsageError):
     """The settings name a Dockerfile, which the host engine cannot build."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSpec:
-    """All that a layer is made from.
+    """All that a layer is made from. `image` is the name of its image where that is not the layer's.
 
     `files` are what the build step sees; with `context` (the user's Dockerfile) they lie in that folder, else they are
     put into one. `pins` are locked packages; `requirements` is the user's file in `files`. `document` is the key's.
     """
 
     name: str
+    image: str = ""
     document: Mapping[str, Any]
     files: tuple[ContextFile, ...]
     dockerfile: bytes = b""
@@ -61,9 +66,9 @@ class Recipe:
     base: BaseImage | None = None
 
     @property
-    def torch(self) -> str:
-        """The version of PyTorch with its local part."""
-        return f"{self.catalogue.torch(self.settings.tables.image.torch)}{self.variant.local}"
+    def product(self) -> Product:
+        """The layers of the catalogue that the settings choose."""
+        return self.catalogue.product(self.settings.tables.image.layer, self.variant.kind)
 
     @property
     def period(self) -> str:
@@ -74,8 +79,8 @@ class Recipe:
 def layer_specs(recipe: Recipe) -> tuple[LayerSpec, ...]:
     """The layers from base to top. Raises a `UsageError` for settings that no image can be made from."""
     image = recipe.settings.tables.image
-    chain = recipe.catalogue.chain(image.layer)
-    torch = recipe.torch
+    chosen = recipe.product
+    torch = recipe.variant.torch
     if recipe.engine == "host":
         host_python.check(recipe.catalogue, torch)
         if image.dockerfile:
@@ -83,7 +88,9 @@ def layer_specs(recipe: Recipe) -> tuple[LayerSpec, ...]:
                 f"[image] dockerfile = `{image.dockerfile}` needs the Docker engine, and this run uses the host engine",
                 hint="start Docker and use --engine docker, or put Python packages into [image] requirements",
             )
-    specs = [_catalogue_layer(recipe, layer) for layer in chain]
+    _check_locked(recipe.variant)
+    pairs = zip(chosen.layers, chosen.images, strict=True)
+    specs = [_catalogue_layer(recipe, layer, image) for layer, image in pairs if _is_made(recipe, layer)]
     apt = image.apt if recipe.engine == "docker" else ()
     if image.requirements or apt:
         specs.append(_user_layer(recipe, torch, apt))
@@ -98,7 +105,6 @@ def _document(recipe: Recipe, name: str, files: tuple[ContextFile, ...]) -> dict
         "builder": content_key.BUILDER,
         "engine": recipe.engine,
         "layer": name,
-        "variant": recipe.variant.name,
         "files": content_key.entries(files),
     }
     if recipe.engine == "docker":
@@ -108,21 +114,39 @@ def _document(recipe: Recipe, name: str, files: tuple[ContextFile, ...]) -> dict
     return document
 
 
-def _catalogue_layer(recipe: Recipe, layer: Layer) -> LayerSpec:
-    lock = layer.lock_file(recipe.variant.name)
+def _check_locked(variant: Variant) -> None:
+    if variant.pending:
+        raise PendingLockError(
+            f"PyTorch {variant.release.series} for {variant.name} has no locks yet: {variant.pending}",
+            hint="`mlops-ci images list` shows what can be built; a maintainer's `nox -s update` writes the locks where that "
+            "index answers",
+        )
+
+
+def _is_made(recipe: Recipe, layer: Layer) -> bool:
+    """Whether the engine makes something of a layer: an environment needs none without Python packages."""
+    return recipe.engine == "docker" or layer.lock or not layer.below
+
+
+def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
+    lock = layer.lock_file(recipe.variant)
     pins = lockfile.read(lock) if lock else ()
     files: tuple[ContextFile, ...] = () if lock is None else (ContextFile(path=LOCK, content=lock.read_bytes()),)
     if recipe.engine == "host":
         return LayerSpec(
             name=layer.name,
+            image=image,
             document=_document(recipe, layer.name, files),
             files=files,
             pins=pins,
-            warnings=host_python.warnings(recipe.variant, pins, recipe.catalogue.protected),
+            warnings=(
+                *host_python.warnings(recipe.variant, pins, recipe.catalogue.protected),
+                *_lacking(recipe, layer),
+            ),
         )
     files += _shared(recipe.catalogue, layer)
     text = (layer.folder / "Dockerfile").read_bytes()
-    lowest = layer.parent is None
+    lowest = not layer.below
     args = {"PERIOD": recipe.period} if lowest else {}
     document = {**_document(recipe, layer.name, files), "dockerfile": content_key.digest_bytes(text), "args": args}
     if lowest and recipe.base is not None:
@@ -131,6 +155,7 @@ def _catalogue_layer(recipe: Recipe, layer: Layer) -> LayerSpec:
         document["torch_index"] = recipe.variant.index
     return LayerSpec(
         name=layer.name,
+        image=image,
         document=document,
         files=files,
         dockerfile=text,
@@ -140,6 +165,17 @@ def _catalogue_layer(recipe: Recipe, layer: Layer) -> LayerSpec:
         pins=pins,
         base=recipe.base if lowest else None,
         platform=recipe.variant.platform,
+        warnings=_lacking(recipe, layer),
+    )
+
+
+def _lacking(recipe: Recipe, layer: Layer) -> tuple[str, ...]:
+    """What the layer should hold, and could not be locked."""
+    names = recipe.catalogue.lacks.get(f"{layer.name}/{recipe.variant.id}", ())
+    if not names:
+        return ()
+    return (
+        f"the layer {layer.name} has no {' and no '.join(names)} in the variant {recipe.variant.name}: not locked yet",
     )
 
 

@@ -50,7 +50,7 @@ def plan_images(
     if engine == "inside":
         return (_inside(),)
     known = catalogue.load()
-    chosen = known.variant(variant)
+    chosen = known.variant(settings.tables.image.torch, variant)
     base = None if engine == "host" else base_image.resolve(known.base, settings.tables.mirrors.images, lookup)
     recipe = Recipe(
         settings=settings,
@@ -103,9 +103,11 @@ def _named(specs: tuple[LayerSpec, ...], settings: Settings, engine: str, cache:
         document = {**spec.document, "parent": parent.content_key if parent else None}
         key = content_key.key_of(document)
         ref = (
-            naming.environment_ref(cache, spec.name, key)
+            naming.environment_ref(cache, spec.image or spec.name, key)
             if engine == "host"
-            else naming.image_ref(owner(settings, spec.name), spec.name, key, registry=settings.tables.image.registry)
+            else naming.image_ref(
+                owner(settings, spec.name), spec.image or spec.name, key, registry=settings.tables.image.registry
+            )
         )
         plans.append(
             LayerPlan(

@@ -63,7 +63,7 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine, *, later: 
     code = code_files(settings.root, skip=(outputs,))
     digest = code_digest(settings.root, code)
     wanted = settings.tables.train.gpus
-    variant = resolve_variant(settings.tables.image.variant, 0 if wanted == "auto" else wanted)
+    variant = resolve_variant(settings.tables.image, 0 if wanted == "auto" else wanted)
     lookup = image_lookup(settings, engine=engine.name, workspace=workspace.cache)
     images = plan_images(
         settings,

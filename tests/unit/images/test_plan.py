@@ -39,7 +39,8 @@ def test_layers_parents_and_names(tmp_path: Path) -> None:
     plans = plan(tmp_path, image={"requirements": "requirements.txt", "dockerfile": "Dockerfile"})
     assert {name: item.parent for name, item in plans.items()} == {
         "base": None,
-        "torch": "base",
+        "python": "base",
+        "torch": "python",
         "train": "torch",
         "requirements": "train",
         "project": "requirements",
@@ -71,7 +72,7 @@ def test_what_changes_a_layer_changes_those_above_and_none_below(tmp_path: Path)
     other_base = keys(
         plan(tmp_path, mirrors={"images": {"debian:bookworm-slim": "m.invalid/debian@sha256:" + "1" * 64}})
     )
-    assert all(other_base[name] != before[name] for name in ("base", "torch", "train"))
+    assert all(other_base[name] != before[name] for name in ("base", "python", "torch", "train"))
 
 
 def test_code_of_the_project_changes_no_image(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_one_question_when_the_top_exists(tmp_path: Path) -> None:
     lookup = KnownImages({top: FOUND})
     plans = plan(tmp_path, lookup)
     assert lookup.asked == [top]
-    assert [item.action for item in plans.values()] == ["reuse", "reuse", "reuse"]
+    assert [item.action for item in plans.values()] == ["reuse"] * 4
     assert plans["train"].found == FOUND
     assert plans["base"].why == "train on top of it exists"
 
@@ -152,7 +153,12 @@ def test_questions_go_down_to_what_exists(tmp_path: Path) -> None:
     lookup = KnownImages({refs["torch"]: FOUND})
     plans = plan(tmp_path, lookup)
     assert lookup.asked == [refs["train"], refs["torch"]]
-    assert {name: item.action for name, item in plans.items()} == {"base": "reuse", "torch": "reuse", "train": "build"}
+    assert {name: item.action for name, item in plans.items()} == {
+        "base": "reuse",
+        "python": "reuse",
+        "torch": "reuse",
+        "train": "build",
+    }
 
 
 def test_the_reason_for_a_build_is_what_changed(tmp_path: Path) -> None:
@@ -166,11 +172,10 @@ def test_the_reason_for_a_build_is_what_changed(tmp_path: Path) -> None:
     assert changed.why == "changed: args, file files/requirements.txt"
 
 
-def test_registry_and_variant_are_in_name_and_key(tmp_path: Path) -> None:
+def test_the_registry_is_in_the_name_and_not_in_the_key(tmp_path: Path) -> None:
     local, shared = plan(tmp_path), plan(tmp_path, image={"registry": "ghcr.io/org"})
     assert keys(local) == keys(shared)
     assert shared["train"].ref == f"ghcr.io/org/train:c-{shared['train'].content_key[:20]}"
-    assert local["train"].document["variant"] == "cpu"
 
 
 def test_images_of_others_without_digest_are_warned_about(tmp_path: Path) -> None:
