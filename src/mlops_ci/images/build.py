@@ -43,7 +43,7 @@ def build_images(
 
         images = DockerBuild(
             settings=settings,
-            variant=variant,
+            variant=build,
             cache=cache,
             console=console,
             packages=packages,

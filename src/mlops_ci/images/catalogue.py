@@ -132,7 +132,8 @@ class Layer:
     """One layer: `parent` by kind of variant, or `on`: the layers that it can stand on, the usual one first.
 
     `kind`: it is only in variants of that kind. `lock`: it installs locked Python packages. `uses` names what its build
-    step fetches (apt, pip). `tags` are the ends of its readable tags.
+    step fetches (apt, pip). `tags` are the ends of its readable tags. `budget`: what
+    it may hold, unpacked and without what is below it, in MB by kind of variant.
     """
 
     name: str
@@ -144,6 +145,11 @@ class Layer:
     uses: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    budget: Mapping[str, int] = field(default_factory=dict)
+
+    def budget_bytes(self, kind: Kind) -> int | None:
+        """What the layer may hold in variants of that kind, unpacked; None: whatever it likes."""
+        return self.budget[kind] * 1_000_000 if kind in self.budget else None
 
     @property
     def below(self) -> tuple[str, ...]:

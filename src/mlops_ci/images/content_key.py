@@ -20,6 +20,8 @@ SCHEMA = "mlops-ci/content-key/1"
 # Raise it when the same document would give another image: a change in how we call the builder.
 BUILDER = 1
 LABEL = "io.mlops-ci.content-key"
+# The time of what has no period: 1980, before which some archives cannot go.
+OLDEST = 315532800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,16 @@ def epoch(freshness: Freshness, today: datetime | None = None) -> str:
     if freshness == "month":
         return f"{moment:%Y-%m}"
     return f"{moment:%G-W%V}" if freshness == "week" else ""
+
+
+def beginning(period: str) -> int:
+    """When a period that `epoch` names began, in seconds since 1970; a fixed time for any other name."""
+    for text, form in ((f"{period}-01", "%Y-%m-%d"), (f"{period}-1", "%G-W%V-%u")):
+        try:
+            return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            continue
+    return OLDEST
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

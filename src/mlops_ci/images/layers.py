@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from mlops_ci.errors import MissingError, UsageError
 from mlops_ci.images import build_context, content_key, dockerfile, host_python, lockfile, requirements_file
 from mlops_ci.images.base_image import BaseImage
-from mlops_ci.images.catalogue import SHARED_FOLDER, Catalogue, Layer, Product, Variant
+from mlops_ci.images.catalogue import SHARED_FOLDER, Catalogue, Kind, Layer, Product, Variant
 from mlops_ci.images.content_key import ContextFile
 from mlops_ci.images.lockfile import Pin
 from mlops_ci.settings.settings import Settings
@@ -19,6 +19,7 @@ PROJECT = "project"
 LOCK = "requirements.lock"
 CONSTRAINTS = "constraints.txt"
 FILES = "files"
+PROGRAM = "program"
 
 
 class PendingLockError(MissingError):
@@ -34,7 +35,9 @@ class LayerSpec:
     """All that a layer is made from. `image` is the name of its image where that is not the layer's.
 
     `files` are what the build step sees; with `context` (the user's Dockerfile) they lie in that folder, else they are
-    put into one. `pins` are locked packages; `requirements` is the user's file in `files`. `document` is the key's.
+    put into one. `pins` are locked packages; `requirements` is the user's file in `files`. `document` is the key's. `time` (seconds since
+    1970) is that of everything that the build makes, so that equal inputs give equal layers. `budget`: bytes that it may
+    hold, unpacked.
     """
 
     name: str
@@ -52,6 +55,9 @@ class LayerSpec:
     companions: bool = False
     base: BaseImage | None = None
     platform: str = ""
+    time: int = content_key.OLDEST
+    budget: int | None = None
+    kind: Kind = "cpu"
     warnings: tuple[str, ...] = ()
 
 
@@ -74,6 +80,11 @@ class Recipe:
     def period(self) -> str:
         """The period in which the lowest layer counts as fresh: a site without a network keeps that of its archive."""
         return self.settings.tables.mirrors.period or content_key.epoch(self.catalogue.base.freshness)
+
+    @property
+    def time(self) -> int:
+        """When the period began, in seconds since 1970."""
+        return content_key.beginning(self.period)
 
 
 def layer_specs(recipe: Recipe) -> tuple[LayerSpec, ...]:
@@ -144,7 +155,7 @@ def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
                 *_lacking(recipe, layer),
             ),
         )
-    files += _shared(recipe.catalogue, layer)
+    files += (*_shared(recipe.catalogue, layer), *_program(layer))
     text = (layer.folder / "Dockerfile").read_bytes()
     lowest = not layer.below
     args = {"PERIOD": recipe.period} if lowest else {}
@@ -165,6 +176,9 @@ def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
         pins=pins,
         base=recipe.base if lowest else None,
         platform=recipe.variant.platform,
+        time=recipe.time,
+        budget=layer.budget_bytes(recipe.variant.kind),
+        kind=recipe.variant.kind,
         warnings=_lacking(recipe, layer),
     )
 
@@ -182,6 +196,13 @@ def _lacking(recipe: Recipe, layer: Layer) -> tuple[str, ...]:
 def _shared(catalogue: Catalogue, layer: Layer) -> tuple[ContextFile, ...]:
     folder = catalogue.folder / SHARED_FOLDER
     return tuple(ContextFile(path=name, content=(folder / name).read_bytes()) for name in layer.shared)
+
+
+def _program(layer: Layer) -> Iterator[ContextFile]:
+    """The files of a program of the layer's own, which its Dockerfile copies into the image."""
+    folder = layer.folder / PROGRAM
+    for path in sorted(folder.rglob("*.py")):
+        yield ContextFile(path=f"{PROGRAM}/{path.relative_to(folder).as_posix()}", content=path.read_bytes())
 
 
 def _user_layer(recipe: Recipe, torch: str, apt: tuple[str, ...]) -> LayerSpec:
@@ -224,6 +245,7 @@ def _user_layer(recipe: Recipe, torch: str, apt: tuple[str, ...]) -> LayerSpec:
         requirements=named,
         companions=companions,
         platform=recipe.variant.platform,
+        time=recipe.time,
     )
 
 
@@ -245,6 +267,7 @@ def _project_layer(recipe: Recipe, name: str) -> LayerSpec:
         ignore=ignore,
         uses=("pip", "apt"),
         platform=recipe.variant.platform,
+        time=recipe.time,
         warnings=tuple(
             f"{name}:{line}: `{image}` has no digest, so it may change without a rebuild; write NAME@sha256:..."
             for image, line in checked.externals

@@ -65,6 +65,33 @@ class Registry:
             digest = None if response.status == 404 else f"sha256:{hashlib.sha256(response.data).hexdigest()}"
         return digest
 
+    def packed_bytes(self, ref: str) -> int | None:
+        """The bytes of all layers of an image as the registry keeps them; None when it does not exist.
+
+        Of an index the first image for a platform counts. Raises like `head`, and for what is no manifest.
+        """
+        reference = parse(ref)
+        wanted: str = reference.wanted
+        for _ in range(2):
+            response = self._ask("GET", f"{reference.api}/manifests/{wanted}", reference)
+            if response.status == 404:
+                return None
+            try:
+                manifest = response.json()
+                if "layers" in manifest:
+                    return sum(int(layer["size"]) for layer in manifest["layers"])
+                real = [one for one in manifest["manifests"] if one.get("platform", {}).get("os") != "unknown"]
+                wanted = str(real[0]["digest"])
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+                raise RegistryUnreachableError(
+                    f"the registry {reference.host} answered with no manifest for {reference.repository}",
+                    hint="try again later; what it said cannot be read",
+                ) from error
+        raise RegistryUnreachableError(
+            f"the registry {reference.host} has an index of indexes for {reference.repository}",
+            hint="push the image again",
+        )
+
     def _ask(self, method: str, url: str, reference: Reference) -> BaseHTTPResponse:
         """The answer to a question about a manifest: 200 or 404, everything else raises."""
         return retry(

@@ -1,4 +1,4 @@
-"""How JupyterLab is started: its secrets go through a file that only this user can read, never through its arguments."""
+"""How JupyterLab is started: secrets go through a file that only this user can read, never through arguments."""
 
 import json
 import secrets

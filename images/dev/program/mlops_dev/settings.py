@@ -1,14 +1,14 @@
 """What the program is told. Secrets come as files, never as values: a value would stand in the container's settings.
 
-    MLOPS_JUPYTER                "off": no JupyterLab (default: on)
-    MLOPS_JUPYTER_TOKEN_FILE     a file with the token (default: /run/secrets/jupyter-token, when it is there)
-    MLOPS_JUPYTER_PASSWORD_FILE  a file with a password, or its argon2 hash (default: /run/secrets/jupyter-password)
-    MLOPS_JUPYTER_PORT           default 8888
-    MLOPS_JUPYTER_ROOT           the folder that it shows (default: /workspace)
-    MLOPS_TLS_CERT_FILE, MLOPS_TLS_KEY_FILE    JupyterLab speaks HTTPS with these
-    MLOPS_SSH                    "on": an SSH server too (default: off)
-    MLOPS_SSH_AUTHORIZED_KEYS    a file with the keys that may log in (default: /run/secrets/authorized_keys)
-    MLOPS_SSH_PORT               default 2222
+MLOPS_JUPYTER                "off": no JupyterLab (default: on)
+MLOPS_JUPYTER_TOKEN_FILE     a file with the token (default: /run/secrets/jupyter-token, when it is there)
+MLOPS_JUPYTER_PASSWORD_FILE  a file with a password, or its argon2 hash (default: /run/secrets/jupyter-password)
+MLOPS_JUPYTER_PORT           default 8888
+MLOPS_JUPYTER_ROOT           the folder that it shows (default: /workspace)
+MLOPS_TLS_CERT_FILE, MLOPS_TLS_KEY_FILE    JupyterLab speaks HTTPS with these
+MLOPS_SSH                    "on": an SSH server too (default: off)
+MLOPS_SSH_AUTHORIZED_KEYS    a file with the keys that may log in (default: /run/secrets/authorized_keys)
+MLOPS_SSH_PORT               default 2222
 """
 
 from collections.abc import Mapping

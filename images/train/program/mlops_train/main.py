@@ -43,4 +43,3 @@ def _become(command: Sequence[str]) -> int:
     except OSError as error:
         print(f"mlops-train: {command[0]}: {error.strerror}", file=sys.stderr)
         return runner.NOT_FOUND if isinstance(error, FileNotFoundError) else runner.NOT_STARTED
-

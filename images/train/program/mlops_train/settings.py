@@ -1,13 +1,13 @@
 """What the program is told: a command, a schedule or a crontab file, a time zone, where logs and stamps go.
 
-    MLOPS_SCHEDULE    five fields of cron: run the command then, again and again (default: run it now, once)
-    MLOPS_CRONTAB     a file with lines `FIELDS COMMAND` (for /bin/sh) and `CRON_TZ=ZONE`, in place of the two
-    MLOPS_TIMEZONE    the zone of the schedule, such as Europe/Berlin (default: TZ, else UTC)
-    MLOPS_CATCH_UP    "once": a run that was missed while nothing ran here is made up for, once (default: "no")
-    MLOPS_MAX_RUNS    end after so many runs, with the first exit code that is not 0 (default: never)
-    MLOPS_LOGS        the folder of logs and stamps (default: /logs, when something is mounted there)
-    MLOPS_KEEP_LOGS   how many logs of a task are kept (default: 100)
-    MLOPS_TORCHRUN    processes per node (a number, `gpu`, `cpu`, `auto`): a Python command is started by torchrun
+MLOPS_SCHEDULE    five fields of cron: run the command then, again and again (default: run it now, once)
+MLOPS_CRONTAB     a file with lines `FIELDS COMMAND` (for /bin/sh) and `CRON_TZ=ZONE`, in place of the two
+MLOPS_TIMEZONE    the zone of the schedule, such as Europe/Berlin (default: TZ, else UTC)
+MLOPS_CATCH_UP    "once": a run that was missed while nothing ran here is made up for, once (default: "no")
+MLOPS_MAX_RUNS    end after so many runs, with the first exit code that is not 0 (default: never)
+MLOPS_LOGS        the folder of logs and stamps (default: /logs, when something is mounted there)
+MLOPS_KEEP_LOGS   how many logs of a task are kept (default: 100)
+MLOPS_TORCHRUN    processes per node (a number, `gpu`, `cpu`, `auto`): a Python command is started by torchrun
 """
 
 import os
@@ -123,7 +123,7 @@ def torchrun(command: tuple[str, ...], processes: str) -> tuple[str, ...]:
     program, *rest = command
     if program.endswith(".py"):
         return (*start, *command)
-    if os.path.basename(program) not in {"python", "python3"} or not rest:  # noqa: PTH119  # a word, not a path
+    if os.path.basename(program) not in {"python", "python3"} or not rest:  # a word, not a path
         raise SettingsError(f"MLOPS_TORCHRUN: torchrun starts `python FILE` or `python -m MODULE`, not `{program}`")
     return (*start, *(["--module", *rest[1:]] if rest[0] == "-m" else rest))
 
