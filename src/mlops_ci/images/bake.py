@@ -11,9 +11,9 @@ from typing import Any
 from mlops_ci.errors import UsageError
 from mlops_ci.files import write_json
 from mlops_ci.images import content_key, sources
-from mlops_ci.images.layers import LayerSpec
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.network import proxy_environment
 
 WHEELS = "wheels"
@@ -90,7 +90,7 @@ def _stage(spec: LayerSpec, context: Path, packages: PackageSources, below: Iter
     for file in spec.files:
         path = context / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.read())
+        file.write(path)
     if spec.pins:
         archives = sources.locked_archives(packages.folders, spec.pins)
     elif spec.requirements:

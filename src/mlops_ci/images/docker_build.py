@@ -16,10 +16,10 @@ from mlops_ci.images import bake, build_failure, content_key, naming, transfer
 from mlops_ci.images.bake import Bake
 from mlops_ci.images.build_failure import BaseImageUnavailableError, BuildNetworkError
 from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
-from mlops_ci.images.layers import LayerSpec
 from mlops_ci.images.lookup import ImageFacts, Lookup, engine_image
 from mlops_ci.images.plan import LayerPlan, owner, remember
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.network import RetryPolicy, retry
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
