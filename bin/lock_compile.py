@@ -1,4 +1,4 @@
-"""How a lock is resolved: `uv pip compile` with hashes, no release below a minimum age, nothing of this machine in it."""
+"""How a lock is resolved: `uv pip compile` with hashes, no release below a minimum age, nothing of this machine."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from mlops_ci.errors import UsageError
 from mlops_ci.files import write_json
 from mlops_ci.images import content_key, sources
 from mlops_ci.images.delivery import Delivery
-from mlops_ci.images.layers import LayerSpec
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.network import proxy_environment
 
 WHEELS = "wheels"
@@ -99,11 +99,9 @@ def _stage(spec: LayerSpec, context: Path, packages: PackageSources, below: Iter
     for file in spec.files:
         path = context / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.read())
-        # What is copied into the image must be readable by any uid, whatever this user's umask.
-        path.chmod(0o644)
         for parent in path.relative_to(context).parents:
             (context / parent).chmod(0o755)
+        file.write(path)
     if spec.pins:
         archives = sources.locked_archives(packages.folders, spec.pins)
     elif spec.requirements:

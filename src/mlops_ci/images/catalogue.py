@@ -15,7 +15,6 @@ from mlops_ci.resources import bundle
 SHARED_FOLDER = "common"
 GENERAL = "general"
 CPU = "cpu"
-Freshness = Literal["month", "week", "never"]
 Kind = Literal["cpu", "cuda"]
 
 
@@ -45,7 +44,6 @@ class ExternalBase:
 
     name: str
     digest: str
-    freshness: Freshness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +130,9 @@ class Layer:
     """One layer: `parent` by kind of variant, or `on`: the layers that it can stand on, the usual one first.
 
     `kind`: it is only in variants of that kind. `lock`: it installs locked Python packages. `uses` names what its build
-    step fetches (apt, pip). `tags` are the ends of its readable tags. `budget`: what
-    it may hold, unpacked and without what is below it, in MB by kind of variant.
+    step fetches (apt, pip), `files` its own beside the Dockerfile, `shared` those of the folder common.
+    `tags` are the ends of its readable tags. `budget`: what it may hold, unpacked and without what is below it, in MB
+    by kind of variant.
     """
 
     name: str
@@ -144,6 +143,7 @@ class Layer:
     lock: bool = False
     uses: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
 
@@ -174,7 +174,7 @@ class Product:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All of it. `user` is the layer of the user's own packages: its parent is whatever the settings choose.
+    """All of it. `user` is the layer of the user's own packages, `code` that of the user's code.
 
     `lacks`: by `LAYER/VARIANT`, what a lock should hold and could not be locked.
     """
@@ -190,6 +190,7 @@ class Catalogue:
     variants: Mapping[str, Variant]
     layers: Mapping[str, Layer]
     user: Layer = field(compare=False)
+    code: Layer = field(compare=False)
     lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def product(self, name: str, kind: Kind) -> Product:

@@ -22,8 +22,6 @@ def problems(known: Catalogue) -> tuple[str, ...]:
 def _base(known: Catalogue) -> Iterator[str]:
     if not DIGEST.fullmatch(known.base.digest):
         yield f"[base] digest {known.base.digest!r} is not sha256:... with 64 hex digits"
-    if known.base.freshness not in ("month", "week", "never"):
-        yield f"[base] freshness {known.base.freshness!r} is none of month, week, never"
 
 
 def _layers(known: Catalogue) -> Iterator[str]:
@@ -32,8 +30,9 @@ def _layers(known: Catalogue) -> Iterator[str]:
         yield f"exactly one layer has no parent, not {len(roots)} ({', '.join(roots) or 'none'})"
     for layer in known.layers.values():
         yield from _layer(known, layer)
-    if known.user.name in known.layers:
-        yield f"[user] layer {known.user.name!r} has the name of a layer"
+    for table, own in (("user", known.user), ("code", known.code)):
+        if own.name in known.layers:
+            yield f"[{table}] layer {own.name!r} has the name of a layer"
 
 
 def _layer(known: Catalogue, layer: Layer) -> Iterator[str]:

@@ -61,7 +61,7 @@ def _words(error: Exception) -> str:
 
 
 def _parse(folder: Path, data: Mapping[str, Any], locks: Mapping[str, Any]) -> Catalogue:
-    user = dict(data["user"])
+    user, code = dict(data["user"]), dict(data["code"])
     releases = {name: Release(series=name, **_tuples(table)) for name, table in data["torch"].items()}
     cudas = {name: Cuda(name=name, **table) for name, table in data["cuda"].items()}
     rows = [_variant(row, data["python"], releases, cudas, locks.get("pending", {})) for row in data["variants"]]
@@ -77,6 +77,7 @@ def _parse(folder: Path, data: Mapping[str, Any], locks: Mapping[str, Any]) -> C
         variants={row.id: row for row in rows},
         layers={name: _layer(folder, name, table) for name, table in data["layers"].items()},
         user=_layer(folder, user.pop("layer"), user),
+        code=_layer(folder, code.pop("layer"), code),
         lacks={name: tuple(names) for name, names in locks.get("lacks", {}).items()},
     )
 

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mlops_ci.files import digest_of, sha256_of
-from mlops_ci.images.catalogue import Freshness
 
 SCHEMA = "mlops-ci/content-key/1"
 # Raise it when the same document would give another image: a change in how we call the builder.
 BUILDER = 1
+Freshness = Literal["month", "week", "never"]
 LABEL = "io.mlops-ci.content-key"
 # The time of what has no period: 1980, before which some archives cannot go.
 OLDEST = 315532800
@@ -44,6 +44,18 @@ class ContextFile:
     def read(self) -> bytes:
         """The content."""
         return self.content if self.source is None else self.source.read_bytes()
+
+    def write(self, path: Path) -> None:
+        """Put it where a build sees it, with what the key says of it: a link stays one, a program stays one."""
+        if self.source is None:
+            path.write_bytes(self.content)
+            # What is copied into an image must be readable by any uid, whatever this user's umask.
+            path.chmod(0o644)
+        elif self.source.is_symlink():
+            path.symlink_to(os.readlink(self.source))
+        else:
+            path.write_bytes(self.source.read_bytes())
+            path.chmod(0o755 if self.source.stat().st_mode & 0o100 else 0o644)
 
 
 def digest_bytes(data: bytes) -> str:

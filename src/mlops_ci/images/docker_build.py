@@ -21,10 +21,10 @@ from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
 from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.delivery import delivery
 from mlops_ci.images.labels import labels
-from mlops_ci.images.layers import LayerSpec
 from mlops_ci.images.lookup import ImageFacts, Lookup, engine_image
 from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.network import RetryPolicy, retry
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage

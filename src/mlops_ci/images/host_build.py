@@ -15,11 +15,11 @@ from mlops_ci.errors import InfrastructureError, InternalError, MissingError
 from mlops_ci.images import build_failure, catalogue, content_key, environment, host_python, naming, sources
 from mlops_ci.images.bake import PlanOutdatedError
 from mlops_ci.images.catalogue import Variant
-from mlops_ci.images.layers import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.images.lookup import EnvironmentLookup, ImageFacts
 from mlops_ci.images.pip_call import pip_environment, source_lines
 from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
 

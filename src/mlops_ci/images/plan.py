@@ -12,8 +12,9 @@ from typing import Any, Literal
 from mlops_ci.engines.inside_image import DIGEST_VARIABLE, content_digest, image_python, interpreter, told_digest
 from mlops_ci.files import digest_of, write_json
 from mlops_ci.images import base_image, catalogue, content_key, naming
-from mlops_ci.images.layers import LayerSpec, Recipe, layer_specs
+from mlops_ci.images.layers import layer_specs
 from mlops_ci.images.lookup import ImageFacts, Lookup
+from mlops_ci.images.specs import LayerSpec, Recipe
 from mlops_ci.settings.settings import Settings
 
 CACHE = Path(".mlops", "cache")
@@ -58,6 +59,7 @@ def plan_images(
         variant=chosen,
         engine="host" if engine == "host" else "docker",
         base=base,
+        lookup=lookup,
     )
     cache = cache or settings.root / CACHE
     unasked = _named(layer_specs(recipe), settings, engine, cache)

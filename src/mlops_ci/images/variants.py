@@ -17,7 +17,7 @@ DRIVER_VERSION = re.compile(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)")
 def resolve(
     image: ImageSettings, gpus: int = 0, *, catalogue: Catalogue | None = None, driver_file: Path = DRIVER_FILE
 ) -> str:
-    """The build for `[image] torch` and `variant`. `gpus` is how many are asked for; 0 also means "as many as are here".
+    """The build for `[image] torch` and `variant`. `gpus` is how many are asked for; 0 also means "all that are here".
 
     `auto` gives the newest CUDA that this machine's driver runs, else `cpu`. Where GPUs are asked for without a driver
     here, the training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.

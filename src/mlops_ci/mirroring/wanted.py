@@ -11,11 +11,11 @@ from mlops_ci.images import catalogue, lockfile, sources
 from mlops_ci.images.base_image import BaseImage
 from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.host_python import has_hash
-from mlops_ci.images.layers import LayerSpec
 from mlops_ci.images.lockfile import Pin
 from mlops_ci.images.lookup import configured_ca_bundle, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.images.variants import resolve
 from mlops_ci.resources import bundle
 from mlops_ci.scanning.binary import find

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mlops_ci.settings.marks import Example, Form, Stricter
 from mlops_ci.settings.table import Table
@@ -37,11 +37,16 @@ class ImageSettings(Table):
     """The layer of the image catalogue that your image is built on: `train`, `dev`, `devel`, `torch`, `vision`, `nlp`,
     or one of the first three on another than `torch`, such as `vision+train`."""
     requirements: Annotated[Text | None, Example("requirements.txt")] = None
-    """Your requirements file, relative to this file. It becomes a layer of its own."""
+    """Your requirements file, or your `uv.lock`, relative to this file. It becomes a layer of its own."""
     dockerfile: Annotated[Text | None, Example("Dockerfile")] = None
     """Your own Dockerfile on top of the layer; it begins with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`. Docker engine
     only."""
     apt: tuple[Package, ...] = ()
     """Debian packages that your code needs. Docker engine only."""
+    code: bool = False
+    """Put your repository's files into the image too, in `/opt/project` (a layer of its own): for an image that is to
+    run elsewhere. Jobs of the pipeline have them anyway. Docker engine only."""
+    freshness: Literal["month", "week", "never"] = "month"
+    """How often the lowest layer is built anew for Debian's security updates: the period (UTC) is part of its key."""
     registry: Annotated[Text | None, Example("ghcr.io/org/images"), Stricter("listed-or-unset")] = None
     """Registry and prefix that images are looked up in and pushed to. Default: this engine alone."""

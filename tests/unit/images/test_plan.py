@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +12,9 @@ from mlops_ci.engines.inside_image import ImagePython
 from mlops_ci.images import catalogue, host_python
 from mlops_ci.images.base_image import MirrorError
 from mlops_ci.images.host_python import PythonUnsupportedError
-from mlops_ci.images.layers import HostDockerfileError
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan, plan_images, remember
+from mlops_ci.images.user_layers import HostDockerfileError
 from support.image_projects import KnownImages, make_settings
 
 FOUND = ImageFacts(digest="sha256:" + "a" * 64, bytes=1, layers=("x",))
@@ -274,12 +273,9 @@ def test_inside_an_image_that_nobody_named_its_content_is_the_key(
     assert other.content_key != item.content_key
 
 
-def test_a_new_period_changes_the_lowest_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = catalogue.load()
+def test_a_new_period_changes_the_lowest_image(tmp_path: Path) -> None:
     monthly = plan(tmp_path)
-    never = replace(known, base=replace(known.base, freshness="never"))
-    monkeypatch.setattr(catalogue, "load", lambda: never)
-    assert plan(tmp_path)["base"].content_key != monthly["base"].content_key
+    assert plan(tmp_path, image={"freshness": "never"})["base"].content_key != monthly["base"].content_key
     assert monthly["base"].document["args"]["PERIOD"]
 
 
