@@ -60,16 +60,23 @@ class Planned:
         return schedule.next(now, self.task.zone)
 
     def _start(self, due: datetime, now: datetime) -> None:
-        self._held = self._stamps.hold() if self.run is None else None
-        if self._held is None:
+        held = self._stamps.hold() if self.run is None else None
+        if held is None:
             self._stamps.write(self._stamps.read().missing(due, "the run before it goes on"))
             say(f"{self.task.name}: the run of {text(due)} is left out: the one before it goes on")
             return
+        self._held = held
         folder = self._settings.logs
         log = log_file(folder, self.task.name, now) if folder is not None else None
         say(f"{self.task.name}: run of {text(due)} starts{f', log {log}' if log else ''}")
         self._stamps.write(replace(self._stamps.read(), due=text(due), started=text(now), finished="", exit_code=None))
         self.run = Run(self.task.command, log=log)
+
+    def let_go(self) -> None:
+        """Give the right to run the task back."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def ended(self, now: datetime) -> int | None:
         """The exit code of a run that has just ended, else None."""
@@ -78,8 +85,7 @@ class Planned:
             return None
         self.run = None
         self._stamps.write(replace(self._stamps.read(), finished=text(now), exit_code=code))
-        if self._held is not None:
-            self._held.close()
+        self.let_go()
         if self._settings.logs is not None:
             forget_old_logs(self._settings.logs, self.task.name, self._settings.keep_logs)
         say(f"{self.task.name}: ended with exit code {code}; next run {text(self.next)}")

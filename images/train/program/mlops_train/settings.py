@@ -109,7 +109,7 @@ def zone_of(name: str, where: str = "MLOPS_TIMEZONE") -> ZoneInfo:
     """A time zone by its name. Raises `SettingsError`."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise SettingsError(f"{where}: `{name}` is no time zone such as Europe/Berlin") from error
 
 
