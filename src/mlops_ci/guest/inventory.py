@@ -27,6 +27,7 @@ CACHES = (
     "/run/secrets",
     "/run/context",
 )
+FOUND = ("setid", "caches", "host_keys", "private_keys", "drivers")
 HOST_KEY = re.compile(r"/ssh_host_[a-z0-9]+_key(\.pub)?$")
 PRIVATE = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
 SMALL = 64 * 1024
@@ -115,7 +116,7 @@ def digest(path: str, status: os.stat_result) -> str:
 
 def inventory(root: str = "/", digests: bool = False) -> Dict[str, Any]:
     """All of it. `files` (only with `digests`): path to mode, uid, gid, size, time and digest."""
-    found: Dict[str, Any] = {name: [] for name in ("setid", "caches", "host_keys", "private_keys", "drivers")}
+    found: Dict[str, Any] = {name: [] for name in FOUND}
     totals = {"bytes": 0, "bytecode": 0, "files": 0}
     files: Dict[str, Any] = {}
     sites = []
