@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from mlops_dev import jupyter, ssh
 from mlops_dev.settings import SettingsError, Ssh, read
 
@@ -61,9 +60,7 @@ def test_with_a_password_alone_the_token_is_not_empty(tmp_path: Path) -> None:
         ({"MLOPS_SSH": "on"}, {"authorized_keys": "# nobody\n"}, "no public key"),
     ],
 )
-def test_what_cannot_be_done_is_said(
-    tmp_path: Path, environ: dict[str, str], files: dict[str, str], text: str
-) -> None:
+def test_what_cannot_be_done_is_said(tmp_path: Path, environ: dict[str, str], files: dict[str, str], text: str) -> None:
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     with pytest.raises(SettingsError, match=text):

@@ -6,7 +6,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-
 from mlops_train import cron, health, scheduler
 from mlops_train.scheduler import Planned
 from mlops_train.settings import Settings, Task

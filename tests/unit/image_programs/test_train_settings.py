@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from mlops_train import advice, settings
 from mlops_train.settings import SettingsError, read
 
