@@ -11,11 +11,10 @@ from pathlib import Path
 from lock_compile import HEADER, Compiler, Unreachable
 
 from mlops_ci.images import lockfile
-from mlops_ci.images.catalogue import GENERAL, Catalogue, Layer, Variant
+from mlops_ci.images.catalogue import CORE, GENERAL, Catalogue, Layer, Variant
 from mlops_ci.images.lockfile import Pin
 
-# The layer whose closure the layers below it share.
-CORE = "torch"
+# The layer below it that has a part of its closure.
 SHARED_BELOW = "nvidia"
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

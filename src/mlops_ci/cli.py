@@ -152,7 +152,7 @@ def clean_command(parts: tuple[str, ...], keep: int | None, **values: Any) -> in
     return call("clean:clean", options(values), parts, keep)
 
 
-for _command in (*cli_ci.COMMANDS, *cli_images.COMMANDS, *cli_sites.COMMANDS):
+for _command in (*cli_images.COMMANDS, *cli_ci.COMMANDS, *cli_sites.COMMANDS):
     main_group.add_command(_command)
 
 

@@ -1,4 +1,4 @@
-"""Commands about images: what they hold, whether they keep the rules, where two of them differ."""
+"""Commands on the catalogue and on the images of a project."""
 
 from __future__ import annotations
 
@@ -6,12 +6,69 @@ from typing import Any
 
 import click
 
-from mlops_ci.cli_options import CONFIG, JSON, MODE, SET, VARIANT, Ordered, call, options
+from mlops_ci.cli_options import CONFIG, JSON, MODE, SET, VARIANT, VERBOSE, Ordered, call, options
+
+BUILDERS = click.option(
+    "--engine",
+    type=click.Choice(["auto", "docker", "host"]),
+    default="auto",
+    show_default=True,
+    envvar="MLOPS_CI_ENGINE",
+    help="Docker: images. Host: environments.",
+)
 
 
-@click.group("images", cls=Ordered, short_help="What the images hold, and whether they keep the rules.")
+@click.group("images", cls=Ordered, short_help="The catalogue of images, and those of this repository.")
 def images_group() -> None:
-    """What the images of this project hold, whether they keep the rules, and where two of them differ."""
+    """The catalogue of images, and those of this repository: what there is, why one is built, what was built."""
+
+
+@images_group.command("list", short_help="The builds of PyTorch and the layers that [image] can name.")
+@JSON
+def list_command(**values: Any) -> int:
+    """List the builds of PyTorch (`[image] torch` and `variant`) and the layers (`[image] layer`)."""
+    return call("images:list_catalogue", options(values))
+
+
+@images_group.command("explain", short_help="What each image is made from, and why it would be built.")
+@CONFIG
+@BUILDERS
+@VARIANT
+@MODE
+@SET
+@JSON
+@VERBOSE
+def explain_command(**values: Any) -> int:
+    """Say of each image whether it exists, and which input differs first from what was built before.
+
+    "Before" is `images.lock` where the repository has one, else what this machine built last.
+    """
+    return call("images:explain", options(values))
+
+
+@images_group.command("diff", short_help="What differs between the packages of two builds.")
+@click.argument("before", metavar="BUILD")
+@click.argument("after", metavar="BUILD")
+@click.option("--layer", metavar="LAYER", default="train", show_default=True, help="As in [image] layer.")
+@JSON
+def diff_command(before: str, after: str, layer: str, **values: Any) -> int:
+    """Compare the locked packages of two builds, such as 2.8-cu128 and 2.9-cu128."""
+    return call("images:diff", options(values), before, after, layer)
+
+
+@images_group.command("lock", short_help="Write images.lock: what was built of this repository.")
+@CONFIG
+@BUILDERS
+@VARIANT
+@MODE
+@SET
+@VERBOSE
+def lock_command(**values: Any) -> int:
+    """Write `images.lock` from the images that exist; from then on the stage build keeps it up to date.
+
+    Exit code 3 when the image that would run does not exist yet: `mlops-ci build` makes it.
+    """
+    return call("images:lock", options(values))
 
 
 @images_group.command("size", short_help="Bytes of each layer, overhead over its wheels, budget.")

@@ -145,7 +145,7 @@ def _inside(ref: str) -> Inventory | None:
 def _packed(settings: Settings, refs: Sequence[str]) -> dict[str, int]:
     """Bytes as the registry keeps them, where there is one."""
     registry = Registry(ca_bundle=configured_ca_bundle(settings))
-    found = {ref: registry.packed_bytes(ref) for ref in refs if parse(ref).host is not None}
+    found = {ref: sizes.packed_bytes(registry, ref) for ref in refs if parse(ref).host is not None}
     return {ref: count for ref, count in found.items() if count is not None}
 
 

@@ -15,6 +15,8 @@ from mlops_ci.resources import bundle
 SHARED_FOLDER = "common"
 GENERAL = "general"
 CPU = "cpu"
+# The layer that holds PyTorch itself.
+CORE = "torch"
 Kind = Literal["cpu", "cuda"]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,20 +91,3 @@ def beginning(period: str) -> int:
         except ValueError:
             continue
     return OLDEST
-
-
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    """What differs between two documents of one layer, in words: `Dockerfile`, `file requirements.lock`, `parent`."""
-    found: list[str] = []
-    for name in sorted({*old, *new}):
-        if name == "files":
-            found += [f"file {path}" for path in _changed_files(old.get(name, ()), new.get(name, ()))]
-        elif old.get(name) != new.get(name):
-            found.append(name.replace("_", " "))
-    return tuple(found)
-
-
-def _changed_files(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[str]:
-    before = {entry["path"]: entry for entry in old}
-    after = {entry["path"]: entry for entry in new}
-    return [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]

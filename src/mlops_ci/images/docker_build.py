@@ -7,12 +7,13 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_ci import process
 from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError, InternalError
-from mlops_ci.images import bake, build_failure, content_key, naming, sizes, transfer
+from mlops_ci.images import bake, build_failure, catalogue, content_key, naming, sizes, tags, transfer
 from mlops_ci.images.abilities import abilities
 from mlops_ci.images.bake import Bake
 from mlops_ci.images.base_image import BaseImage
@@ -21,13 +22,14 @@ from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
 from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.delivery import delivery
 from mlops_ci.images.labels import labels
-from mlops_ci.images.lookup import ImageFacts, Lookup, engine_image
+from mlops_ci.images.lookup import ImageFacts, Lookup, configured_ca_bundle, engine_image
 from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
 from mlops_ci.images.specs import LayerSpec
 from mlops_ci.network import RetryPolicy, retry
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
+from mlops_ci.registry.client import Registry
 from mlops_ci.settings.settings import Settings
 
 # pip and apt try again by themselves, so one more try of the whole step is enough. Seconds.
@@ -209,9 +211,21 @@ class DockerBuild:
             return facts.digest, True
         there = self.lookup(plan.ref)
         if there is None:
-            return transfer.push(plan.ref, self.console), True
+            digest = transfer.push(plan.ref, self.console)
+            self._tag(plan, digest)
+            return digest, True
         transfer.pull(plan.ref, self.console)
         return there.digest, False
+
+    def _tag(self, plan: LayerPlan, digest: str) -> None:
+        """Readable tags on the very manifest that was pushed."""
+        if not self.settings.tables.image.tags:
+            return
+        known = catalogue.load()
+        registry = Registry(ca_bundle=configured_ca_bundle(self.settings))
+        for name in tags.readable(self.variant, known.layers.get(plan.name), datetime.now(UTC).date()):
+            registry.tag(f"{plan.ref}@{digest}", name)
+            self.console.say(f"tagged {plan.name} as {name}")
 
 
 def _checked(plan: LayerPlan, ready: Bake) -> ImageFacts:

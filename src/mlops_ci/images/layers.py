@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mlops_ci.errors import MissingError
 from mlops_ci.images import content_key, host_python, lockfile, user_layers
-from mlops_ci.images.catalogue import Layer, Variant
+from mlops_ci.images.catalogue import CORE, Layer, Variant
 from mlops_ci.images.content_key import ContextFile
+from mlops_ci.images.lockfile import Pin
 from mlops_ci.images.specs import LOCK, LayerSpec, Recipe, bundled_files, document_of
 
 
@@ -40,7 +43,6 @@ def _is_made(recipe: Recipe, layer: Layer) -> bool:
 
 def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
     lock = layer.lock_file(recipe.variant)
-    pins = lockfile.read(lock) if lock else ()
     files: tuple[ContextFile, ...] = () if lock is None else (ContextFile(path=LOCK, content=lock.read_bytes()),)
     if recipe.engine == "host":
         return LayerSpec(
@@ -48,9 +50,9 @@ def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
             image=image,
             document=document_of(recipe, layer.name, files),
             files=files,
-            pins=pins,
+            lock=lock,
             warnings=(
-                *host_python.warnings(recipe.variant, pins, recipe.catalogue.protected),
+                *host_python.warnings(recipe.variant, _pins(lock), recipe.catalogue.protected),
                 *_lacking(recipe, layer),
             ),
         )
@@ -61,7 +63,7 @@ def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
     document = {**document_of(recipe, layer.name, files), "dockerfile": content_key.digest_bytes(text), "args": args}
     if lowest and recipe.base is not None:
         document["base"] = {"name": recipe.base.name, "digest": recipe.base.digest}
-    if any(pin.name in recipe.catalogue.protected for pin in pins):
+    if lock is not None and layer.name == CORE:
         document["torch_index"] = recipe.variant.index
     return LayerSpec(
         name=layer.name,
@@ -72,7 +74,7 @@ def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
         shown=f"images/{layer.name}/Dockerfile",
         args=args,
         uses=layer.uses,
-        pins=pins,
+        lock=lock,
         base=recipe.base if lowest else None,
         platform=recipe.variant.platform,
         time=recipe.time,
@@ -80,6 +82,10 @@ def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
         kind=recipe.variant.kind,
         warnings=_lacking(recipe, layer),
     )
+
+
+def _pins(lock: Path | None) -> tuple[Pin, ...]:
+    return () if lock is None else lockfile.read(lock)
 
 
 def _lacking(recipe: Recipe, layer: Layer) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from mlops_ci.engines.inside_image import DIGEST_VARIABLE, content_digest, image_python, interpreter, told_digest
 from mlops_ci.files import digest_of, write_json
-from mlops_ci.images import base_image, catalogue, content_key, naming
+from mlops_ci.images import base_image, catalogue, content_key, differences, naming
 from mlops_ci.images.layers import layer_specs
 from mlops_ci.images.lookup import ImageFacts, Lookup
 from mlops_ci.images.specs import LayerSpec, Recipe
@@ -148,17 +148,25 @@ def remember(cache: Path, plan: LayerPlan) -> None:
     write_json(_memory(cache, plan), dict(plan.document))
 
 
+def memory(cache: Path, plan: LayerPlan) -> dict[str, Any] | None:
+    """The document of the last image of a layer that was built here; None when none was."""
+    try:
+        before = json.loads(_memory(cache, plan).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return before if isinstance(before, dict) else None
+
+
 def _memory(cache: Path, plan: LayerPlan) -> Path:
     return cache / "builds" / "documents" / f"{plan.document['engine']}-{naming.slug(plan.name)}.json"
 
 
 def _why(plan: LayerPlan, cache: Path) -> str:
     """Why a layer must be built: what differs from the last one that was built here."""
-    try:
-        before = json.loads(_memory(cache, plan).read_bytes())
-    except (OSError, ValueError):
+    before = memory(cache, plan)
+    if before is None:
         return "it does not exist yet"
-    changed = content_key.changes(before, plan.document)
+    changed = differences.changes(differences.inputs(before), differences.inputs(plan.document))
     if not changed:
         return "it does not exist any more"
     shown = ", ".join(changed[:SHOWN_CHANGES])

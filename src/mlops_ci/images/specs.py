@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from mlops_ci.images import content_key, host_python
+from mlops_ci.images import content_key, host_python, lockfile
 from mlops_ci.images.base_image import BaseImage
 from mlops_ci.images.catalogue import SHARED_FOLDER, Catalogue, Kind, Layer, Product, Variant
 from mlops_ci.images.content_key import ContextFile
@@ -27,9 +28,9 @@ class LayerSpec:
     """All that a layer is made from. `image` is the name of its image where that is not the layer's.
 
     `files` are what the build step sees; with `context` (the user's Dockerfile) they lie in that folder, else they are
-    put into one. `pins` are locked packages; `requirements` is the user's file in `files`. `document` is the key's.
-    `time` (seconds since 1970) is that of everything that the build makes, so that equal inputs give equal layers.
-    `budget`: bytes that it may hold, unpacked.
+    put into one. `lock` is the file of the locked packages; `requirements` is the user's file in `files`; `document` is
+    the key's. `time` (seconds since 1970) is that of everything that the build makes, so that equal inputs give equal
+    layers. `budget`: bytes that it may hold, unpacked.
     """
 
     name: str
@@ -42,7 +43,7 @@ class LayerSpec:
     ignore: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
     uses: tuple[str, ...] = ()
-    pins: tuple[Pin, ...] = ()
+    lock: Path | None = None
     requirements: str | None = None
     companions: bool = False
     base: BaseImage | None = None
@@ -51,6 +52,11 @@ class LayerSpec:
     budget: int | None = None
     kind: Kind = "cpu"
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def pins(self) -> tuple[Pin, ...]:
+        """The locked packages: read when a build needs them, since a plan of many images does not."""
+        return () if self.lock is None else lockfile.read(self.lock)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,7 +98,7 @@ def _code_layer(recipe: Recipe) -> LayerSpec:
     """The files of the repository, as git lists them."""
     root = recipe.settings.root
     outputs = os.path.normpath(recipe.settings.tables.train.outputs).split(os.sep)[0]
-    listed = code_files(root, skip=(outputs,))
+    listed = code_files(root, skip=(outputs, "images.lock"))
     files = tuple(ContextFile(path=f"{FILES}/{one.path}", source=root / one.path) for one in listed)
     return _bundled(recipe, recipe.catalogue.code, files=files, args={})
 

@@ -48,5 +48,8 @@ class ImageSettings(Table):
     run elsewhere. Jobs of the pipeline have them anyway. Docker engine only."""
     freshness: Literal["month", "week", "never"] = "month"
     """How often the lowest layer is built anew for Debian's security updates: the period (UTC) is part of its key."""
+    tags: bool = False
+    """Give what is pushed to the registry readable tags too, such as `v2.9-gpu-cu128`, `v2.9` and each with the date.
+    They move with every build; the immutable tag is always there."""
     registry: Annotated[Text | None, Example("ghcr.io/org/images"), Stricter("listed-or-unset")] = None
     """Registry and prefix that images are looked up in and pushed to. Default: this engine alone."""

@@ -168,7 +168,10 @@ def test_the_reason_for_a_build_is_what_changed(tmp_path: Path) -> None:
     assert plan(tmp_path, image=image)["requirements"].why == "it does not exist any more"
     (tmp_path / "requirements.txt").write_text("scipy\n")
     changed = plan(tmp_path, image={**image, "apt": ("git",)})["requirements"]
-    assert changed.why == "changed: args, file files/requirements.txt"
+    assert (
+        changed.why
+        == "changed: argument APT_PACKAGES: nothing -> git, file files/requirements.txt: its content changed"
+    )
 
 
 def test_the_registry_is_in_the_name_and_not_in_the_key(tmp_path: Path) -> None:
