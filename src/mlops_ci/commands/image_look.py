@@ -46,7 +46,7 @@ def size(options: Options) -> int:
 def check(options: Options, refs: Sequence[str]) -> int:
     """Print which rules the images do not keep; exit code 1 when there is one."""
     wanted = tuple(refs) or tuple(plan.ref for plan in _planned(options)[1])
-    found = {ref: hardening.breaches(subject(ref)) for ref in wanted}
+    found = {one.ref: hardening.breaches(one) for one in reversed(list(_subjects(wanted)))}
     if options.json:
         click.echo(json.dumps({ref: [asdict(one) for one in rows] for ref, rows in found.items()}, indent=2))
         return 1 if any(found.values()) else 0
@@ -78,14 +78,32 @@ def compare(first: str, second: str, *, as_json: bool) -> int:
     return 1 if positions or files else 0
 
 
-def subject(ref: str) -> Subject:
-    """An image of the engine, ready to be held against the rules."""
+def _subjects(refs: Sequence[str]) -> Iterator[Subject]:
+    """Images from the last one down. One without a Python is known by what the one above it holds, all of its files."""
+    above: Inventory | None = None
+    for ref in reversed(refs):
+        one = subject(ref, above=above)
+        above = one.inside
+        yield one
+
+
+def subject(ref: str, *, above: Inventory | None = None) -> Subject:
+    """An image of the engine, ready to be held against the rules; `above` is what an image on top of it holds.
+
+    Raises `ImageNotHereError`, `ImageUnreadableError`.
+    """
     engine = DockerSocket()
     facts = engine.image(ref)
     if facts is None:
         raise _not_here(ref)
     steps = [str(entry.get("CreatedBy") or "") for entry in engine.history(ref)]
-    return Subject(config=facts.get("Config") or {}, history=steps, inside=look(ref))
+    try:
+        inside = look(ref)
+    except ImageUnreadableError:
+        if above is None:
+            raise
+        inside = above
+    return Subject(ref=ref, config=facts.get("Config") or {}, history=steps, inside=inside)
 
 
 def _planned(options: Options) -> tuple[Settings, tuple[LayerPlan, ...]]:

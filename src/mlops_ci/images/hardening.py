@@ -36,6 +36,7 @@ SHOWN = 5
 class Subject:
     """An image: its configuration as the engine tells it, the commands that made it, what is in it."""
 
+    ref: str
     config: Mapping[str, Any]
     history: Sequence[str]
     inside: Inventory

@@ -66,6 +66,7 @@ def test_one_target_with_the_parent_and_the_immutable_tag(tmp_path: Path, packag
     assert found["output"] == ["type=docker"]
     assert found["platforms"] == ["linux/amd64"]
     assert sorted(path.name for path in (tmp_path / "b" / "context").iterdir()) == [
+        "compile.py",
         "pip-install.sh",
         "requirements.lock",
     ]

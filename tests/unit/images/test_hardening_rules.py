@@ -25,7 +25,7 @@ CONFIG: dict[str, Any] = {
 
 
 def rules(config: dict[str, Any] | None = None, history: tuple[str, ...] = (), **inside: tuple[str, ...]) -> set[str]:
-    subject = Subject(config={**CONFIG, **(config or {})}, history=history, inside=replace(GOOD, **inside))
+    subject = Subject(ref="r", config={**CONFIG, **(config or {})}, history=history, inside=replace(GOOD, **inside))
     return {breach.rule for breach in breaches(subject)}
 
 
@@ -73,5 +73,5 @@ def test_what_must_not_be_in_it(field: str, rule: str) -> None:
 
 
 def test_many_paths_are_counted() -> None:
-    found = breaches(Subject(config=CONFIG, history=(), inside=replace(GOOD, setid=tuple("abcdefg"))))
+    found = breaches(Subject(ref="r", config=CONFIG, history=(), inside=replace(GOOD, setid=tuple("abcdefg"))))
     assert found[0].found.endswith("a, b, c, d, e and 2 more")
