@@ -25,6 +25,8 @@ c.IdentityProvider.token = told["token"]
 if told["password"]:
     c.PasswordIdentityProvider.hashed_password = told["password"] if told["hashed"] else passwd(told["password"])
     c.PasswordIdentityProvider.allow_password_change = False
+# Kernels are reached by files of this user, not by ports.
+c.KernelManager.transport = "ipc"
 # Nothing is asked of the internet.
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
