@@ -57,7 +57,7 @@ def enlarged(folder: Path) -> Path:
     text = (where / "catalogue.toml").read_text()
     (where / "locks.toml").unlink()
     text = re.sub(r"(?ms)^\[torch\..*?(?=^\[cuda)", "", text)
-    text = text[: text.index("[[variants]]")]
+    text = re.split(r"(?m)^\[\[variants\]\]$", text)[0]
     for number in range(VARIANTS):
         series = f"3.{number}"
         text += (

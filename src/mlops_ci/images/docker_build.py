@@ -212,8 +212,11 @@ class DockerBuild:
         there = self.lookup(plan.ref)
         if there is None:
             digest = transfer.push(plan.ref, self.console)
-            self._tag(plan, digest)
-            return digest, True
+            # Another job may have pushed the same key meanwhile: what stands there now is the one image of both.
+            there = self.lookup(plan.ref)
+            if there is None or there.digest == digest:
+                self._tag(plan, digest)
+                return digest, True
         transfer.pull(plan.ref, self.console)
         return there.digest, False
 

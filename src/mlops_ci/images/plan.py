@@ -40,6 +40,11 @@ class LayerPlan:
     warnings: tuple[str, ...] = ()
     spec: LayerSpec | None = None
 
+    @property
+    def image(self) -> str:
+        """The layer's part of the image's name: `vision-dev` where that is not the layer's own."""
+        return (self.spec.image if self.spec else "") or self.name
+
 
 def plan_images(
     settings: Settings, *, engine: str, variant: str, lookup: Lookup, cache: Path | None = None
