@@ -166,9 +166,11 @@ def chaos(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def update(session: nox.Session) -> None:
-    """Refresh the locks."""
+    """Refresh locks, base images and tools; nothing younger than seven days is taken, and what moved is printed."""
     python = environment(session, "tests", (TOOL, DEV))
-    session.run(str(python), "bin/update_locks.py", *session.posargs, external=True)
+    session.run(str(python), "bin/update_locks.py", *(session.posargs or ["--upgrade"]), external=True)
+    if not session.posargs:
+        session.run(str(python), "bin/update_bases.py", external=True)
 
 
 @nox.session(venv_backend="none", default=False)

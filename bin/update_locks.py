@@ -1,38 +1,44 @@
-"""Writes the hash-pinned locks anew: images/*/requirements.<variant>.lock and requirements/*.lock.
+"""Writes the hash-pinned locks anew: images/*/requirements.<variant>.lock, images/locks.toml and requirements/*.lock.
 
-    python bin/update_locks.py [--check] [--upgrade] [--find-links FOLDER]
+    python bin/update_locks.py [--check] [--upgrade] [--find-links FOLDER] [--variant 2.9-cu128 ...]
 
 Needs `uv` on PATH. PyTorch comes from the index of its variant in images/catalogue.toml; where that can't be reached,
 from the local folders of pip's own configuration (or of --find-links), and the lock then holds the hashes of the wheels
-that lie there. `--check` writes nothing and fails when a lock no longer fits its input.
+that lie there. A variant that cannot be locked is marked as pending in images/locks.toml, with the reason. No release
+younger than seven days is taken. `--check` writes nothing and fails when a lock no longer fits its input.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
+import json
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_ci.images import catalogue, lockfile, pip_configuration
-from mlops_ci.images.catalogue import Catalogue, Variant
+from lock_compile import COMMAND, ROOT, Compiler, Unreachable
+from lock_layers import VariantLocks, moved
 
-ROOT = Path(__file__).resolve().parents[1]
-COMMAND = "python bin/update_locks.py"
-OLDEST_PYTHON = "3.11"
+from mlops_ci.images import catalogue_file, pip_configuration
+from mlops_ci.images.catalogue import Catalogue, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """One lock: its input, its file, and the options of `uv pip compile` that only it needs."""
+    """One lock of the project itself: its input, its file, and the options of `uv pip compile` that only it needs."""
 
     source: Path
     target: Path
     options: tuple[str, ...] = ()
+
+
+OWN = ROOT / "requirements"
+LOCKS = (
+    Lock(source=ROOT / "pyproject.toml", target=OWN / "tool.lock", options=("--all-extras", "requirements/build.in")),
+    Lock(source=OWN / "dev.in", target=OWN / "dev.lock", options=("--constraint", "requirements/tool.lock")),
+    Lock(source=OWN / "ci.in", target=OWN / "ci.lock"),
+)
 
 
 def main() -> int:
@@ -41,66 +47,84 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a lock does not fit its input")
     parser.add_argument("--upgrade", action="store_true", help="take newer releases; without it locked ones are kept")
     parser.add_argument("--find-links", action="append", default=[], metavar="FOLDER", help="a folder with wheels")
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME", help="only these variants' locks")
     chosen = parser.parse_args()
-    folders = [Path(link) for link in (*chosen.find_links, *pip_configuration.read().find_links) if Path(link).is_dir()]
-    outdated = [lock.target for lock in locks(folders) if not refresh(lock, check=chosen.check, upgrade=chosen.upgrade)]
+    links = (*chosen.find_links, *pip_configuration.read().find_links)
+    folders = tuple(Path(link) for link in links if Path(link).is_dir())
+    compiler = Compiler(upgrade=chosen.upgrade)
+    known = catalogue_file.read(ROOT / "images", complete=False)
+    texts, state = layer_locks(known, compiler, folders, only=chosen.variant)
+    texts |= {ROOT / "images" / catalogue_file.LOCKS: state}
+    if not chosen.variant:
+        texts |= dict(own_locks(compiler))
+    outdated = [path for path, text in texts.items() if not path.is_file() or path.read_text() != text]
     for path in outdated:
-        print(f"{path.relative_to(ROOT)} does not fit its input any more: run {COMMAND}", file=sys.stderr)
-    return 1 if outdated else 0
+        if chosen.check:
+            print(f"{path.relative_to(ROOT)} does not fit its input any more: run {COMMAND}", file=sys.stderr)
+        else:
+            write(path, texts[path])
+    catalogue_file.read(ROOT / "images")
+    return 1 if outdated and chosen.check else 0
 
 
-def locks(folders: list[Path]) -> Iterator[Lock]:
-    """All locks, those of lower layers first: the ones above must agree with them."""
-    known = catalogue.load(ROOT / "images")
+def write(path: Path, text: str) -> None:
+    """Write a lock and say what moved."""
+    print(f"wrote {path.relative_to(ROOT)}")
+    if path.suffix == ".lock":
+        print("\n".join(moved(path, text)))
+    path.write_text(text, encoding="utf-8")
+
+
+def layer_locks(
+    known: Catalogue, compiler: Compiler, folders: tuple[Path, ...], *, only: list[str]
+) -> tuple[dict[Path, str], str]:
+    """The locks of all layers in all variants, and the text that says what could not be locked."""
+    texts: dict[Path, str] = {}
+    pending = {name: one.pending for name, one in known.variants.items() if one.pending}
+    lacks = dict(known.lacks)
     for variant in known.variants.values():
-        below: list[Path] = []
-        for layer in known.layers.values():
-            target = layer.lock_file(variant.name)
-            if target is None:
-                continue
-            torch = layer.name == "torch"
-            options = [word for path in below for word in ("--constraint", str(path.relative_to(ROOT)))]
-            options += torch_options(known, variant, folders) if torch else []
-            yield Lock(source=target.with_suffix(".in"), target=target, options=tuple(options))
-            below.append(target)
-    tool = ROOT / "requirements" / "tool.lock"
-    yield Lock(source=ROOT / "pyproject.toml", target=tool, options=("--all-extras", "requirements/build.in"))
-    dev = ROOT / "requirements" / "dev.lock"
-    yield Lock(source=dev.with_suffix(".in"), target=dev, options=("--constraint", "requirements/tool.lock"))
-    started = ROOT / "requirements" / "ci.lock"
-    yield Lock(source=started.with_suffix(".in"), target=started)
+        if only and variant.id not in only:
+            continue
+        locks = VariantLocks(known=known, variant=variant, compiler=compiler, folders=folders)
+        try:
+            locks.write()
+        except Unreachable as error:
+            print(f"{variant.id}: {variant.index} does not answer ({error})", file=sys.stderr)
+            if not complete(known, variant):
+                pending[variant.id] = f"they need PyTorch's own index {variant.index}, which did not answer"
+            continue
+        pending.pop(variant.id, None)
+        lacks = {name: what for name, what in lacks.items() if not name.endswith(f"/{variant.id}")} | locks.lacks
+        texts |= locks.made
+    return texts, state_text(known, pending, lacks)
 
 
-def torch_options(known: Catalogue, variant: Variant, folders: list[Path]) -> list[str]:
-    """Where PyTorch's wheels of this variant come from: a local folder that has one, else the variant's index."""
-    version = f"{next(iter(known.series.values()))}{variant.local}"
-    having = [folder for folder in folders if any(folder.glob(f"torch-{version}-*.whl"))]
-    if having:
-        return [word for folder in having for word in ("--find-links", str(folder))]
-    return ["--extra-index-url", variant.index, "--index-strategy", "unsafe-best-match"]
+def complete(known: Catalogue, variant: Variant) -> bool:
+    """Whether a variant has all its locks already."""
+    layers = [layer for layer in known.layers.values() if layer.kind in (None, variant.kind)]
+    files = [layer.lock_file(variant) for layer in layers]
+    return all(path.is_file() for path in files if path is not None)
 
 
-def refresh(lock: Lock, *, check: bool, upgrade: bool) -> bool:
-    """Compile one lock; False when it was only checked and differs."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder, "new.lock")
-        if lock.target.exists():
-            made.write_bytes(lock.target.read_bytes())
-        options = [
-            *("--universal", "--python-version", OLDEST_PYTHON, "--generate-hashes", "--no-annotate", "--quiet"),
-            *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", COMMAND),
-            *(("--upgrade",) if upgrade else ()),
-            *lock.options,
-        ]
-        words = ["uv", "pip", "compile", str(lock.source.relative_to(ROOT)), "--output-file", str(made), *options]
-        subprocess.run(words, check=True, cwd=ROOT, env={**os.environ, "UV_NO_CONFIG": "1"})
-        lockfile.read(made)
-        if check:
-            return lock.target.exists() and lock.target.read_bytes() == made.read_bytes()
-        lock.target.parent.mkdir(parents=True, exist_ok=True)
-        lock.target.write_bytes(made.read_bytes())
-        print(f"wrote {lock.target.relative_to(ROOT)}")
-        return True
+def state_text(known: Catalogue, pending: Mapping[str, str], lacks: Mapping[str, tuple[str, ...]]) -> str:
+    """The text of locks.toml."""
+    lines = [f"# What could not be locked, and why. Written by {COMMAND} (`nox -s update`).", "", "[pending]"]
+    lines += [f"{json.dumps(name)} = {json.dumps(pending[name])}" for name in known.variants if name in pending]
+    lines += ["", "[lacks]"]
+    lines += [f"{json.dumps(name)} = {json.dumps(list(what))}" for name, what in sorted(lacks.items())]
+    return "\n".join(lines) + "\n"
+
+
+def own_locks(compiler: Compiler) -> Iterator[tuple[Path, str]]:
+    """The locks of the tool, of its tests and of what CI starts with."""
+    import tempfile
+
+    for lock in LOCKS:
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder, "new.lock")
+            made.write_bytes(lock.target.read_bytes() if lock.target.exists() else b"")
+            compiler.run(lock.source.relative_to(ROOT), made, lock.options)
+            yield lock.target, made.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 0755 "$work"
+: > "$work/start"
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/etc/sources.list.d"
 
 {
@@ -48,5 +49,11 @@ apt-get install -qy "$@"
 
 # Nothing may gain rights by being started: the job runs with all capabilities dropped anyway.
 find / -xdev -perm /6000 -exec chmod a-s {} +
-rm -rf /var/cache/apt/*.bin /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old \
-    /var/log/apt /var/log/alternatives.log /var/log/dpkg.log /var/lib/apt/lists/*
+# Host keys are made when a server starts: one of the image would be everybody's.
+rm -rf /etc/ssh/ssh_host_* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \
+    /var/lib/dpkg/*-old /var/log/apt /var/log/alternatives.log /var/log/dpkg.log /var/lib/apt/lists/*
+if [ -f /run/context/compile.py ]; then
+    # Debian's own bytecode differs from build to build.
+    find /usr/lib/python3* /usr/share -name '*.pyc' -newer "$work/start" -delete
+    PYTHONHASHSEED=0 python3 -s /run/context/compile.py /usr/lib/python3*
+fi

@@ -13,5 +13,6 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export TMPDIR="$work" PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
-export PIP_PROGRESS_BAR=off
+export PIP_PROGRESS_BAR=off PIP_NO_COMPILE=1
 pip install "$@"
+PYTHONHASHSEED=0 python -s /run/context/compile.py "$VIRTUAL_ENV/lib"

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import command_line, overhead, publishing, rebuild
+from bench import catalogue_plan, command_line, overhead, publishing, rebuild
 
 BENCHES: dict[str, Callable[[Path], str]] = {
     "command-line": command_line.table,
     "rebuild": rebuild.table,
+    "catalogue": catalogue_plan.table,
     "overhead": overhead.table,
     "publishing": publishing.table,
 }

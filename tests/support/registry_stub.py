@@ -56,7 +56,7 @@ def stub_registry(answer: Callable[[Question], Answer], address: str = "127.0.0.
             if self.command != "HEAD":
                 self.wfile.write(found.body)
 
-        do_GET = do_HEAD = do_POST = handle_any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Silent."""

@@ -18,6 +18,7 @@ import click
 from mlops_ci import process
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import MlopsError
+from mlops_ci.images.abilities import abilities
 from mlops_ci.network import ca_bundle
 from mlops_ci.scanning.binary import find
 
@@ -58,6 +59,7 @@ def _findings() -> Iterator[Finding]:
     yield _tool("git", "missing", "install git", ["--version"])
     yield _engine()
     yield _buildx()
+    yield _builder()
     yield _trivy()
     for module, extra in EXTRAS.items():
         there = find_spec(module) is not None
@@ -91,6 +93,30 @@ def _buildx() -> Finding:
 
 def _buildx_version() -> str:
     return process.run(["docker", "buildx", "version"], timeout=20).stdout.strip()
+
+
+def _builder() -> Finding:
+    """What the builder in front of this engine can do, as it shows when it is asked to."""
+    try:
+        can = abilities()
+    except (MlopsError, OSError) as error:
+        cause = error.cause if isinstance(error, MlopsError) else str(error)
+        return Finding(name="builder", status="lack", detail=f"could not be asked: {cause}", fix="start Docker")
+    detail = "; ".join(
+        f"{what}: {'yes' if there else 'no'}"
+        for what, there in (
+            ("equal layers for equal inputs, zstd", can.repeatable),
+            ("layer cache in a registry", can.cache),
+            ("attestations", can.attestations),
+        )
+    )
+    whole = can.repeatable and can.cache and can.attestations
+    return Finding(
+        name="builder",
+        status="ok" if whole else "lack",
+        detail=detail if whole else f"{detail} ({can.why})",
+        fix="keep images in containerd's store: features.containerd-snapshotter = true in the engine's daemon.json",
+    )
 
 
 def _trivy() -> Finding:

@@ -75,6 +75,11 @@ class DockerSocket:
         """What the engine knows of an image (Id, RepoDigests, Size in bytes, ...); None when it does not have it."""
         return self._found(f"/images/{quote(ref, safe='/:@')}/json")
 
+    def history(self, ref: str) -> list[dict[str, Any]]:
+        """The steps that made an image, newest first: CreatedBy, Size in bytes, ...; nothing when it is not here."""
+        found = self._value(f"/images/{quote(ref, safe='/:@')}/history")
+        return found if isinstance(found, list) else []
+
     def container(self, name: str) -> dict[str, Any] | None:
         """What the engine knows of a container; None when there is none of that name or id."""
         return self._found(f"/containers/{quote(name, safe='')}/json")

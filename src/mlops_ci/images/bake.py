@@ -11,9 +11,10 @@ from typing import Any
 from mlops_ci.errors import UsageError
 from mlops_ci.files import write_json
 from mlops_ci.images import content_key, sources
-from mlops_ci.images.layers import LayerSpec
+from mlops_ci.images.delivery import Delivery
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.network import proxy_environment
 
 WHEELS = "wheels"
@@ -27,13 +28,17 @@ class PlanOutdatedError(UsageError):
 
 @dataclass(frozen=True, kw_only=True)
 class Bake:
-    """A bake file that is ready: `target` in `file`, and what the builder reads outside its working folder."""
+    """A bake file that is ready: `target` in `file`, and what the builder reads outside its working folder.
+
+    `archive` is where the image then lies, for the engine to load; None: the builder gives it to the engine itself.
+    """
 
     folder: Path
     file: Path
     metadata: Path
     target: str
     reads: tuple[Path, ...]
+    archive: Path | None = None
 
 
 def prepare(
@@ -45,11 +50,13 @@ def prepare(
     packages: PackageSources,
     below: Iterable[str],
     labels: Mapping[str, str],
+    delivery: Delivery,
 ) -> Bake:
     """Write the context, the secrets and the bake file into `folder`, which is made anew.
 
     `parent` are the arguments that name the image below, `below` the distributions of all layers below (their wheels
-    need not travel). Raises `PlanOutdatedError` when a file is no longer what the plan's content key says.
+    need not travel), `delivery` how the image leaves the builder. Raises `PlanOutdatedError` when a file is no longer
+    what the plan's content key says.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
@@ -68,12 +75,13 @@ def prepare(
     target: dict[str, Any] = {
         "context": str(spec.context or folder / "context"),
         "dockerfile": str(file),
-        "args": {**proxy_environment(), **spec.args, **parent},
+        "args": {**proxy_environment(), "SOURCE_DATE_EPOCH": str(spec.time), **spec.args, **parent},
         "labels": dict(labels),
         "tags": [plan.ref],
         "platforms": [spec.platform],
         "secret": [f"id={name},src={path}" for name, path in secrets.items()],
-        "output": ["type=docker"],
+        "output": [delivery.output],
+        **({"cache-to": [delivery.cache_to], "cache-from": [delivery.cache_from]} if delivery.cache_to else {}),
     }
     write_json(folder / "bake.json", {"target": {plan.name: target}})
     return Bake(
@@ -82,6 +90,7 @@ def prepare(
         metadata=folder / "metadata.json",
         target=plan.name,
         reads=(folder, *secrets.values(), *((spec.context,) if spec.context else ())),
+        archive=delivery.archive,
     )
 
 
@@ -90,7 +99,9 @@ def _stage(spec: LayerSpec, context: Path, packages: PackageSources, below: Iter
     for file in spec.files:
         path = context / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.read())
+        for parent in path.relative_to(context).parents:
+            (context / parent).chmod(0o755)
+        file.write(path)
     if spec.pins:
         archives = sources.locked_archives(packages.folders, spec.pins)
     elif spec.requirements:
@@ -138,7 +149,7 @@ def pip_configuration(spec: LayerSpec, packages: PackageSources, wheels: tuple[P
     local = {path.name.partition("-")[0] for path in wheels}
     pinned = {pin.name for pin in spec.pins}
     extra = list(sources.reachable_from_builds(packages.extra_indexes))
-    if spec.companions or ("torch" in pinned and "torch" not in local):
+    if packages.torch_index and (spec.companions or ("torch" in pinned and "torch" not in local)):
         extra.append(packages.torch_index)
     links = [*([WHEELS_INSIDE] if wheels else []), *packages.pages]
     lines = ["[global]", f"timeout = {sources.TIMEOUT}"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlops_ci.errors import UsageError
 from mlops_ci.images import naming
 from mlops_ci.images.catalogue import ExternalBase
+from mlops_ci.images.dockerfile_rules import check_moving
 from mlops_ci.images.lookup import Lookup
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.registry.reference import parse
@@ -41,6 +42,7 @@ def resolve(base: ExternalBase, mirrors: Mapping[str, str], lookup: Lookup) -> B
     mirror = mirrors.get(base.name)
     if mirror is None:
         return BaseImage(name=base.name, digest=base.digest, ref=f"{base.name}@{base.digest}")
+    check_moving(mirror, f"[mirrors] images: `{base.name}`")
     reference = parse(mirror)
     if reference.digest is not None:
         return BaseImage(name=base.name, digest=reference.digest, ref=mirror)

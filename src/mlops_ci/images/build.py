@@ -32,17 +32,18 @@ def build_images(
     warnings = tuple(warning for plan in plans for warning in plan.warnings)
     if engine == "inside":
         return {top.name: _inside(top)}, top.name, warnings
-    packages = sources.package_sources(settings.tables.mirrors, catalogue.load().variant(variant), root=settings.root)
+    build = catalogue.load().variant(settings.tables.image.torch, variant)
+    packages = sources.package_sources(settings.tables.mirrors, build, root=settings.root)
     if engine == "host":
         from mlops_ci.images.host_build import HostBuild
 
-        images = HostBuild(cache=cache, console=console, packages=packages, variant=variant).run(plans)
+        images = HostBuild(cache=cache, console=console, packages=packages, variant=build).run(plans)
     else:
         from mlops_ci.images.docker_build import DockerBuild
 
         images = DockerBuild(
             settings=settings,
-            variant=variant,
+            variant=build,
             cache=cache,
             console=console,
             packages=packages,

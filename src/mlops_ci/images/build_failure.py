@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_ci.errors import GateError, InfrastructureError, MlopsError, UserCodeError
-from mlops_ci.images.layers import PROJECT, LayerSpec
+from mlops_ci.images.specs import PROJECT, LayerSpec
 
 # Lines of `--progress plain`: "#7 0.345 text" belongs to the step 7, "#7 ERROR: ..." ends it.
 STEP_LINE = re.compile(r"#(?P<step>\d+) (?:(?P<time>\d+\.\d+) ?)?(?P<text>.*)")

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mlops_ci.files import digest_of, sha256_of
-from mlops_ci.images.catalogue import Freshness
 
 SCHEMA = "mlops-ci/content-key/1"
 # Raise it when the same document would give another image: a change in how we call the builder.
 BUILDER = 1
+Freshness = Literal["month", "week", "never"]
 LABEL = "io.mlops-ci.content-key"
+# The time of what has no period: 1980, before which some archives cannot go.
+OLDEST = 315532800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,18 @@ class ContextFile:
     def read(self) -> bytes:
         """The content."""
         return self.content if self.source is None else self.source.read_bytes()
+
+    def write(self, path: Path) -> None:
+        """Put it where a build sees it, with what the key says of it: a link stays one, a program stays one."""
+        if self.source is None:
+            path.write_bytes(self.content)
+            # What is copied into an image must be readable by any uid, whatever this user's umask.
+            path.chmod(0o644)
+        elif self.source.is_symlink():
+            path.symlink_to(os.readlink(self.source))
+        else:
+            path.write_bytes(self.source.read_bytes())
+            path.chmod(0o755 if self.source.stat().st_mode & 0o100 else 0o644)
 
 
 def digest_bytes(data: bytes) -> str:
@@ -69,18 +83,11 @@ def epoch(freshness: Freshness, today: datetime | None = None) -> str:
     return f"{moment:%G-W%V}" if freshness == "week" else ""
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    """What differs between two documents of one layer, in words: `Dockerfile`, `file requirements.lock`, `parent`."""
-    found: list[str] = []
-    for name in sorted({*old, *new}):
-        if name == "files":
-            found += [f"file {path}" for path in _changed_files(old.get(name, ()), new.get(name, ()))]
-        elif old.get(name) != new.get(name):
-            found.append(name.replace("_", " "))
-    return tuple(found)
-
-
-def _changed_files(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[str]:
-    before = {entry["path"]: entry for entry in old}
-    after = {entry["path"]: entry for entry in new}
-    return [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
+def beginning(period: str) -> int:
+    """When a period that `epoch` names began, in seconds since 1970; a fixed time for any other name."""
+    for text, form in ((f"{period}-01", "%Y-%m-%d"), (f"{period}-1", "%G-W%V-%u")):
+        try:
+            return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
+        except ValueError:
+            continue
+    return OLDEST

@@ -7,22 +7,29 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mlops_ci import process
 from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError, InternalError
-from mlops_ci.images import bake, build_failure, content_key, naming, transfer
+from mlops_ci.images import bake, build_failure, catalogue, content_key, naming, sizes, tags, transfer
+from mlops_ci.images.abilities import abilities
 from mlops_ci.images.bake import Bake
+from mlops_ci.images.base_image import BaseImage
 from mlops_ci.images.build_failure import BaseImageUnavailableError, BuildNetworkError
 from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
-from mlops_ci.images.layers import LayerSpec
-from mlops_ci.images.lookup import ImageFacts, Lookup, engine_image
-from mlops_ci.images.plan import LayerPlan, owner, remember
+from mlops_ci.images.catalogue import Variant
+from mlops_ci.images.delivery import delivery
+from mlops_ci.images.labels import labels
+from mlops_ci.images.lookup import ImageFacts, Lookup, configured_ca_bundle, engine_image
+from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.network import RetryPolicy, retry
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
+from mlops_ci.registry.client import Registry
 from mlops_ci.settings.settings import Settings
 
 # pip and apt try again by themselves, so one more try of the whole step is enough. Seconds.
@@ -38,17 +45,20 @@ class DockerBuild:
     """One run of the builder over a plan. `lookup` asks the registry again before anything is pushed to it."""
 
     settings: Settings
-    variant: str
+    variant: Variant
     cache: Path
     console: Console
     packages: PackageSources
     lookup: Lookup
     images: dict[str, BuiltImage] = field(default_factory=dict)
+    _base: BaseImage | None = None
 
     def run(self, plans: Sequence[LayerPlan]) -> dict[str, BuiltImage]:
         """The images from base to top. What exists is used as it is, and then no builder is started."""
         for secret in self.packages.secrets():
             self.console.secret(secret)
+        lowest = plans[0].spec
+        self._base = lowest.base if lowest is not None else None
         start = max((index for index, plan in enumerate(plans) if plan.found is not None), default=-1)
         for plan in plans[: max(start, 0)]:
             self._note_lower(plan)
@@ -102,6 +112,7 @@ class DockerBuild:
                     f"the layer {plan.name} was not built on {named['BASE_IMAGE']}: that name changed its meaning",
                     hint="run the same command again; does something else tag images as mlops-ci/... here?",
                 )
+            self._weigh(plan, spec, below[-1] if below else None)
             digest, built = self._share(plan, facts)
         remember(self.cache, plan)
         self.images[plan.name] = _record(plan, facts, digest=digest, seconds=time.monotonic() - started, built=built)
@@ -152,12 +163,15 @@ class DockerBuild:
                     parent=parent,
                     packages=self.packages,
                     below={pin.name for lower in below if lower.spec for pin in lower.spec.pins},
-                    labels=self._labels(plan, spec),
+                    labels=labels(self.settings, plan, self.variant, self._base),
+                    delivery=delivery(abilities(self.cache), plan.ref, self.variant.id, folder),
                 )
                 self._call(spec, ready, cached=cached)
+                if ready.archive is not None:
+                    transfer.load(ready.archive, self.console)
                 return _checked(plan, ready)
             finally:
-                for path in (folder / "context", folder / "pip", folder / "apt"):
+                for path in (folder / "context", folder / "pip", folder / "apt", folder / "image.tar"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def _call(self, spec: LayerSpec, ready: Bake, *, cached: bool) -> None:
@@ -180,18 +194,16 @@ class DockerBuild:
         if finished.exit_code != 0:
             raise build_failure.error_for(spec, finished.stderr.splitlines() + finished.stdout.splitlines())
 
-    def _labels(self, plan: LayerPlan, spec: LayerSpec) -> dict[str, str]:
-        labels = {
-            content_key.LABEL: plan.content_key,
-            "io.mlops-ci.layer": plan.name,
-            "io.mlops-ci.variant": self.variant,
-            "org.opencontainers.image.title": f"{owner(self.settings, plan.name) or 'mlops-ci'} {plan.name}",
-            "org.opencontainers.image.version": naming.tag(plan.content_key),
-        }
-        if spec.base is not None:
-            labels["org.opencontainers.image.base.name"] = spec.base.name
-            labels["org.opencontainers.image.base.digest"] = spec.base.digest
-        return labels
+    def _weigh(self, plan: LayerPlan, spec: LayerSpec, below: LayerPlan | None) -> None:
+        """Fail when the layer is beyond its budget; an image that failed is nobody's to reuse."""
+        if spec.budget is None:
+            return
+        lower = sizes.unpacked_bytes(below.ref if below is not None else spec.base.ref if spec.base else "")
+        try:
+            sizes.check_budget(plan.name, sizes.unpacked_bytes(plan.ref) - lower, spec.budget)
+        except sizes.ImageTooBigError:
+            transfer.remove(plan.ref, self.console)
+            raise
 
     def _share(self, plan: LayerPlan, facts: ImageFacts) -> tuple[str, bool]:
         """The digest that others see, and whether it is ours: who comes second takes what the registry has."""
@@ -199,9 +211,24 @@ class DockerBuild:
             return facts.digest, True
         there = self.lookup(plan.ref)
         if there is None:
-            return transfer.push(plan.ref, self.console), True
+            digest = transfer.push(plan.ref, self.console)
+            # Another job may have pushed the same key meanwhile: what stands there now is the one image of both.
+            there = self.lookup(plan.ref)
+            if there is None or there.digest == digest:
+                self._tag(plan, digest)
+                return digest, True
         transfer.pull(plan.ref, self.console)
         return there.digest, False
+
+    def _tag(self, plan: LayerPlan, digest: str) -> None:
+        """Readable tags on the very manifest that was pushed."""
+        if not self.settings.tables.image.tags:
+            return
+        known = catalogue.load()
+        registry = Registry(ca_bundle=configured_ca_bundle(self.settings))
+        for name in tags.readable(self.variant, known.layers.get(plan.name), datetime.now(UTC).date()):
+            registry.tag(f"{plan.ref}@{digest}", name)
+            self.console.say(f"tagged {plan.name} as {name}")
 
 
 def _checked(plan: LayerPlan, ready: Bake) -> ImageFacts:

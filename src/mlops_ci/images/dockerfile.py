@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_ci.errors import UsageError
+from mlops_ci.images.dockerfile_rules import check_arguments, check_moving
 
 BASE = re.compile(r"\$(?:\{BASE_IMAGE\}|BASE_IMAGE)")
 HEREDOC = re.compile(r"(?:^|\s)\d*<<-?([\"']?)(\w+)\1(?=\s|$)")
@@ -71,16 +72,39 @@ class Dockerfile:
 
 
 def read(path: Path, *, shown: str) -> Dockerfile:
-    """Check the Dockerfile; `shown` is its name in messages. Raises `DockerfileBaseError` with file and line."""
+    """Check the Dockerfile; `shown` is its name in messages.
+
+    Raises, with file and line, `DockerfileBaseError`, `BuildArgumentError` and `MovingTagError`.
+    """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise DockerfileBaseError(
             f"[image] dockerfile: {shown} cannot be read: {error.strerror}", hint="check the path in mlops.toml"
         ) from error
-    head, stages = _stages(tuple(instructions(text)))
+    found = tuple(instructions(text))
+    head, stages = _stages(found)
     _check(head, stages, shown)
-    return Dockerfile(path=path, copies=_copies(stages), externals=tuple(_externals(stages)))
+    check_arguments(found, shown)
+    externals = tuple(_externals(stages))
+    for image, line in externals:
+        check_moving(image, f"{shown}:{line}")
+    return Dockerfile(path=path, copies=_copies(stages), externals=externals)
+
+
+def pinned(text: str, externals: Mapping[tuple[str, int], str]) -> str:
+    """The text with images of others by their digests: what was looked at is what is built from.
+
+    `externals` are digests by image and line.
+    """
+    lines = text.splitlines(keepends=True)
+    for (image, line), digest in externals.items():
+        name = re.compile(rf"(?<![\w./:@-]){re.escape(image)}(?![\w./:@-])")
+        for index in range(line - 1, len(lines)):
+            lines[index], count = name.subn(f"{image}@{digest}", lines[index], count=1)
+            if count:
+                break
+    return "".join(lines)
 
 
 def instructions(text: str) -> Iterator[Instruction]:

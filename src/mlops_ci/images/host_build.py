@@ -14,11 +14,12 @@ from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError, InternalError, MissingError
 from mlops_ci.images import build_failure, catalogue, content_key, environment, host_python, naming, sources
 from mlops_ci.images.bake import PlanOutdatedError
-from mlops_ci.images.layers import CONSTRAINTS, FILES, LayerSpec
+from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.lookup import EnvironmentLookup, ImageFacts
 from mlops_ci.images.pip_call import pip_environment, source_lines
 from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
 
@@ -43,7 +44,7 @@ class HostBuild:
     cache: Path
     console: Console
     packages: PackageSources
-    variant: str
+    variant: Variant
     images: dict[str, BuiltImage] = field(default_factory=dict)
 
     def run(self, plans: Sequence[LayerPlan]) -> dict[str, BuiltImage]:
@@ -144,7 +145,7 @@ class HostBuild:
         """The locked packages with their hashes; PyTorch without one where the lock knows none for this Python."""
         known = catalogue.load()
         special = [pin for pin in spec.pins if pin.name in known.protected and pin.applies()]
-        unhashed = special if not host_python.has_hash(known.variant(self.variant)) else []
+        unhashed = special if not host_python.has_hash(self.variant) else []
         hashed = work / "hashed.txt"
         hashed.write_text("".join(pin.text for pin in spec.pins if pin not in unhashed), encoding="utf-8")
         here = {archive.name for archive in sources.locked_archives(self.packages.folders, special)}

@@ -42,6 +42,11 @@ def read(path: Path) -> tuple[Pin, ...]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise LockError(f"the lock {path} cannot be read: {error.strerror}", hint="install mlops-ci again") from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> tuple[Pin, ...]:
+    """The pins in the text of a lock, which is or will be at `path`. Raises `LockError`."""
     return tuple(_pin(block, path) for block in _blocks(text))
 
 

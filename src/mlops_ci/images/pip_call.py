@@ -32,7 +32,7 @@ def source_lines(packages: PackageSources, *, torch_index: bool) -> str:
     lines: list[tuple[str, str]] = []
     if packages.configured:
         lines.append(("--index-url", packages.index or ""))
-    if torch_index:
+    if torch_index and packages.torch_index:
         lines.append(("--extra-index-url", packages.torch_index))
     lines += [("--find-links", str(place)) for place in (*packages.folders, *packages.pages)]
     return "".join(f"{option} {shlex.quote(value)}\n" for option, value in lines)

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from mlops_ci.engines.inside_image import DIGEST_VARIABLE, content_digest, image_python, interpreter, told_digest
 from mlops_ci.files import digest_of, write_json
-from mlops_ci.images import base_image, catalogue, content_key, naming
-from mlops_ci.images.layers import LayerSpec, Recipe, layer_specs
+from mlops_ci.images import base_image, catalogue, content_key, differences, naming
+from mlops_ci.images.layers import layer_specs
 from mlops_ci.images.lookup import ImageFacts, Lookup
+from mlops_ci.images.specs import LayerSpec, Recipe
 from mlops_ci.settings.settings import Settings
 
 CACHE = Path(".mlops", "cache")
@@ -39,6 +40,11 @@ class LayerPlan:
     warnings: tuple[str, ...] = ()
     spec: LayerSpec | None = None
 
+    @property
+    def image(self) -> str:
+        """The layer's part of the image's name: `vision-dev` where that is not the layer's own."""
+        return (self.spec.image if self.spec else "") or self.name
+
 
 def plan_images(
     settings: Settings, *, engine: str, variant: str, lookup: Lookup, cache: Path | None = None
@@ -50,7 +56,7 @@ def plan_images(
     if engine == "inside":
         return (_inside(),)
     known = catalogue.load()
-    chosen = known.variant(variant)
+    chosen = known.variant(settings.tables.image.torch, variant)
     base = None if engine == "host" else base_image.resolve(known.base, settings.tables.mirrors.images, lookup)
     recipe = Recipe(
         settings=settings,
@@ -58,6 +64,7 @@ def plan_images(
         variant=chosen,
         engine="host" if engine == "host" else "docker",
         base=base,
+        lookup=lookup,
     )
     cache = cache or settings.root / CACHE
     unasked = _named(layer_specs(recipe), settings, engine, cache)
@@ -103,9 +110,11 @@ def _named(specs: tuple[LayerSpec, ...], settings: Settings, engine: str, cache:
         document = {**spec.document, "parent": parent.content_key if parent else None}
         key = content_key.key_of(document)
         ref = (
-            naming.environment_ref(cache, spec.name, key)
+            naming.environment_ref(cache, spec.image or spec.name, key)
             if engine == "host"
-            else naming.image_ref(owner(settings, spec.name), spec.name, key, registry=settings.tables.image.registry)
+            else naming.image_ref(
+                owner(settings, spec.name), spec.image or spec.name, key, registry=settings.tables.image.registry
+            )
         )
         plans.append(
             LayerPlan(
@@ -144,17 +153,25 @@ def remember(cache: Path, plan: LayerPlan) -> None:
     write_json(_memory(cache, plan), dict(plan.document))
 
 
+def memory(cache: Path, plan: LayerPlan) -> dict[str, Any] | None:
+    """The document of the last image of a layer that was built here; None when none was."""
+    try:
+        before = json.loads(_memory(cache, plan).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return before if isinstance(before, dict) else None
+
+
 def _memory(cache: Path, plan: LayerPlan) -> Path:
     return cache / "builds" / "documents" / f"{plan.document['engine']}-{naming.slug(plan.name)}.json"
 
 
 def _why(plan: LayerPlan, cache: Path) -> str:
     """Why a layer must be built: what differs from the last one that was built here."""
-    try:
-        before = json.loads(_memory(cache, plan).read_bytes())
-    except (OSError, ValueError):
+    before = memory(cache, plan)
+    if before is None:
         return "it does not exist yet"
-    changed = content_key.changes(before, plan.document)
+    changed = differences.changes(differences.inputs(before), differences.inputs(plan.document))
     if not changed:
         return "it does not exist any more"
     shown = ", ".join(changed[:SHOWN_CHANGES])

@@ -14,6 +14,7 @@ from mlops_ci.errors import UsageError
 
 INCLUDE = re.compile(r"(?:-[rc]\s*=?\s*|--(?:requirement|constraint)(?:\s+|=))(?P<path>\S+)")
 LOCAL = re.compile(r"(?:-e|--editable)\b|\.{0,2}/|\.$|file:|[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*(?:file:|\.{0,2}/)")
+CONDA = re.compile(r"\.ya?ml$|(^|/)(environment|conda-lock)\b")
 OPTION = re.compile(r"\s--?\w[\w-]*")
 
 
@@ -36,6 +37,12 @@ def read(name: str, *, root: Path, torch: str, where: str) -> RequirementsFile:
     Raises `RequirementsFileError` with file and line for a file that is missing or outside the project, a local
     package, a line that is no requirement, and a PyTorch other than `torch`.
     """
+    if CONDA.search(name):
+        raise RequirementsFileError(
+            f"{where}: {name} is an environment of conda, which is not supported",
+            hint="name pip's packages in a requirements.txt (`pip list --format freeze`), Debian's in [image] apt; "
+            "what only conda has can be installed in your own Dockerfile: [image] dockerfile",
+        )
     files: dict[str, None] = {}
     names: set[str] = set()
     pending = [((root / name), where)]

@@ -13,7 +13,7 @@ from packaging.version import Version
 from mlops_ci.errors import MissingError
 from mlops_ci.files import sha256_of
 from mlops_ci.images import pip_configuration
-from mlops_ci.images.catalogue import Variant
+from mlops_ci.images.catalogue import GENERAL, Variant
 from mlops_ci.images.lockfile import Pin
 from mlops_ci.network import ca_bundle
 from mlops_ci.settings.mirrors import MirrorSettings
@@ -31,7 +31,8 @@ class CaBundleMissingError(MissingError):
 class PackageSources:
     """Addresses (some may hold credentials: never into an argument, a log or a layer) and folders of this machine.
 
-    `configured` says that the settings name the index, so that pip's own configuration must not be used. `ca` is the
+    `configured` says that the settings name the index, so that pip's own configuration must not be used.
+    `torch_index` is None where PyTorch comes from the general index. `ca` is the
     bundle for builds inside the engine, `configured_ca` the one that the settings name.
     """
 
@@ -39,7 +40,7 @@ class PackageSources:
     extra_indexes: tuple[str, ...]
     pages: tuple[str, ...]
     folders: tuple[Path, ...]
-    torch_index: str
+    torch_index: str | None
     apt: str | None
     ca: Path | None
     configured: bool
@@ -47,7 +48,7 @@ class PackageSources:
 
     def secrets(self) -> tuple[str, ...]:
         """Passwords inside the addresses."""
-        addresses = [self.index or "", *self.extra_indexes, *self.pages, self.torch_index, self.apt or ""]
+        addresses = [self.index or "", *self.extra_indexes, *self.pages, self.torch_index or "", self.apt or ""]
         return tuple(password for address in addresses if (password := urlsplit(address).password))
 
 
@@ -64,7 +65,7 @@ def package_sources(mirrors: MirrorSettings, variant: Variant, *, root: Path) ->
         extra_indexes=own.extra_indexes,
         pages=tuple(link for link in links if _folder(link, root) is None),
         folders=tuple(dict.fromkeys(folder for folder in folders if folder.is_dir())),
-        torch_index=mirrors.torch_index or variant.index,
+        torch_index=None if variant.index == GENERAL else mirrors.torch_index or variant.index,
         apt=mirrors.apt,
         ca=ca or ca_bundle(),
         configured=mirrors.index is not None,

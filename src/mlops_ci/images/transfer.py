@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from mlops_ci import process
 from mlops_ci.console import Console
@@ -22,6 +23,14 @@ class ImagePullError(InfrastructureError):
 
 class ImagePushError(InfrastructureError):
     """An image that was built could not be brought into the registry."""
+
+
+class ImageLoadError(InfrastructureError):
+    """An image that was built could not be brought into the engine."""
+
+
+class ImageDiskFullError(InfrastructureError):
+    """There is no space left where the engine keeps its images."""
 
 
 class TransferRefusedError(InfrastructureError):
@@ -52,6 +61,22 @@ def push(ref: str, console: Console) -> str:
         return match[1]
 
     return retry(once, transient=_transient, policy=RetryPolicy(attempts=3))
+
+
+def load(archive: Path, console: Console) -> None:
+    """Bring an image from an archive into the engine. Raises `ImageLoadError`, `ImageDiskFullError`."""
+    finished = _docker(["load", "--quiet", "--input", str(archive)], console)
+    if finished.exit_code == 0:
+        return
+    if "no space left on device" in f"{finished.stdout}\n{finished.stderr}".lower():
+        raise ImageDiskFullError(
+            f"there is no space left in the engine for {archive.stat().st_size / 1e6:.0f} MB (packed) of image",
+            hint="free some: `docker system df`, `docker builder prune`, and `mlops-ci clean`",
+            details=finished.tail(5),
+        )
+    raise ImageLoadError(
+        "the engine did not take the image that was built", hint="run the same command again", details=finished.tail(5)
+    )
 
 
 def alias(source: str, name: str, digest: str, console: Console) -> None:

@@ -5,32 +5,55 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mlops_ci.images.catalogue import Catalogue, load
+from mlops_ci.images.catalogue import CPU, Catalogue, ImpossibleVariantError, Variant, load, numbers
+from mlops_ci.settings.image import ImageSettings
 
-CPU = "cpu"
 AUTO = "auto"
 # The kernel module itself says its version here (NVIDIA driver README, "The /proc interface").
 DRIVER_FILE = Path("/proc/driver/nvidia/version")
 DRIVER_VERSION = re.compile(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)")
 
 
-def resolve(name: str, gpus: int = 0, *, catalogue: Catalogue | None = None, driver_file: Path = DRIVER_FILE) -> str:
-    """The variant for `[image] variant`. `gpus` is how many are asked for; 0 also stands for "as many as there are".
+def resolve(
+    image: ImageSettings, gpus: int = 0, *, catalogue: Catalogue | None = None, driver_file: Path = DRIVER_FILE
+) -> str:
+    """The build for `[image] torch` and `variant`. `gpus` is how many are asked for; 0 also means "all that are here".
 
-    `auto` gives the newest CUDA variant that this machine's driver runs, else `cpu`. Where GPUs are asked for without
-    a driver here, the training runs on another machine (a CI's planning job has no GPU): the newest CUDA variant of the
-    catalogue then. Raises `UnknownVariantError`.
+    `auto` gives the newest CUDA that this machine's driver runs, else `cpu`. Where GPUs are asked for without a driver
+    here, the training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.
+    Raises `UnknownVariantError`, `ImpossibleVariantError`.
     """
     known = catalogue or load()
-    if name != AUTO:
-        return known.variant(name).name
-    fitting = [variant for variant in known.variants.values() if variant.cuda and variant.driver]
+    release = known.release(image.torch)
+    if image.variant != AUTO:
+        chosen = known.variant(release.series, image.variant)
+        _check_gpus(known, chosen, image.sm)
+        return chosen.name
+    builds = [one for one in known.of(release).values() if one.cuda and not one.pending]
+    fitting = [one for one in builds if all(one.runs_on(capability) for capability in image.sm)]
+    if image.sm and not fitting:
+        raise ImpossibleVariantError(
+            f"no build of PyTorch {release.series} that can be made here has code for {_names(image.sm)}",
+            hint=_advice(known, image.sm),
+        )
     driver = driver_version(driver_file)
-    if driver is not None:
-        fitting = [variant for variant in fitting if _numbers(variant.driver or "0") <= _numbers(driver)]
-    elif gpus == 0:
+    if driver is None and gpus == 0 and not image.sm:
         return CPU
-    return max(fitting, key=lambda variant: _numbers(variant.cuda or "0")).name if fitting else CPU
+    found = newest(fitting, driver)
+    return found.name if found else CPU
+
+
+def newest(builds: list[Variant], driver: str | None) -> Variant | None:
+    """The newest CUDA among builds that a driver runs, best one that it runs without limits; any without a driver."""
+
+    def version(variant: Variant) -> tuple[int, ...]:
+        return numbers(variant.cuda.version) if variant.cuda else ()
+
+    if driver is None:
+        return max(builds, key=version, default=None)
+    whole = [one for one in builds if one.cuda and one.cuda.native and numbers(one.cuda.native) <= numbers(driver)]
+    limited = [one for one in builds if one.cuda and numbers(one.cuda.minimum) <= numbers(driver)]
+    return max(whole or limited, key=version, default=None)
 
 
 def driver_version(path: Path = DRIVER_FILE) -> str | None:
@@ -42,5 +65,31 @@ def driver_version(path: Path = DRIVER_FILE) -> str | None:
     return match[1] if match else None
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def _check_gpus(known: Catalogue, chosen: Variant, capabilities: tuple[str, ...]) -> None:
+    """Raises `ImpossibleVariantError` for GPUs that a build has no code for."""
+    missing = tuple(one for one in capabilities if not chosen.runs_on(one))
+    if not missing:
+        return
+    holds = f"only for {_names(chosen.sm)}" if chosen.sm else "for the CPU alone"
+    raise ImpossibleVariantError(
+        f"PyTorch {chosen.release.series} for {chosen.name} has no code for {_names(missing)}: it was built {holds}",
+        hint=_advice(known, missing),
+    )
+
+
+def _advice(known: Catalogue, capabilities: tuple[str, ...]) -> str:
+    """Which builds of the catalogue have code for these GPUs."""
+    fitting = [one for one in known.variants.values() if all(one.runs_on(capability) for capability in capabilities)]
+    if not fitting:
+        return "no build of the catalogue has; correct [image] sm"
+    shown = ", ".join(f"{one.release.series} {one.name}" for one in sorted(fitting, key=_age, reverse=True))
+    least = min(fitting, key=lambda one: numbers(one.cuda.version) if one.cuda else ())
+    return f"{_names(capabilities)} needs {least.name} or newer; these have it: {shown}"
+
+
+def _age(variant: Variant) -> tuple[int, ...]:
+    return numbers(variant.release.series)
+
+
+def _names(capabilities: tuple[str, ...]) -> str:
+    return ", ".join(f"sm_{one.replace('.', '')}" for one in capabilities)

@@ -56,11 +56,13 @@ def finished(wanted: Wanted, missing: list[str]) -> tuple[tuple[ImageEntry, ...]
     entries = []
     for plan in wanted.plans:
         project = owner(wanted.settings, plan.name)
-        ref = naming.image_ref(project, plan.name, plan.content_key, registry=None)
+        ref = naming.image_ref(project, plan.image, plan.content_key, registry=None)
         if _has(plan.ref, wanted.console, pull=shared and plan.name not in built):
             if ref != plan.ref:
                 _docker(["tag", plan.ref, ref], wanted.console)
-            entries.append(ImageEntry(layer=plan.name, project=project, content_key=plan.content_key, ref=ref))
+            entries.append(
+                ImageEntry(layer=plan.name, image=plan.image, project=project, content_key=plan.content_key, ref=ref)
+            )
         else:
             missing.append(f"image {plan.name}: only the layer on top of it exists, which holds its files")
     return tuple(entries), _base(wanted, missing)
@@ -125,7 +127,7 @@ def bring(
     """
     index = archive.index
     refs = {
-        entry.layer: naming.image_ref(entry.project, entry.layer, entry.content_key, registry=registry)
+        entry.layer: naming.image_ref(entry.project, entry.image or entry.layer, entry.content_key, registry=registry)
         for entry in index.images
     }
     there = Registry(ca_bundle=ca_bundle) if registry is not None else None

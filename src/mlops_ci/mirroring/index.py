@@ -25,12 +25,16 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageEntry:
-    """A finished layer. `project` is None for the catalogue's layers; `ref` is its name inside the archive."""
+    """A finished layer. `project` is None for the catalogue's layers; `ref` is its name inside the archive.
+
+    `image` is its part of the image's name where that is not the layer's own.
+    """
 
     layer: str
     project: str | None
     content_key: str
     ref: str
+    image: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,13 @@ from pathlib import Path
 from mlops_ci.console import Console
 from mlops_ci.images import catalogue, lockfile, sources
 from mlops_ci.images.base_image import BaseImage
+from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.host_python import has_hash
-from mlops_ci.images.layers import LayerSpec
 from mlops_ci.images.lockfile import Pin
 from mlops_ci.images.lookup import configured_ca_bundle, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.sources import PackageSources
+from mlops_ci.images.specs import LayerSpec
 from mlops_ci.images.variants import resolve
 from mlops_ci.resources import bundle
 from mlops_ci.scanning.binary import find
@@ -46,7 +47,12 @@ class Wanted:
     def variant(self) -> str:
         """The variant, as plan resolves it."""
         gpus = self.settings.tables.train.gpus
-        return resolve(self.settings.tables.image.variant, 0 if gpus == "auto" else gpus)
+        return resolve(self.settings.tables.image, 0 if gpus == "auto" else gpus)
+
+    @property
+    def build(self) -> Variant:
+        """The build of PyTorch."""
+        return catalogue.load().variant(self.settings.tables.image.torch, self.variant)
 
     @cached_property
     def plans(self) -> tuple[LayerPlan, ...]:
@@ -57,8 +63,7 @@ class Wanted:
     @cached_property
     def packages(self) -> PackageSources:
         """Where packages come from."""
-        variant = catalogue.load().variant(self.variant)
-        return sources.package_sources(self.settings.tables.mirrors, variant, root=self.settings.root)
+        return sources.package_sources(self.settings.tables.mirrors, self.build, root=self.settings.root)
 
     @property
     def specs(self) -> tuple[LayerSpec, ...]:
@@ -95,7 +100,7 @@ class Wanted:
         known = catalogue.load()
         pins = _applying(spec.pins)
         special = tuple(pin for pin in pins if pin.name in known.protected)
-        return Lock(name=spec.name, pins=pins, unhashed=() if has_hash(known.variant(self.variant)) else special)
+        return Lock(name=spec.name, pins=pins, unhashed=() if has_hash(self.build) else special)
 
 
 def _applying(pins: tuple[Pin, ...]) -> tuple[Pin, ...]:

@@ -12,9 +12,9 @@ from mlops_ci import process
 from mlops_ci.errors import InfrastructureError, InternalError
 from mlops_ci.files import sha256_of
 from mlops_ci.images import catalogue, sources
-from mlops_ci.images.layers import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.images.lockfile import Pin
 from mlops_ci.images.pip_call import pip_environment, source_lines
+from mlops_ci.images.specs import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.mirroring.wanted import Lock, Wanted
 from mlops_ci.progress import long_step
 

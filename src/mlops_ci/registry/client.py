@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
@@ -25,6 +27,7 @@ MANIFEST_TYPES = (
 )
 CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
 TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -34,6 +37,19 @@ class RegistryUnreachableError(InfrastructureError):
 
 class RegistryDeniedError(InfrastructureError):
     """The registry does not let us ask: whether the image exists is unknown."""
+
+
+class RegistryAnswerError(InfrastructureError):
+    """The registry answered, and the answer cannot be what it says: cut off, no manifest, another digest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A manifest as the registry has it: its bytes, media type and digest."""
+
+    data: bytes
+    kind: str
+    digest: str
 
 
 class Registry:
@@ -61,30 +77,65 @@ class Registry:
             return None
         digest = response.headers.get("Docker-Content-Digest")
         if digest is None:
-            response = self._ask("GET", url, reference)
-            digest = None if response.status == 404 else f"sha256:{hashlib.sha256(response.data).hexdigest()}"
-        return digest
+            found = self.manifest(ref)
+            return found.digest if found else None
+        return _checked(digest, reference)
 
-    def _ask(self, method: str, url: str, reference: Reference) -> BaseHTTPResponse:
-        """The answer to a question about a manifest: 200 or 404, everything else raises."""
+    def manifest(self, ref: str) -> Manifest | None:
+        """The manifest behind `ref`, whole and with the digest that was promised; None when it does not exist.
+
+        Raises like `head`, and `RegistryAnswerError` for one that is cut off, no JSON, or not what its digest says.
+        """
+        reference = parse(ref)
+        response = self._ask("GET", f"{reference.api}/manifests/{reference.wanted}", reference)
+        if response.status == 404:
+            return None
+        data = response.data
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        promised = reference.digest or response.headers.get("Docker-Content-Digest") or digest
+        try:
+            kind = str(json.loads(data).get("mediaType") or response.headers.get("Content-Type", ""))
+        except (ValueError, AttributeError) as error:
+            raise RegistryAnswerError(
+                f"what the registry {reference.host or HUB} sent is no manifest of {reference.repository}: {error}",
+                hint="a proxy or a full disk may have cut it off; try again, and look into what the registry stored",
+            ) from error
+        if digest != promised:
+            raise RegistryAnswerError(
+                f"the registry {reference.host or HUB} sent {digest} of {reference.repository}, not {promised}",
+                hint="do not use that image; ask who runs the registry",
+            )
+        return Manifest(data=data, kind=kind, digest=digest)
+
+    def tag(self, ref: str, name: str) -> str:
+        """Give the image behind `ref` a further tag; its digest. Raises like `manifest`, when it is not there too."""
+        found = self.manifest(ref)
+        reference = parse(ref)
+        if found is None:
+            raise RegistryAnswerError(f"{ref} is not there to be tagged", hint="run the same command again")
+        self._ask("PUT", f"{reference.api}/manifests/{name}", reference, body=found)
+        return found.digest
+
+    def _ask(self, method: str, url: str, reference: Reference, body: Manifest | None = None) -> BaseHTTPResponse:
+        """The answer to a question about a manifest: 200, 201 or 404, everything else raises."""
         return retry(
-            lambda: self._ask_once(method, url, reference),
+            lambda: self._ask_once(method, url, reference, body),
             transient=lambda error: isinstance(error, RegistryUnreachableError),
             policy=self._policy,
         )
 
-    def _ask_once(self, method: str, url: str, reference: Reference) -> BaseHTTPResponse:
+    def _ask_once(self, method: str, url: str, reference: Reference, body: Manifest | None) -> BaseHTTPResponse:
         host = urlsplit(url).netloc
         known = (host, reference.repository)
-        headers = {"Accept": ", ".join(MANIFEST_TYPES)}
+        headers = {"Accept": ", ".join(MANIFEST_TYPES), **({"Content-Type": body.kind} if body else {})}
         if known in self._authorization:
             headers["Authorization"] = self._authorization[known]
-        response = self._send(method, url, headers)
+        response = self._send(method, url, headers, body)
         if response.status == 401:
             challenge = response.headers.get("WWW-Authenticate", "")
             self._authorization[known] = self._authorize(challenge, reference, url)
-            response = self._send(method, url, {**headers, "Authorization": self._authorization[known]})
-        if response.status in (200, 404):
+            response = self._send(method, url, {**headers, "Authorization": self._authorization[known]}, body)
+        if response.status in ((200, 404) if body is None else (200, 201)):
             return response
         if response.status in TRANSIENT_STATUS:
             raise RegistryUnreachableError(
@@ -97,11 +148,11 @@ class Registry:
             hint=f"log in with `docker login {reference.host or HUB}`, and check that you may read there",
         )
 
-    def _send(self, method: str, url: str, headers: dict[str, str]) -> BaseHTTPResponse:
+    def _send(self, method: str, url: str, headers: dict[str, str], body: Manifest | None = None) -> BaseHTTPResponse:
         from urllib3.exceptions import HTTPError
 
         try:
-            return self._pool(url).request(method, url, headers=headers)
+            return self._pool(url).request(method, url, headers=headers, body=body.data if body else None)
         except HTTPError as error:
             host = urlsplit(url).netloc
             raise RegistryUnreachableError(
@@ -171,6 +222,16 @@ class Registry:
                 f"{urlsplit(url).netloc} could not be asked for a token: {error}",
                 hint="check the network and the proxy",
             ) from error
+
+
+def _checked(digest: str, reference: Reference) -> str:
+    """A digest that a registry says: well formed, and the one that was asked for by digest."""
+    if not DIGEST.fullmatch(digest) or reference.digest not in (None, digest):
+        raise RegistryAnswerError(
+            f"the registry {reference.host or HUB} says that {reference.repository}:{reference.wanted} is {digest!r}",
+            hint="that is not its digest; ask who runs the registry, nothing was built from it",
+        )
+    return digest
 
 
 def _basic(credentials: Credentials) -> str:

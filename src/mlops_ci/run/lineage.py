@@ -17,6 +17,9 @@ SKIPPED = frozenset(
     {".git", ".mlops", ".nox", ".venv", "venv", "__pycache__", "node_modules", ".mypy_cache", ".pytest_cache"}
 )
 
+# What the pipeline itself writes into a repository is no change of the code.
+OURS = (":(exclude)images.lock",)
+
 
 class CodeError(UsageError):
     """The repository's files cannot be read or copied."""
@@ -50,8 +53,8 @@ def git_facts(root: Path) -> GitFacts:
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return NO_GIT
-    difference = _git(root, "diff", "HEAD", "--binary", "--", ".") or ""
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "--", ".") or ""
+    difference = _git(root, "diff", "HEAD", "--binary", "--", ".", *OURS) or ""
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "--", ".", *OURS) or ""
     dirty = bool(difference.strip() or untracked.strip())
     return GitFacts(
         commit=commit.strip(),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mlops_ci.settings.marks import Example, Form, Stricter
 from mlops_ci.settings.table import Table
-from mlops_ci.settings.words import Name, Text
+from mlops_ci.settings.words import Text
 
 Release = Annotated[str, Form(r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", 'a release such as "2.13" (in quotes)')]
 Variant = Annotated[str, Form(r"^(auto|cpu|cu[0-9]+)$", '"auto", "cpu", or a CUDA variant such as "cu128"')]
+Capability = Annotated[str, Form(r"^[0-9]{1,2}\.[0-9]$", 'a compute capability such as "12.0" (in quotes)')]
+LayerName = Annotated[
+    str, Form(r"^[a-z][a-z0-9-]*( ?\+ ?[a-z][a-z0-9-]*)*$", 'a layer such as "train" or "vision+train"')
+]
 # Debian Policy, section 5.6.1 (package names) and 5.6.12 (versions).
 Package = Annotated[
     str,
@@ -23,17 +27,29 @@ class ImageSettings(Table):
     """The image (or, on the host engine, the locked environment) in which your code runs."""
 
     torch: Release = "2.13"
-    """Release series of PyTorch."""
+    """Release series of PyTorch, as `mlops-ci images list` shows them."""
     variant: Variant = "auto"
     """`cpu`, a CUDA variant such as `cu128`, or `auto`: the newest CUDA that this machine's driver runs, else `cpu`."""
-    layer: Name = "train"
-    """The layer of the image catalogue that your image is built on."""
+    sm: tuple[Capability, ...] = ()
+    """Compute capabilities of the GPUs that must be able to run it, such as `12.0`. A build without code for one of
+    them is refused, and `auto` passes over it."""
+    layer: LayerName = "train"
+    """The layer of the image catalogue that your image is built on: `train`, `dev`, `devel`, `torch`, `vision`, `nlp`,
+    or one of the first three on another than `torch`, such as `vision+train`."""
     requirements: Annotated[Text | None, Example("requirements.txt")] = None
-    """Your requirements file, relative to this file. It becomes a layer of its own."""
+    """Your requirements file, or your `uv.lock`, relative to this file. It becomes a layer of its own."""
     dockerfile: Annotated[Text | None, Example("Dockerfile")] = None
     """Your own Dockerfile on top of the layer; it begins with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`. Docker engine
     only."""
     apt: tuple[Package, ...] = ()
     """Debian packages that your code needs. Docker engine only."""
+    code: bool = False
+    """Put your repository's files into the image too, in `/opt/project` (a layer of its own): for an image that is to
+    run elsewhere. Jobs of the pipeline have them anyway. Docker engine only."""
+    freshness: Literal["month", "week", "never"] = "month"
+    """How often the lowest layer is built anew for Debian's security updates: the period (UTC) is part of its key."""
+    tags: bool = False
+    """Give what is pushed to the registry readable tags too, such as `v2.9-gpu-cu128`, `v2.9` and each with the date.
+    They move with every build; the immutable tag is always there."""
     registry: Annotated[Text | None, Example("ghcr.io/org/images"), Stricter("listed-or-unset")] = None
     """Registry and prefix that images are looked up in and pushed to. Default: this engine alone."""

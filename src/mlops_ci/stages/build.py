@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.images import images_lock
 from mlops_ci.images.build import build_images
 from mlops_ci.images.lookup import engine_image
 from mlops_ci.records.build import BuildOutputs, BuiltImage
@@ -38,6 +39,7 @@ def run(session: Session) -> Result:
     for name, image in built.items():
         how = "built" if image.built else "reused"
         session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
+    _lock(session, built)
     sboms = _sboms(session, built, top)
     contents = _contents(session, targets(session, built, top), sboms)
     layers = _layers(session, built, top)
@@ -52,6 +54,24 @@ def run(session: Session) -> Result:
         ),
         warnings=(*warnings, *([lost] if lost else [])),
     )
+
+
+def _lock(session: Session, built: Mapping[str, BuiltImage]) -> None:
+    """Bring images.lock up to date, in a repository that has one."""
+    root = session.settings.root
+    locked = images_lock.read(root)
+    if locked is None or session.engine.name == "inside":
+        return
+    plans = {plan.name: plan for plan in session.resolution.images}
+    made = {
+        images_lock.key(session.engine.name, session.build, name): images_lock.entry(
+            plans[name], ref=image.ref, digest=image.digest
+        )
+        for name, image in built.items()
+    }
+    if {**locked, **made} != locked:
+        images_lock.write(root, {**locked, **made})
+        session.console.say(f"{images_lock.NAME}: wrote what was built")
 
 
 def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlops_ci.config.explain import effective
+from mlops_ci.images import images_lock
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, PlanOutputs
 from mlops_ci.run.clock import now, stamp
@@ -47,6 +48,10 @@ def run(session: Session) -> Result:
     }
     for name, image in images.items():
         session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
+    locked = images_lock.read(session.settings.root) if session.engine.name != "inside" else None
+    if locked is not None:
+        for words in images_lock.compare(locked, resolution.images, engine=session.engine.name, variant=session.build):
+            session.console.say(words)
     if resolution.data_digest is not None:
         session.console.say(f"data: {resolution.data_digest}")
     machines = runners(session.settings.tables.runners, session.settings.tables.evaluate.on)

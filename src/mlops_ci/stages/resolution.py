@@ -9,6 +9,7 @@ from mlops_ci.datasets.plan import plan_digest
 from mlops_ci.engines.base import Engine
 from mlops_ci.errors import InfrastructureError
 from mlops_ci.files import digest_of
+from mlops_ci.images import images_lock
 from mlops_ci.images.lookup import ImageFacts, Lookup, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.variants import resolve as resolve_variant
@@ -60,10 +61,10 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine, *, later: 
     image that it cannot ask for counts as not there, and whoever needs it asks again.
     """
     outputs = os.path.normpath(settings.tables.train.outputs).split(os.sep)[0]
-    code = code_files(settings.root, skip=(outputs,))
+    code = code_files(settings.root, skip=(outputs, images_lock.NAME))
     digest = code_digest(settings.root, code)
     wanted = settings.tables.train.gpus
-    variant = resolve_variant(settings.tables.image.variant, 0 if wanted == "auto" else wanted)
+    variant = resolve_variant(settings.tables.image, 0 if wanted == "auto" else wanted)
     lookup = image_lookup(settings, engine=engine.name, workspace=workspace.cache)
     images = plan_images(
         settings,

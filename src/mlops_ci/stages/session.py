@@ -14,6 +14,7 @@ from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
 from mlops_ci.engines.devices import visible_devices
 from mlops_ci.engines.guestfile import guest_file
+from mlops_ci.images.catalogue import load
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.lineage import CodeFile
 from mlops_ci.run.run import Run
@@ -58,6 +59,11 @@ class Session:
     def variant(self) -> str:
         """The variant of the images, such as `cpu`."""
         return self.resolution.variant
+
+    @property
+    def build(self) -> str:
+        """The release and the build of PyTorch, such as `2.9-cu128`."""
+        return f"{load().release(self.settings.tables.image.torch).series}-{self.variant}"
 
     @cached_property
     def gpus(self) -> int:

@@ -32,7 +32,7 @@ def test_the_wheel_holds_what_travels(wheel):
         "mlops_ci/resources/mlops.schema.json",
         "mlops_ci/resources/trivy.toml",
         "mlops_ci/bundle/images/catalogue.toml",
-        "mlops_ci/bundle/images/torch/requirements.cpu.lock",
+        "mlops_ci/bundle/images/torch/requirements.2.13-cpu.lock",
         "mlops_ci/bundle/images/base/Dockerfile",
         "mlops_ci/bundle/ci/gitlab/train.yml",
     ):
@@ -53,4 +53,4 @@ def test_the_catalogue_is_found_without_the_source_tree(wheel, tmp_path):
     )
     place, layers = done.stdout.splitlines()
     assert place.startswith(str(target))
-    assert layers == "['base', 'torch', 'train']"
+    assert layers == "['base', 'dev', 'devel', 'nlp', 'nvidia', 'python', 'torch', 'train', 'vision']"

@@ -98,7 +98,7 @@ def small_catalogue(tmp_path_factory: pytest.TempPathFactory, small_wheels: Path
     shutil.copytree(catalogue.load().folder, folder)
     for layer, name in (("torch", "torch"), ("train", "trainlib")):
         (wheel,) = small_wheels.glob(f"{name}-*.whl")
-        (folder / layer / "requirements.cpu.lock").write_text(locked(wheel))
+        (folder / layer / "requirements.2.13-cpu.lock").write_text(locked(wheel))
     return catalogue.load(folder)
 
 

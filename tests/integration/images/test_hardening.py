@@ -20,7 +20,7 @@ Docker = Callable[..., str]
 
 @pytest.fixture
 def base(project: ImageProject) -> Built:
-    return project.build(layer="base")
+    return project.build(layer="python")
 
 
 def test_numeric_user_no_healthcheck_no_secrets_in_the_configuration(

@@ -79,7 +79,7 @@ def test_an_unfinished_environment_is_made_anew(host_project: ImageProject) -> N
 def test_a_package_that_is_not_the_locked_one_is_refused(
     host_project: ImageProject, small_catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = small_catalogue.layers["train"].lock_file("cpu")
+    lock = small_catalogue.layers["train"].lock_file(small_catalogue.variants["2.13-cpu"])
     assert lock is not None
     good = lock.read_text()
     lock.write_text(good[: good.index("sha256:")] + "sha256:" + "0" * 64 + "\n")

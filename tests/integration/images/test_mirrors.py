@@ -34,7 +34,7 @@ def test_packages_come_from_the_index_and_its_password_stays_nowhere(
         index = f"http://user:{password}@{server.host}/simple"
         # pip itself wants such a host to be trusted, since it has no TLS.
         project.write(requirements__txt=f"--trusted-host {gateway}\n{name}\n")
-        built = project.build(layer="base", requirements="requirements.txt", mirrors={"index": index})
+        built = project.build(layer="python", requirements="requirements.txt", mirrors={"index": index})
         assert any(question.path == f"/simple/{name}/" for question in server.questions)
     assert docker("run", "--rm", built.ref, "python", "-c", "import mine; print(mine.answer)").strip() == "42"
     docker("save", "--output", str(tmp_path / "image.tar"), built.ref)

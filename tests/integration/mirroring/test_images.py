@@ -20,7 +20,7 @@ from mlops_ci.mirroring.wanted import Wanted
 from support.image_projects import make_settings, write_wheel
 
 BASE = "debian:bookworm-slim"
-IMAGE = {"variant": "cpu", "layer": "base", "requirements": "requirements.txt"}
+IMAGE = {"variant": "cpu", "layer": "python", "requirements": "requirements.txt"}
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_into_another_engine_and_into_a_registry(
     parts = ("wheels", "tool", "database", "actions")
     done = export(wanted, tmp_path / "site.tar", without=parts)
     assert done.index.missing == ()
-    assert [entry.layer for entry in done.index.images] == ["base", "requirements"]
+    assert [entry.layer for entry in done.index.images] == ["base", "python", "requirements"]
     keys = [plan.content_key for plan in wanted.plans]
 
     monkeypatch.setenv("DOCKER_HOST", docker_host_containerd)
@@ -83,16 +83,16 @@ def test_into_another_engine_and_into_a_registry(
     assert called == ["load"]
     assert not (tmp_path / "site-cache" / "mirror" / "images.tar").exists()
     plans = planned(tmp_path, settings)
-    assert [plan.action for plan in plans] == ["reuse", "reuse"]
+    assert [plan.action for plan in plans] == ["reuse", "reuse", "reuse"]
     assert [plan.content_key for plan in plans] == keys
     imported()
     assert called == [], "what is there is left alone"
 
     registry = f"{image_registry}/{name}"
     settings = imported(registry)
-    assert called == ["tag", "tag"]
+    assert called == ["tag", "tag", "tag"]
     plans = planned(tmp_path, settings)
-    assert [plan.action for plan in plans] == ["reuse", "reuse"]
+    assert [plan.action for plan in plans] == ["reuse", "reuse", "reuse"]
     assert plans[-1].ref.startswith(f"{registry}/")
     imported(registry)
     assert called == []

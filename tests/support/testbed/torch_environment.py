@@ -12,7 +12,7 @@ from . import commands
 from .state import State
 
 ROOT = Path(__file__).parents[3]
-LOCK = ROOT / "images" / "torch" / "requirements.cpu.lock"
+LOCK = ROOT / "images" / "torch" / "requirements.2.13-cpu.lock"
 CATALOGUE = ROOT / "images" / "catalogue.toml"
 EXAMPLES = ROOT / "examples" / "digits" / "requirements.txt"
 STAMP = "requirements.sha256"
@@ -35,7 +35,7 @@ def install(state: State) -> None:
     folder = state.root / "torch"
     shutil.rmtree(folder, ignore_errors=True)
     commands.run([sys.executable, "-m", "venv", str(folder)])
-    index = tomllib.loads(CATALOGUE.read_text())["variants"]["cpu"]["index"]
+    index = next(row["index"] for row in tomllib.loads(CATALOGUE.read_text())["variants"] if row["build"] == "cpu")
     pip = [str(python(state)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
     # The exact local version is on PyTorch's own index, or in a folder that pip is configured to look into.
     locked = ["--require-hashes", "--no-deps", "--requirement", str(LOCK)]

@@ -9,6 +9,7 @@ import pytest
 from mlops_ci.images import bake, sources
 from mlops_ci.images.bake import PlanOutdatedError
 from mlops_ci.images.builder import Builder
+from mlops_ci.images.delivery import Delivery
 from mlops_ci.images.plan import LayerPlan, plan_images
 from support.image_projects import KnownImages, make_settings, write_wheel
 
@@ -47,6 +48,7 @@ def prepare(plan: LayerPlan, folder: Path, packages: sources.PackageSources, **m
         packages=packages,
         below=more.get("below", ()),
         labels={"a": "b"},
+        delivery=Delivery(output="type=docker"),
     )
 
 
@@ -58,11 +60,13 @@ def test_one_target_with_the_parent_and_the_immutable_tag(tmp_path: Path, packag
     plan = plans(tmp_path)["torch"]
     ready = prepare(plan, tmp_path / "b", packages)
     found = target(ready)
-    assert found["args"] == {"BASE_IMAGE": "parent:c-1", "PARENT": "sha256:1"}
+    assert plan.spec is not None
+    assert found["args"] == {"SOURCE_DATE_EPOCH": str(plan.spec.time), "BASE_IMAGE": "parent:c-1", "PARENT": "sha256:1"}
     assert found["tags"] == [plan.ref]
     assert found["output"] == ["type=docker"]
     assert found["platforms"] == ["linux/amd64"]
     assert sorted(path.name for path in (tmp_path / "b" / "context").iterdir()) == [
+        "compile.py",
         "pip-install.sh",
         "requirements.lock",
     ]

@@ -3,7 +3,7 @@
 import pytest
 
 from mlops_ci.images import build_failure
-from mlops_ci.images.layers import LayerSpec
+from mlops_ci.images.specs import LayerSpec
 
 FAILED_RUN = """\
 #0 building with "default" instance using docker driver

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.images import content_key
+from mlops_ci.images import content_key, differences
 from mlops_ci.images.content_key import ContextFile
 
 
@@ -41,8 +41,20 @@ def test_periods(freshness: content_key.Freshness, period: str) -> None:
     assert content_key.epoch(freshness, datetime(2026, 1, 1, tzinfo=UTC)) == period
 
 
-def test_changes_are_said_in_words() -> None:
-    old = {"parent": "1", "files": [{"path": "a", "sha256": "1"}, {"path": "b", "sha256": "1"}], "args": {}}
-    new = {"parent": "2", "files": [{"path": "a", "sha256": "2"}, {"path": "c", "sha256": "1"}], "args": {}}
-    assert content_key.changes(old, new) == ("file a", "file b", "file c", "parent")
-    assert content_key.changes(old, old) == ()
+def test_what_differs_is_named_one_input_at_a_time() -> None:
+    old = {"parent": "1", "files": [{"path": "a", "sha256": "1"}, {"path": "b", "sha256": "1"}], "args": {"X": ""}}
+    new = {
+        "parent": "2",
+        "files": [{"path": "a", "sha256": "1", "executable": True}, {"path": "c", "link": "a"}],
+        "args": {"X": "2026-12"},
+        "dockerfile": "3",
+    }
+    assert differences.changes(differences.inputs(old), differences.inputs(new)) == (
+        "argument X: nothing -> 2026-12",
+        "dockerfile is new",
+        "file a: its mode changed",
+        "file b is gone",
+        "file c is new",
+        "the image below",
+    )
+    assert differences.changes(differences.inputs(old), differences.inputs(old)) == ()

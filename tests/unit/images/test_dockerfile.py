@@ -62,7 +62,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("RUN true", ()),
         ("COPY requirements.txt src/ /app/", ("requirements.txt", "src/")),
         ('COPY --chown=1:1 ["a b", "/app"]', ("a b",)),
-        ("COPY --from=one /x /y", ()),
+        ("COPY --from=one:1 /x /y", ()),
         ("ADD https://example.invalid/x.tar /x", ()),
         ("RUN --mount=type=bind,source=tools,target=/t true", ("tools",)),
         ("RUN --mount=type=bind,target=/t true", (".",)),
@@ -79,5 +79,5 @@ def test_what_it_reads_of_the_context(tmp_path: Path, lines: str, copies: tuple[
 
 def test_images_of_others_without_a_digest_are_found(tmp_path: Path) -> None:
     text = "ARG BASE_IMAGE\nFROM node:20 AS web\nFROM ${BASE_IMAGE}\nCOPY --from=web /a /a\nCOPY --from=nginx:1 /b /b\n"
-    text += "RUN --mount=type=bind,from=busybox,target=/t true\nCOPY --from=0 /c /c\n"
-    assert read(tmp_path, text).externals == (("node:20", 2), ("nginx:1", 5), ("busybox", 6))
+    text += "RUN --mount=type=bind,from=busybox:1,target=/t true\nCOPY --from=0 /c /c\n"
+    assert read(tmp_path, text).externals == (("node:20", 2), ("nginx:1", 5), ("busybox:1", 6))

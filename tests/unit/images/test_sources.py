@@ -22,7 +22,7 @@ def pip_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def package_sources(root: Path, **settings: object) -> sources.PackageSources:
-    return sources.package_sources(MirrorSettings(**settings), catalogue.load().variant("cpu"), root=root)
+    return sources.package_sources(MirrorSettings(**settings), catalogue.load().variants["2.13-cpu"], root=root)
 
 
 def test_pip_files_then_variables(pip_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_without_mirrors_pips_configuration_counts(pip_files: Path, tmp_path: Pa
     assert found.folders == (tmp_path / "wheels",)
     assert found.pages == ("https://p.invalid",)
     assert found.secrets() == ("hunter22",)
-    assert found.torch_index == catalogue.load().variant("cpu").index
+    assert found.torch_index == catalogue.load().variants["2.13-cpu"].index
     assert not found.configured
 
 

@@ -1,27 +1,25 @@
-"""The choice of the variant: by what the driver can run."""
+"""The choice of the variant: by what the driver can run, and by the GPUs that the settings name."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlops_ci.images import catalogue
-from mlops_ci.images.catalogue import UnknownVariantError
+from mlops_ci.images.catalogue import ImpossibleVariantError, UnknownVariantError
 from mlops_ci.images.variants import driver_version, resolve
+from mlops_ci.settings.image import ImageSettings
 
 DRIVER = "NVRM version: NVIDIA UNIX {}  {}  Release Build  (builder@host)  Thu Jan 1\nGCC version:  gcc 12\n"
+NONE = Path("/nonexistent")
 
 
-@pytest.fixture
-def known() -> catalogue.Catalogue:
-    """The real catalogue and two variants for CUDA. The driver versions are made up for the test."""
-    cpu = catalogue.load().variant("cpu")
-    variants = {
-        "cpu": cpu,
-        "cu126": replace(cpu, name="cu126", cuda="12.6", driver="560.28"),
-        "cu130": replace(cpu, name="cu130", cuda="13.0", driver="580.65"),
-    }
-    return replace(catalogue.load(), variants=variants)
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> catalogue.Catalogue:
+    """The real catalogue, as if every variant had its locks."""
+    from dataclasses import replace
+
+    real = catalogue.load()
+    return replace(real, variants={name: replace(one, pending=None) for name, one in real.variants.items()})
 
 
 def driver(tmp_path: Path, version: str, kind: str = "x86_64 Kernel Module") -> Path:
@@ -31,28 +29,81 @@ def driver(tmp_path: Path, version: str, kind: str = "x86_64 Kernel Module") -> 
 
 
 @pytest.mark.parametrize(
-    ("version", "variant"), [("575.57.08", "cu126"), ("580.65.06", "cu130"), ("600.1", "cu130"), ("470.1", "cpu")]
+    ("version", "variant"),
+    [
+        ("575.57.08", "cu128"),
+        ("570.26", "cu128"),
+        ("565.57.01", "cu126"),
+        # None came with a driver that old: the newest that still runs by minor-version compatibility.
+        ("535.54.03", "cu128"),
+        ("580.65.06", "cu130"),
+        ("580.10", "cu128"),
+        ("600.1", "cu130"),
+        ("470.1", "cpu"),
+    ],
 )
 def test_newest_cuda_that_the_driver_runs(
     known: catalogue.Catalogue, tmp_path: Path, version: str, variant: str
 ) -> None:
-    assert resolve("auto", catalogue=known, driver_file=driver(tmp_path, version)) == variant
+    image = ImageSettings(torch="2.9")
+    assert resolve(image, catalogue=known, driver_file=driver(tmp_path, version)) == variant
 
 
-def test_cpu_without_a_driver(known: catalogue.Catalogue, tmp_path: Path) -> None:
-    assert resolve("auto", catalogue=known, driver_file=tmp_path / "none") == "cpu"
-    assert resolve("auto", 1, driver_file=tmp_path / "none") == "cpu"
+def test_what_has_no_locks_is_not_chosen(tmp_path: Path) -> None:
+    assert resolve(ImageSettings(torch="2.9"), driver_file=driver(tmp_path, "600.1")) == "cu128"
 
 
-def test_a_machine_without_gpu_plans_for_one_that_has_it(known: catalogue.Catalogue, tmp_path: Path) -> None:
-    assert resolve("auto", 2, catalogue=known, driver_file=tmp_path / "none") == "cu130"
+def test_cpu_without_a_driver() -> None:
+    assert resolve(ImageSettings(), driver_file=NONE) == "cpu"
 
 
-def test_a_named_variant_is_taken(known: catalogue.Catalogue, tmp_path: Path) -> None:
-    assert resolve("cpu", 4, catalogue=known, driver_file=driver(tmp_path, "600.1")) == "cpu"
-    with pytest.raises(UnknownVariantError, match="did you mean `cu126`") as caught:
-        resolve("cu127", catalogue=known)
+def test_a_machine_without_gpu_plans_for_one_that_has_it(known: catalogue.Catalogue) -> None:
+    assert resolve(ImageSettings(torch="2.9"), 2, catalogue=known, driver_file=NONE) == "cu130"
+
+
+def test_a_named_variant_is_taken(tmp_path: Path) -> None:
+    assert resolve(ImageSettings(variant="cpu"), 4, driver_file=driver(tmp_path, "600.1")) == "cpu"
+    with pytest.raises(UnknownVariantError, match="published; the nearest is `cu130`") as caught:
+        resolve(ImageSettings(variant="cu132"))
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("torch", "variant", "text"),
+    [
+        ("2.6", "cu121", "PyTorch 2.6 was never built for `cu121`.*the nearest is `cu124`"),
+        ("2.8", "cu118", "PyTorch 2.8 was never built for `cu118`.*the nearest is `cu126`"),
+        ("2.15", "cu126", "PyTorch 2.15 was never built for `cu126`.*the nearest is `cu130`"),
+    ],
+)
+def test_what_upstream_never_built_names_the_nearest(torch: str, variant: str, text: str) -> None:
+    with pytest.raises(ImpossibleVariantError, match=text) as caught:
+        resolve(ImageSettings(torch=torch, variant=variant))
+    assert caught.value.exit_code == 2
+
+
+def test_gpus_that_a_build_has_no_code_for() -> None:
+    with pytest.raises(ImpossibleVariantError, match=r"2\.9 for cu126 has no code for sm_120") as caught:
+        resolve(ImageSettings(torch="2.9", variant="cu126", sm=("9.0", "12.0")))
+    assert "sm_120 needs cu128 or newer" in caught.value.hint
+    assert "2.9 cu128" in caught.value.hint
+    with pytest.raises(ImpossibleVariantError, match="cu130 has no code for sm_70"):
+        resolve(ImageSettings(torch="2.13", variant="cu130", sm=("7.0",)))
+    with pytest.raises(ImpossibleVariantError, match="it was built for the CPU alone"):
+        resolve(ImageSettings(variant="cpu", sm=("8.0",)))
+
+
+def test_code_runs_on_later_gpus_of_the_same_generation() -> None:
+    cu128 = catalogue.load().variants["2.9-cu128"]
+    assert [name for name in ("8.9", "10.3", "12.1", "11.0", "6.1") if cu128.runs_on(name)] == ["8.9", "10.3", "12.1"]
+
+
+def test_auto_passes_over_builds_without_code_for_the_gpus(known: catalogue.Catalogue, tmp_path: Path) -> None:
+    volta = ImageSettings(torch="2.9", sm=("7.0",))
+    assert resolve(volta, catalogue=known, driver_file=driver(tmp_path, "600.1")) == "cu128"
+    assert resolve(volta, catalogue=known, driver_file=NONE) == "cu128"
+    with pytest.raises(ImpossibleVariantError, match=r"no build of PyTorch 2\.6 .* has code for sm_120"):
+        resolve(ImageSettings(torch="2.6", sm=("12.0",)), catalogue=known, driver_file=NONE)
 
 
 def test_both_kernel_modules_say_their_version(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The program of the layer dev: JupyterLab and, when asked for, an SSH server. Standard library only."""

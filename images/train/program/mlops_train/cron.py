@@ -1,0 +1,1 @@
+../../../../src/mlops_ci/cron.py

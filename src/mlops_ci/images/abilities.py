@@ -1,0 +1,92 @@
+"""What the builder in front of the engine can do, found out by letting it build an image of one small file.
+
+An engine with the classic image store refuses archives, cache exports and attestations; one with containerd's store has
+them. Versions say nothing about it, so they are not looked at. The answer is kept per engine and buildx.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+
+from mlops_ci import process
+from mlops_ci.files import digest_of, write_json
+from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
+
+PROBE_SECONDS = 60.0
+TRIAL = "FROM scratch\nCOPY Dockerfile /\n"
+# The best level for its time: zstd 3 is twelve times as fast as gzip, and smaller.
+COMPRESSION = "compression=zstd,compression-level=3"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abilities:
+    """`repeatable`: zstd layers, OCI media types, rewritten times. `cache`: layers kept in a registry between builds.
+
+    `attestations`: SBOM and provenance beside the image. `why` is what the builder said where it refused.
+    """
+
+    repeatable: bool
+    cache: bool
+    attestations: bool
+    why: str = ""
+
+
+def archive_output(path: Path) -> str:
+    """The output with which equal inputs give equal layers: an archive, which the engine then loads."""
+    return f"type=oci,dest={path},rewrite-timestamp=true,oci-mediatypes=true,{COMPRESSION}"
+
+
+def abilities(folder: Path | None = None) -> Abilities:
+    """What the builder can do; the answer is kept in `folder`.
+
+    Raises `BuilderMissingError`, `DockerUnreachableError`.
+    """
+    if folder is None:
+        return _try_all()
+    from mlops_ci.engines.docker_socket import DockerSocket
+
+    info = DockerSocket().info()
+    known = {"engine": info.get("ID"), "store": info.get("DriverStatus"), "buildx": probe().version}
+    path = folder / "builders" / f"{digest_of(known)[:16]}.json"
+    try:
+        kept = json.loads(path.read_bytes())
+        return Abilities(**{field.name: kept[field.name] for field in fields(Abilities)})
+    except (OSError, ValueError, KeyError, TypeError):
+        found = _try_all()
+        write_json(path, {**asdict(found), "asked": known})
+        return found
+
+
+@cache
+def _try_all() -> Abilities:
+    """All at once; one by one where that is refused."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "Dockerfile").write_text(TRIAL, encoding="utf-8")
+        archive = ("--output", archive_output(folder / "image.tar"), "--build-arg", "SOURCE_DATE_EPOCH=1")
+        kept = ("--cache-to", f"type=local,dest={folder / 'cache'},mode=max,compression=zstd")
+        attested = ("--provenance", "mode=min")
+        if not _refusal(folder, *archive, *kept, *attested):
+            return Abilities(repeatable=True, cache=True, attestations=True)
+        said = [_refusal(folder, *words) for words in (archive, kept, (*attested, *archive[:2]))]
+        return Abilities(
+            repeatable=not said[0], cache=not said[1], attestations=not said[2], why=next(filter(None, said), "")
+        )
+
+
+def _refusal(folder: Path, *words: str) -> str:
+    """Why the builder does not do it; nothing when it does."""
+    finished = process.run(
+        ["docker", "buildx", "build", "--builder", ENGINE_BUILDER, "--progress", "plain", *words, str(folder)],
+        environment=docker_environment(),
+        timeout=PROBE_SECONDS,
+        check=False,
+    )
+    if finished.exit_code == 0:
+        return ""
+    said = [line.removeprefix("ERROR: ") for line in finished.tail(8) if line.startswith("ERROR: ")]
+    return said[0] if said else (finished.tail(1) or ("it said nothing",))[0]

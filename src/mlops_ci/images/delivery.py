@@ -1,0 +1,34 @@
+"""How an image leaves the builder, and where the builder keeps its layers: as good as the builder can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_ci.images.abilities import Abilities, archive_output
+from mlops_ci.registry.reference import parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """`output`, `cache_to` and `cache_from` are the builder's own words; `archive` is a file that the engine loads."""
+
+    output: str
+    archive: Path | None = None
+    cache_to: str = ""
+    cache_from: str = ""
+
+
+def delivery(can: Abilities, ref: str, variant: str, folder: Path) -> Delivery:
+    """The best way for the image `ref`.
+
+    An archive with rewritten times where the builder makes one. A cache in the registry of the image, under a name that
+    no other image has: the last writer of a shared one would win. One that cannot be written fails no build.
+    """
+    archive = folder / "image.tar" if can.repeatable else None
+    output = archive_output(archive) if archive else "type=docker"
+    if not can.cache or parse(ref).host is None:
+        return Delivery(output=output, archive=archive)
+    where = f"type=registry,ref={ref.rpartition(':')[0]}:cache-{variant}"
+    kept = f"{where},mode=max,compression=zstd,oci-mediatypes=true,image-manifest=true,ignore-error=true"
+    return Delivery(output=output, archive=archive, cache_to=kept, cache_from=where)
