@@ -58,7 +58,7 @@ def environment(session: nox.Session, name: str, locks: tuple[str, ...]) -> Path
         session.run(sys.executable, "-m", "venv", str(folder), external=True, silent=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
-            # A large part of the packages is never imported: what is, is compiled then. It halves the time of this step.
+            # A large part of the packages is never imported. What is gets compiled then: half the time of this step.
             install.append("--no-compile")
     for lock in locks:
         locked = ["--require-hashes", "-r", str(REQUIREMENTS / lock)]

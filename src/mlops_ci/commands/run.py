@@ -9,10 +9,9 @@ from dataclasses import replace
 import click
 
 from mlops_ci import pipeline
+from mlops_ci.commands.canary import beside
 from mlops_ci.commands.invocation import open_session
 from mlops_ci.commands.options import Options
-from mlops_ci.commands.canary import beside
-
 from mlops_ci.commands.outputs import of_run
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
