@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.voice import new_provider
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import MissingError

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mlops_ci.commands.images_table import builds, layers, pins, table
-from mlops_ci.commands.invocation import Options, load_settings
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.engines.select import choose
 from mlops_ci.errors import MissingError, UsageError
