@@ -7,7 +7,7 @@ from mlops_ci.orchestrators.github.expressions import FORK, expression, plan_lab
 from mlops_ci.orchestrators.github.frame import framed
 from mlops_ci.orchestrators.github.interface import input_lines
 from mlops_ci.orchestrators.github.profile import Profile
-from mlops_ci.orchestrators.github.steps import a_step
+from mlops_ci.orchestrators.github.step import a_step
 from mlops_ci.orchestrators.yaml_text import comment, item, pair, section
 
 NAME = "code-scanning"
