@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from pathlib import Path
 
 from mlops_ci import process
@@ -61,7 +60,6 @@ def abilities(folder: Path | None = None) -> Abilities:
         return found
 
 
-@cache
 def _try_all() -> Abilities:
     """All at once; one by one where that is refused."""
     with tempfile.TemporaryDirectory() as name:
