@@ -64,7 +64,7 @@ def test_the_whole_image_computes_without_cuda_and_without_rights(train_image: B
         "print(json.dumps({'torch': torch.__version__, 'sum': float(torch.ones(3).sum()),"
         "'cuda': torch.version.cuda, 'names': [d.metadata['Name'].lower() for d in m.distributions()]}))"
     )
-    said = docker(*LOCKED_DOWN, train_image.ref, "python", "-W", "error", "-c", code)
+    said = docker(*LOCKED_DOWN, "--env", "MLOPS_SHM_ADVICE=off", train_image.ref, "python", "-W", "error", "-c", code)
     found = json.loads(said.splitlines()[-1])
     assert (found["torch"], found["sum"], found["cuda"]) == ("2.13.0+cpu", 3.0, None)
     assert not [name for name in found["names"] if name.startswith(("nvidia", "cuda", "triton"))]
