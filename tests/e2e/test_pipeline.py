@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ci import pipeline
+from mlops_ci.images import images_lock
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.open import open_store
 from support.cli import call, newest_run, records
@@ -50,8 +51,11 @@ def test_a_whole_run_and_a_second_one(project, engine_settings, scanned):
 
 
 def test_the_same_command_after_a_finished_stage_does_nothing(project, engine_settings):
+    images_lock.write(project, {})
     call(project, "run", "check", environment=engine_settings)
     before = records(project)
+    locked = {name.rpartition("/")[2]: image.digest for name, image in (images_lock.read(project) or {}).items()}
+    assert locked == {name: image["digest"] for name, image in before["build"]["outputs"]["images"].items()}
     again = call(project, "run", "check", environment=engine_settings)
     assert again.exit_code == 0
     assert "nothing has changed" in again.stderr

@@ -3,6 +3,8 @@
 import tomllib
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from mlops_ci.images import catalogue, lockfile
 from mlops_ci.images.catalogue import UnknownLayerError, UnknownTorchError, UnknownVariantError
@@ -147,3 +149,27 @@ def test_unknown_layers(known: catalogue.Catalogue, name: str, text: str) -> Non
 def test_unknown_variant(known: catalogue.Catalogue) -> None:
     with pytest.raises(UnknownVariantError, match="did you mean `cpu`"):
         known.variant("2.13", "cpuu")
+
+
+def test_every_lock_fits_its_requirements(known: catalogue.Catalogue) -> None:
+    for variant in known.variants.values():
+        if variant.pending:
+            continue
+        pins: dict[str, set[str]] = {}
+        for layer in known.product("dev", variant.kind).layers + tuple(known.layers.values()):
+            path = layer.lock_file(variant)
+            if path is None or layer.kind not in (None, variant.kind):
+                continue
+            for pin in lockfile.read(path):
+                pins.setdefault(pin.name, set()).add(str(pin.version))
+        for layer in known.layers.values():
+            file = layer.folder / "requirements.in"
+            for line in file.read_text().splitlines() if file.is_file() else ():
+                text = line.partition("#")[0].strip()
+                lacks = known.lacks.get(f"{layer.name}/{variant.id}", ())
+                if not text or any(text.startswith(what.split()[0]) for what in lacks):
+                    continue
+                wanted = Requirement(text.format(**variant.pins))
+                versions = pins.get(canonicalize_name(wanted.name), set())
+                assert versions, (variant.id, layer.name, text)
+                assert all(wanted.specifier.contains(one, prereleases=True) for one in versions), (variant.id, text)
