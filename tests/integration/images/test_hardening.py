@@ -76,4 +76,6 @@ def test_dockerfiles_have_no_misconfiguration(trivy: Path) -> None:
     report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     results = report["Results"]
     assert len(results) == len(list(catalogue.load().folder.glob("*/Dockerfile")))
-    assert [finding for result in results for finding in result.get("Misconfigurations", [])] == []
+    found = {(result["Target"], one["ID"]) for result in results for one in result.get("Misconfigurations", [])}
+    # A user's own layers keep the health check of what they stand on, which no check of one file can see.
+    assert found == {("code/Dockerfile", "DS-0026"), ("requirements/Dockerfile", "DS-0026")}
