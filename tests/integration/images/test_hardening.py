@@ -72,10 +72,16 @@ def test_the_whole_image_computes_without_cuda_and_without_rights(train_image: B
 
 
 def test_dockerfiles_have_no_misconfiguration(trivy: Path) -> None:
-    command = [trivy, "config", "--quiet", "--skip-check-update", "--format", "json", catalogue.load().folder]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    results = report["Results"]
-    assert len(results) == len(list(catalogue.load().folder.glob("*/Dockerfile")))
+    folder = catalogue.load().folder
+    # Trivy passes over every folder that is called `dev`, as that of a root file system, unless it begins there.
+    results = [*misconfigurations(trivy, folder), *misconfigurations(trivy, folder / "dev")]
+    assert len(results) == len(list(folder.glob("*/Dockerfile")))
     found = {(result["Target"], one["ID"]) for result in results for one in result.get("Misconfigurations", [])}
     # A user's own layers keep the health check of what they stand on, which no check of one file can see.
     assert found == {("code/Dockerfile", "DS-0026"), ("requirements/Dockerfile", "DS-0026")}
+
+
+def misconfigurations(trivy: Path, folder: Path) -> list[dict[str, Any]]:
+    command = [trivy, "config", "--quiet", "--skip-check-update", "--format", "json", folder]
+    found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["Results"]
+    return found
