@@ -61,10 +61,7 @@ def explain(options: Options) -> int:
         click.echo(f"{row['layer']}: {row['action']} {row['ref']} ({row['why']})")
         for line in row["changes"]:
             click.echo(f"    {line}")
-    first = next(((row["layer"], row["changes"][0]) for row in rows if row["changes"]), None)
-    click.echo(
-        f"the first input that differs: {first[0]}: {first[1]}" if first else "nothing differs from what was built"
-    )
+    click.echo(_first(rows, known=bool(before)))
     return 0
 
 
@@ -159,6 +156,16 @@ def _row(plan: LayerPlan, before: Mapping[str, str] | None) -> dict[str, Any]:
         "changes": list(differences.changes(before, inputs)) if before is not None else [],
         "inputs": inputs,
     }
+
+
+def _first(rows: Iterable[Mapping[str, Any]], *, known: bool) -> str:
+    """The first input that differs, from the lowest image up."""
+    if not known:
+        return "nothing is known of an earlier build"
+    for row in rows:
+        if row["changes"]:
+            return f"the first input that differs: {row['layer']}: {row['changes'][0]}"
+    return "nothing differs from what was built"
 
 
 def _build(known: Catalogue, name: str) -> Variant:

@@ -51,8 +51,15 @@ def _layer(known: Catalogue, layer: Layer) -> Iterator[str]:
         only = known.layers[below].kind if below in known.layers else None
         if only not in (None, kind) and layer.kind in (None, kind):
             yield f"the layer {layer.name} stands on {below!r} in variants for {kind}, where that does not exist"
+    yield from _layer_files(known, layer)
+
+
+def _layer_files(known: Catalogue, layer: Layer) -> Iterator[str]:
     if not (layer.folder / "Dockerfile").is_file():
         yield f"the layer {layer.name} has no {layer.folder / 'Dockerfile'}"
+    for name in layer.files:
+        if not (layer.folder / name).is_file():
+            yield f"the layer {layer.name} has no {layer.folder / name}"
     for name in layer.shared:
         if not (known.folder / SHARED_FOLDER / name).is_file():
             yield f"the layer {layer.name} shares {SHARED_FOLDER}/{name}, which does not exist"

@@ -47,11 +47,12 @@ class LayerPlan:
 
 
 def plan_images(
-    settings: Settings, *, engine: str, variant: str, lookup: Lookup, cache: Path | None = None
+    settings: Settings, *, engine: str, variant: str, lookup: Lookup, cache: Path | None = None, strict: bool = True
 ) -> tuple[LayerPlan, ...]:
     """The images from base to top; the last one is what runs.
 
-    At most one question per image is asked, from the top down: what is below an image that exists needs none.
+    At most one question per image is asked, from the top down: what is below an image that exists needs none. `strict`
+    says that the lookup's "not there" is to be believed of images of others: a job that may not ask cannot know.
     """
     if engine == "inside":
         return (_inside(),)
@@ -65,6 +66,7 @@ def plan_images(
         engine="host" if engine == "host" else "docker",
         base=base,
         lookup=lookup,
+        strict=strict,
     )
     cache = cache or settings.root / CACHE
     unasked = _named(layer_specs(recipe), settings, engine, cache)

@@ -69,6 +69,7 @@ class Recipe:
     engine: Literal["docker", "host"]
     base: BaseImage | None = None
     lookup: Lookup | None = None
+    strict: bool = True
 
     @property
     def product(self) -> Product:

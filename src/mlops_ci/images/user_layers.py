@@ -168,11 +168,11 @@ def _digest(recipe: Recipe, image: str, line: int, shown: str) -> str | None:
     if "$" in image or parse(image).host is None or recipe.lookup is None:
         return None
     found = recipe.lookup(image)
-    if found is None:
+    if found is None and recipe.strict:
         raise ExternalImageError(
             f"{shown}:{line}: the image `{image}` does not exist in its registry", hint="check its name and tag"
         )
-    return found.digest
+    return found.digest if found else None
 
 
 def _where(settings: Settings, key: str) -> str:

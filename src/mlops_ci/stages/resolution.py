@@ -72,6 +72,7 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine, *, later: 
         variant=variant,
         lookup=_tolerant(lookup) if later else lookup,
         cache=workspace.cache,
+        strict=not later,
     )
     config = digest_of(to_json(settings.effective))
     data = plan_digest(

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from mlops_ci.images import docker_build
+from mlops_ci.console import Console
+from mlops_ci.images import docker_build, transfer
 from mlops_ci.images.lookup import DockerLookup, ImageFacts
 from mlops_ci.registry import client
 from mlops_ci.registry.client import RegistryUnreachableError
+from support.cutting_proxy import cutting_proxy
 from support.image_builds import ImageProject
 
 Docker = Callable[..., str]
@@ -21,7 +23,23 @@ def registry(image_registry: str) -> str:
     return f"{image_registry}/{secrets.token_hex(4)}"
 
 
-def test_pushed_then_found_then_pulled(project: ImageProject, docker: Docker, registry: str) -> None:
+def test_pushed_then_found_then_pulled(
+    project: ImageProject, docker: Docker, image_registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = transfer.push
+    with cutting_proxy(f"http://{image_registry.partition('/')[0]}") as proxy:
+        registry = f"localhost:{proxy.listener.getsockname()[1]}/{secrets.token_hex(4)}"
+
+        def interrupted(ref: str, console: Console) -> str:
+            proxy.cuts = proxy.cut + 1
+            return push(ref, console)
+
+        monkeypatch.setattr(transfer, "push", interrupted)
+        _pushed_then_found_then_pulled(project, docker, registry)
+        assert proxy.cut > 0, "a push was cut off, and came through all the same"
+
+
+def _pushed_then_found_then_pulled(project: ImageProject, docker: Docker, registry: str) -> None:
     first = project.build(layer="python", registry=registry)
     assert first.images["python"].built
     assert DockerLookup()(first.ref) == ImageFacts(digest=first.images["python"].digest)

@@ -42,6 +42,7 @@ def change(folder: Path, old: str, new: str) -> None:
         ('on = ["torch", "vision", "nlp"]', 'parent = "torch"\non = ["vision"]', "both `parent` and `on`"),
         ('"make-venv.sh"', '"make-nothing.sh"', "common/make-nothing.sh, which does not exist"),
         ("[layers.nlp]", "[layers.speech]", "the layer speech has no"),
+        ('kind = "cuda"', 'kind = "cuda"\nfiles = ["start.py"]', "the layer nvidia has no"),
         ('layer = "requirements"', 'layer = "train"', "[user] layer 'train' has the name of a layer"),
         ('digest = "sha256:9', 'digest = "sha256:', "is not sha256:... with 64 hex digits"),
         ('torch = "2.6.0"', 'torch = "2.7.0"', "torch '2.7.0' is not of that series"),

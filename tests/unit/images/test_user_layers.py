@@ -101,6 +101,13 @@ def test_what_was_asked_for_is_what_is_built_from(tmp_path: Path) -> None:
         plan(tmp_path, dockerfile=name)
 
 
+def test_a_job_that_may_not_ask_goes_on_without_the_digest(tmp_path: Path) -> None:
+    name = dockerfile(tmp_path, f"{HEAD}FROM r.invalid/tool:1 AS tool\n{ON_TOP}")
+    settings = make_settings(tmp_path, image={"dockerfile": name})
+    plans = plan_images(settings, engine="docker", variant="cpu", lookup=KnownImages(), strict=False)
+    assert "has no digest" in plans[-1].warnings[0]
+
+
 def test_the_code_is_a_layer_on_top_when_asked_for(tmp_path: Path, no_git: None) -> None:
     program = tmp_path / "train.py"
     program.write_text("print(1)\n")
