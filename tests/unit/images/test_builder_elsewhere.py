@@ -21,6 +21,13 @@ ALL = Abilities(repeatable=True, cache=True, attestations=True)
 DIGEST = "sha256:" + "d" * 64
 
 
+class Allowed:
+    """What the builder must be told it may read: nothing."""
+
+    def allow(self, paths: tuple[Path, ...]) -> list[str]:
+        return []
+
+
 def build(root: Path, *, registry: str | None, mirror: str | None = None) -> tuple[DockerBuild, Any]:
     image = {"registry": registry, "layer": "python", "builder": "team-buildkit"}
     mirrors = {"images": {catalogue.load().base.name: mirror}} if mirror else {}
@@ -53,7 +60,7 @@ def test_it_pushes_each_layer_on_its_parents_digest(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(docker_build.process, "run", run)
     monkeypatch.setattr(docker_build, "abilities", lambda folder, builder: ALL)
-    monkeypatch.setattr(docker_build, "probe", lambda: type("Probe", (), {"allow": lambda *_: []})())
+    monkeypatch.setattr(docker_build, "probe", Allowed)
     monkeypatch.setattr(docker_build, "docker_environment", dict)
     monkeypatch.setattr(transfer, "pull", lambda ref, console: None)
     monkeypatch.setattr(
