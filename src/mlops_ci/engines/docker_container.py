@@ -67,6 +67,8 @@ def container_options(job: Job, confinement: Confinement, host_config: Any) -> d
         "labels": labels_of(job),
         "stdin_open": True,
         "tty": False,
+        # The image's own check is for its own program; a job is watched by us, and must not be disturbed.
+        "healthcheck": {"Test": ["NONE"]},
         "host_config": host_config,
         # Proxies come from the job's own environment, never from a file in somebody's home.
         "use_config_proxy": False,

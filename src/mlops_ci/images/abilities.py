@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from pathlib import Path
 
 from mlops_ci import process
@@ -40,29 +39,33 @@ def archive_output(path: Path) -> str:
     return f"type=oci,dest={path},rewrite-timestamp=true,oci-mediatypes=true,{COMPRESSION}"
 
 
-def abilities(folder: Path | None = None) -> Abilities:
+def registry_output() -> str:
+    """The output of a builder that is not the engine: straight into the registry, as good as the archive."""
+    return f"type=image,push=true,rewrite-timestamp=true,oci-mediatypes=true,{COMPRESSION}"
+
+
+def abilities(folder: Path | None = None, builder: str = ENGINE_BUILDER) -> Abilities:
     """What the builder can do; the answer is kept in `folder`.
 
     Raises `BuilderMissingError`, `DockerUnreachableError`.
     """
     if folder is None:
-        return _try_all()
+        return _try_all(builder)
     from mlops_ci.engines.docker_socket import DockerSocket
 
     info = DockerSocket().info()
-    known = {"engine": info.get("ID"), "store": info.get("DriverStatus"), "buildx": probe().version}
+    known = {"engine": info.get("ID"), "store": info.get("DriverStatus"), "buildx": probe().version, "builder": builder}
     path = folder / "builders" / f"{digest_of(known)[:16]}.json"
     try:
         kept = json.loads(path.read_bytes())
         return Abilities(**{field.name: kept[field.name] for field in fields(Abilities)})
     except (OSError, ValueError, KeyError, TypeError):
-        found = _try_all()
+        found = _try_all(builder)
         write_json(path, {**asdict(found), "asked": known})
         return found
 
 
-@cache
-def _try_all() -> Abilities:
+def _try_all(builder: str) -> Abilities:
     """All at once; one by one where that is refused."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -70,18 +73,18 @@ def _try_all() -> Abilities:
         archive = ("--output", archive_output(folder / "image.tar"), "--build-arg", "SOURCE_DATE_EPOCH=1")
         kept = ("--cache-to", f"type=local,dest={folder / 'cache'},mode=max,compression=zstd")
         attested = ("--provenance", "mode=min")
-        if not _refusal(folder, *archive, *kept, *attested):
+        if not _refusal(builder, folder, *archive, *kept, *attested):
             return Abilities(repeatable=True, cache=True, attestations=True)
-        said = [_refusal(folder, *words) for words in (archive, kept, (*attested, *archive[:2]))]
+        said = [_refusal(builder, folder, *words) for words in (archive, kept, (*attested, *archive[:2]))]
         return Abilities(
             repeatable=not said[0], cache=not said[1], attestations=not said[2], why=next(filter(None, said), "")
         )
 
 
-def _refusal(folder: Path, *words: str) -> str:
+def _refusal(builder: str, folder: Path, *words: str) -> str:
     """Why the builder does not do it; nothing when it does."""
     finished = process.run(
-        ["docker", "buildx", "build", "--builder", ENGINE_BUILDER, "--progress", "plain", *words, str(folder)],
+        ["docker", "buildx", "build", "--builder", builder, "--progress", "plain", *words, str(folder)],
         environment=docker_environment(),
         timeout=PROBE_SECONDS,
         check=False,

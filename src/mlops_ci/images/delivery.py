@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_ci.images.abilities import Abilities, archive_output
+from mlops_ci.images.abilities import Abilities, archive_output, registry_output
 from mlops_ci.registry.reference import parse
 
 
@@ -19,14 +19,14 @@ class Delivery:
     cache_from: str = ""
 
 
-def delivery(can: Abilities, ref: str, variant: str, folder: Path) -> Delivery:
-    """The best way for the image `ref`.
+def delivery(can: Abilities, ref: str, variant: str, folder: Path, *, pushed: bool = False) -> Delivery:
+    """The best way for the image `ref`; `pushed`: a builder that is not the engine pushes it itself.
 
     An archive with rewritten times where the builder makes one. A cache in the registry of the image, under a name that
     no other image has: the last writer of a shared one would win. One that cannot be written fails no build.
     """
-    archive = folder / "image.tar" if can.repeatable else None
-    output = archive_output(archive) if archive else "type=docker"
+    archive = folder / "image.tar" if can.repeatable and not pushed else None
+    output = registry_output() if pushed else archive_output(archive) if archive else "type=docker"
     if not can.cache or parse(ref).host is None:
         return Delivery(output=output, archive=archive)
     where = f"type=registry,ref={ref.rpartition(':')[0]}:cache-{variant}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mlops_ci import process
 from mlops_ci.console import Console
-from mlops_ci.errors import InfrastructureError, InternalError
+from mlops_ci.errors import InfrastructureError, InternalError, UsageError
 from mlops_ci.images import bake, build_failure, catalogue, content_key, naming, sizes, tags, transfer
 from mlops_ci.images.abilities import abilities
 from mlops_ci.images.bake import Bake
@@ -20,7 +20,7 @@ from mlops_ci.images.base_image import BaseImage
 from mlops_ci.images.build_failure import BaseImageUnavailableError, BuildNetworkError
 from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
 from mlops_ci.images.catalogue import Variant
-from mlops_ci.images.delivery import delivery
+from mlops_ci.images.delivery import Delivery, delivery
 from mlops_ci.images.labels import labels
 from mlops_ci.images.lookup import ImageFacts, Lookup, configured_ca_bundle, engine_image
 from mlops_ci.images.plan import LayerPlan, remember
@@ -34,6 +34,10 @@ from mlops_ci.settings.settings import Settings
 
 # pip and apt try again by themselves, so one more try of the whole step is enough. Seconds.
 AGAIN = RetryPolicy(attempts=2, first_wait=2.0)
+
+
+class BuilderNeedsRegistryError(UsageError):
+    """`[image] builder` names a builder that cannot see what only this engine has."""
 
 
 class ImageReplacedError(InfrastructureError):
@@ -55,6 +59,11 @@ class DockerBuild:
 
     def run(self, plans: Sequence[LayerPlan]) -> dict[str, BuiltImage]:
         """The images from base to top. What exists is used as it is, and then no builder is started."""
+        if self._elsewhere and not self.settings.tables.image.registry:
+            raise BuilderNeedsRegistryError(
+                f"[image] builder = `{self._elsewhere}` has no place to put images: it is not the engine",
+                hint="set [image] registry, or leave out [image] builder",
+            )
         for secret in self.packages.secrets():
             self.console.secret(secret)
         lowest = plans[0].spec
@@ -121,6 +130,12 @@ class DockerBuild:
     def _parent(self, spec: LayerSpec, below: LayerPlan | None, parent: ImageFacts | None) -> dict[str, str]:
         """The arguments that name the image below, after a look whether it still is what we think."""
         if spec.base is not None:
+            if spec.base.alias_of is not None and self._elsewhere:
+                raise BuilderNeedsRegistryError(
+                    f"the base image {spec.base.alias_of} is in this engine alone, and the builder {self._elsewhere} "
+                    "cannot see it",
+                    hint="name an image of a registry in [mirrors] images",
+                )
             if spec.base.alias_of is not None:
                 transfer.alias(spec.base.alias_of, spec.base.ref, spec.base.digest, self.console)
             return {"BASE_IMAGE": spec.base.ref}
@@ -134,7 +149,8 @@ class DockerBuild:
             )
         # A user's Dockerfile knows nothing of the second one, and need not.
         own = {"PARENT": now.digest} if spec.context is None else {}
-        return {"BASE_IMAGE": below.ref, **own}
+        seen = f"{below.ref}@{self.images[below.name].digest}" if self._elsewhere else below.ref
+        return {"BASE_IMAGE": seen, **own}
 
     def _bake(
         self,
@@ -164,20 +180,31 @@ class DockerBuild:
                     packages=self.packages,
                     below={pin.name for lower in below if lower.spec for pin in lower.spec.pins},
                     labels=labels(self.settings, plan, self.variant, self._base),
-                    delivery=delivery(abilities(self.cache), plan.ref, self.variant.id, folder),
+                    delivery=self._delivery(plan, folder),
                 )
                 self._call(spec, ready, cached=cached)
-                if ready.archive is not None:
+                if self._elsewhere:
+                    transfer.pull(plan.ref, self.console)
+                elif ready.archive is not None:
                     transfer.load(ready.archive, self.console)
                 return _checked(plan, ready)
             finally:
                 for path in (folder / "context", folder / "pip", folder / "apt", folder / "image.tar"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
+    @property
+    def _elsewhere(self) -> str | None:
+        """The builder that is not the engine itself; None for the engine's own."""
+        return self.settings.tables.image.builder
+
+    def _delivery(self, plan: LayerPlan, folder: Path) -> Delivery:
+        can = abilities(self.cache, self._elsewhere or ENGINE_BUILDER)
+        return delivery(can, plan.ref, self.variant.id, folder, pushed=self._elsewhere is not None)
+
     def _call(self, spec: LayerSpec, ready: Bake, *, cached: bool) -> None:
         finished = process.run(
             [
-                *("docker", "buildx", "bake", "--builder", ENGINE_BUILDER, "--progress", "plain"),
+                *("docker", "buildx", "bake", "--builder", self._elsewhere or ENGINE_BUILDER, "--progress", "plain"),
                 *("--file", ready.file, "--metadata-file", ready.metadata),
                 *probe().allow(ready.reads),
                 *(() if cached else ("--no-cache",)),
@@ -210,6 +237,9 @@ class DockerBuild:
         if not self.settings.tables.image.registry:
             return facts.digest, True
         there = self.lookup(plan.ref)
+        if there is not None and self._elsewhere:
+            self._tag(plan, there.digest)
+            return there.digest, True
         if there is None:
             digest = transfer.push(plan.ref, self.console)
             # Another job may have pushed the same key meanwhile: what stands there now is the one image of both.

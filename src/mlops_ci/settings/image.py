@@ -53,3 +53,7 @@ class ImageSettings(Table):
     They move with every build; the immutable tag is always there."""
     registry: Annotated[Text | None, Example("ghcr.io/org/images"), Stricter("listed-or-unset")] = None
     """Registry and prefix that images are looked up in and pushed to. Default: this engine alone."""
+    builder: Annotated[Text | None, Example("team-buildkit")] = None
+    """A builder that `docker buildx create` made on this machine (drivers `remote`, `kubernetes`, `docker-container`;
+    rootless BuildKit too) in place of the engine's own. It sees no image of the engine: it needs `registry`, and a base
+    image from a registry."""

@@ -64,7 +64,7 @@ def test_the_whole_image_computes_without_cuda_and_without_rights(train_image: B
         "print(json.dumps({'torch': torch.__version__, 'sum': float(torch.ones(3).sum()),"
         "'cuda': torch.version.cuda, 'names': [d.metadata['Name'].lower() for d in m.distributions()]}))"
     )
-    said = docker(*LOCKED_DOWN, train_image.ref, "python", "-W", "error", "-c", code)
+    said = docker(*LOCKED_DOWN, "--env", "MLOPS_SHM_ADVICE=off", train_image.ref, "python", "-W", "error", "-c", code)
     found = json.loads(said.splitlines()[-1])
     assert (found["torch"], found["sum"], found["cuda"]) == ("2.13.0+cpu", 3.0, None)
     assert not [name for name in found["names"] if name.startswith(("nvidia", "cuda", "triton"))]
@@ -72,8 +72,16 @@ def test_the_whole_image_computes_without_cuda_and_without_rights(train_image: B
 
 
 def test_dockerfiles_have_no_misconfiguration(trivy: Path) -> None:
-    command = [trivy, "config", "--quiet", "--skip-check-update", "--format", "json", catalogue.load().folder]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    results = report["Results"]
-    assert len(results) == len(list(catalogue.load().folder.glob("*/Dockerfile")))
-    assert [finding for result in results for finding in result.get("Misconfigurations", [])] == []
+    folder = catalogue.load().folder
+    # Trivy passes over every folder that is called `dev`, as that of a root file system, unless it begins there.
+    results = [*misconfigurations(trivy, folder), *misconfigurations(trivy, folder / "dev")]
+    assert len(results) == len(list(folder.glob("*/Dockerfile")))
+    found = {(result["Target"], one["ID"]) for result in results for one in result.get("Misconfigurations", [])}
+    # A user's own layers keep the health check of what they stand on, which no check of one file can see.
+    assert found == {("code/Dockerfile", "DS-0026"), ("requirements/Dockerfile", "DS-0026")}
+
+
+def misconfigurations(trivy: Path, folder: Path) -> list[dict[str, Any]]:
+    command = [trivy, "config", "--quiet", "--skip-check-update", "--format", "json", folder]
+    found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["Results"]
+    return found

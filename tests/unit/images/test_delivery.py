@@ -36,3 +36,10 @@ def test_each_image_has_its_own_cache_in_its_registry(tmp_path: Path) -> None:
     assert len(refs) == 3
     kept = delivery(ALL, "localhost:5000/images/torch:c-1", "2.13-cpu", tmp_path).cache_to
     assert {"mode=max", "ignore-error=true", "compression=zstd"} <= set(kept.split(","))
+
+
+def test_a_builder_elsewhere_pushes_by_itself(tmp_path: Path) -> None:
+    found = delivery(ALL, "localhost:5000/images/torch:c-1", "2.13-cpu", tmp_path, pushed=True)
+    assert found.archive is None
+    assert {"type=image", "push=true", "rewrite-timestamp=true", "compression=zstd"} <= set(found.output.split(","))
+    assert found.cache_to

@@ -38,12 +38,13 @@ def share(root: Path, monkeypatch: pytest.MonkeyPatch, registry: Shared, **image
     monkeypatch.setattr(transfer, "push", lambda ref, console: registry.done.append("push") or OURS)
     monkeypatch.setattr(transfer, "pull", lambda ref, console: registry.done.append("pull"))
     monkeypatch.setattr(docker_build, "Registry", lambda **_: registry)
+    variant = catalogue.load().variants["2.13-cpu"]
     build = DockerBuild(
         settings=settings,
-        variant="cpu",
+        variant=variant,
         cache=root,
         console=Console(Heard()),
-        packages=package_sources(settings.tables.mirrors, catalogue.load().variants["2.13-cpu"], root=root),
+        packages=package_sources(settings.tables.mirrors, variant, root=root),
         lookup=registry,
     )
     return build._share(plan, ImageFacts(digest=OURS))

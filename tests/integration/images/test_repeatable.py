@@ -1,0 +1,90 @@
+"""Equal inputs give equal layers where the builder can (containerd's store); and where two images differ is said."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mlops_ci.commands import image_look
+from mlops_ci.console import Console
+from mlops_ci.images import docker_build, transfer
+from mlops_ci.images.abilities import Abilities, abilities
+from mlops_ci.images.lookup import DockerLookup, engine_image
+from support.image_builds import Built, ImageProject
+
+HEAD = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nUSER 0:0\n"
+Docker = Callable[..., str]
+
+
+@pytest.fixture
+def containerd(project: ImageProject, docker_host_containerd: str, monkeypatch: pytest.MonkeyPatch) -> ImageProject:
+    monkeypatch.setenv("DOCKER_HOST", docker_host_containerd)
+    return project
+
+
+@pytest.fixture
+def from_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No step is taken from an earlier build."""
+    real = docker_build.DockerBuild._call
+
+    def uncached(self: Any, spec: Any, ready: Any, *, cached: bool) -> None:
+        real(self, spec, ready, cached=False)
+
+    monkeypatch.setattr(docker_build.DockerBuild, "_call", uncached)
+
+
+def layers(built: Built) -> tuple[str, ...]:
+    found = engine_image(built.ref)
+    assert found is not None
+    return found.layers
+
+
+def test_a_builder_shows_what_it_can(
+    project: ImageProject, docker_host_containerd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classic = abilities(project.root / "classic")
+    assert (classic.repeatable, classic.cache, classic.attestations) == (False, False, False)
+    assert "docker driver" in classic.why
+    monkeypatch.setenv("DOCKER_HOST", docker_host_containerd)
+    new = abilities(project.root / "classic")
+    assert new == Abilities(repeatable=True, cache=True, attestations=True), "another engine is asked anew"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert abilities(project.root / "classic") == new, "the answer is kept"
+
+
+def test_two_builds_from_scratch_give_equal_layers(containerd: ImageProject, from_scratch: None) -> None:
+    """Debian's packages, Python's bytecode, our own user: everything that a time or a hash seed could get into."""
+    first = containerd.build(layer="python")
+    before = layers(first)
+    for plan in reversed(first.plans):
+        transfer.remove(plan.ref, Console(containerd.sink))
+    second = containerd.build(layer="python")
+    assert [image.built for image in second.images.values()] == [True, True]
+    assert layers(second) == before
+    assert second.images["python"].digest == first.images["python"].digest, "the whole image, not only its layers"
+
+
+def test_which_file_differs_is_said(
+    containerd: ImageProject, docker: Docker, docker_host_containerd: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refs = []
+    for text in ("one", "two"):
+        containerd.write(Dockerfile=f"{HEAD}RUN echo {text} > /opt/differs; echo same > /opt/same\nUSER 10001:10001\n")
+        refs.append(containerd.build(layer="python", dockerfile="Dockerfile").ref)
+    capsys.readouterr()
+    assert image_look.compare(*refs, as_json=False) == 1
+    said = capsys.readouterr().out
+    assert "  /opt/differs: content" in said
+    assert "/opt/same" not in said
+    assert image_look.compare(refs[0], refs[0], as_json=False) == 0
+    docker("--host", docker_host_containerd, "rmi", *refs)
+
+
+def test_steps_are_cached_in_the_registry(
+    containerd: ImageProject, docker: Docker, docker_host_containerd: str, image_registry: str
+) -> None:
+    containerd.write(Dockerfile=f"{HEAD}RUN echo {containerd.name} > /x\nUSER 10001:10001\n")
+    built = containerd.build(layer="base", dockerfile="Dockerfile", registry=f"{image_registry}/{containerd.name}")
+    cached = f"{built.ref.rpartition(':')[0]}:cache-2.13-cpu"
+    assert DockerLookup()(cached) is not None
+    docker("--host", docker_host_containerd, "rmi", *(plan.ref for plan in built.plans))
