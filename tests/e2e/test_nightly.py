@@ -21,7 +21,7 @@ OVERLAYS = """
 [mode.next.image]
 layer = "torch"
 [mode.next.train.params]
-rate = 0.3
+rate = 0.45
 
 [mode.broken.train]
 command = 'python -c "raise SystemExit(3)"'
@@ -104,7 +104,7 @@ def beside_it_ran_a_canary(repository, settings, night_folder, new):
     assert canary["outputs"]["cell"] == own["plan"]["run"] == newest_run(repository).name
     assert {one["key"]: one["after"] for one in canary["outputs"]["changed"]} == {
         "image.layer": '"torch"',
-        "train.params.rate": "0.3",
+        "train.params.rate": "0.45",
     }
     assert canary["outputs"]["content_key"] != new["build"]["outputs"]["images"]["train"]["content_key"]
     assert canary["outputs"]["metrics"] == own["evaluate"]["outputs"]["metrics"]

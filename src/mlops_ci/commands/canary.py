@@ -57,6 +57,8 @@ def canary(options: Options, *, as_planned: bool = False) -> int:
         # The night is over, and was told: its page alone is written anew.
         with open_session(replace(mine, run=night.id)) as session:
             run_stage(session, "report", PAGE)
+    provider = new_provider()
+    provider.set_output("exit-code", str(record.exit_code))
     if options.json:
         click.echo(json.dumps(to_json(record), indent=2))
     return record.exit_code
