@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_ci.guest.health import rules
 from mlops_ci.guest.health.active.catalogue import CHECKS
 from mlops_ci.guest.health.active.context import NODE, ActiveCheck, Context, Hook, applies, untouched
-from mlops_ci.guest.health.active.reference import Facts, row_for
+from mlops_ci.guest.health.active.reference import Facts, row_for, seen_by_torch
 from mlops_ci.guest.health.active.sensor import sensor
 from mlops_ci.guest.health.card import Card, GoneError
 from mlops_ci.guest.health.check import BLOCK, SKIP, Check
@@ -71,10 +71,15 @@ class Burn:
             device=request.device,
             budget=left,
             limits=request.limits,
-            table=row_for(facts_of(card)) if card is not None else {},
+            table=self._table(torch, request, card),
             faults=self.faults,
             sensor=sensor(card.binding, card.handle) if card is not None else None,
         )
+
+    @staticmethod
+    def _table(torch: Any, request: Request, card: Card | None) -> Mapping[str, Any]:
+        facts = Facts("") if card is None else facts_of(card)
+        return row_for(seen_by_torch(torch, request.device, facts)) if request.gpus else {}
 
     def _one(self, one: ActiveCheck, context: Context) -> Iterable[Check]:
         try:
