@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import catalogue_plan, command_line, overhead, publishing, rebuild
+from bench import catalogue_plan, command_line, health, overhead, publishing, rebuild
 
 BENCHES: dict[str, Callable[[Path], str]] = {
     "command-line": command_line.table,
@@ -15,6 +15,7 @@ BENCHES: dict[str, Callable[[Path], str]] = {
     "catalogue": catalogue_plan.table,
     "overhead": overhead.table,
     "publishing": publishing.table,
+    "health": health.table,
 }
 
 

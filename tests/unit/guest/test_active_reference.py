@@ -1,5 +1,7 @@
 """What a GPU model can do: the table, and the formulas for models that it does not know."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from mlops_ci.guest.health.active.data_file import read
@@ -10,6 +12,7 @@ from mlops_ci.guest.health.active.reference import (
     peak_bandwidth,
     peak_tflops,
     row_for,
+    seen_by_torch,
 )
 
 ROWS = read("gpus.json")["gpus"]
@@ -86,6 +89,16 @@ def test_a_slice_is_held_to_its_own_units_and_to_no_bandwidth():
     assert peak_tflops(row) == pytest.approx(312 * 14 / 108, rel=0.01)
     assert peak_bandwidth(row) is None
     assert row_for(Facts("NVIDIA Unknown MIG 1g.5gb", "9.0", sm=14, boost_mhz=1000)) == {}
+
+
+def test_torch_knows_the_slice_where_the_driver_names_the_card():
+    own = SimpleNamespace(name="NVIDIA A100-SXM4-40GB MIG 2g.10gb", major=8, minor=0, multi_processor_count=28)
+    torch = SimpleNamespace(cuda=SimpleNamespace(get_device_properties=lambda _: own))
+    facts = Facts("NVIDIA A100-SXM4-40GB", "8.0", boost_mhz=1410)
+    seen = seen_by_torch(torch, "cuda:0", facts)
+    assert (seen.name, seen.sm, seen.boost_mhz) == (own.name, 28, 1410)
+    assert peak_tflops(row_for(seen)) == pytest.approx(312 * 28 / 108, rel=0.01)
+    assert seen_by_torch(SimpleNamespace(), "cuda:0", facts) == facts
 
 
 def test_the_other_kinds_are_multiples_of_the_bf16_rate():

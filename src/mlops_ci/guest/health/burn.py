@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_ci.guest.health import rules
 from mlops_ci.guest.health.active.catalogue import CHECKS
 from mlops_ci.guest.health.active.context import NODE, ActiveCheck, Context, Hook, applies, untouched
-from mlops_ci.guest.health.active.reference import Facts, row_for
+from mlops_ci.guest.health.active.reference import Facts, row_for, seen_by_torch
 from mlops_ci.guest.health.active.sensor import sensor
 from mlops_ci.guest.health.card import Card, GoneError
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
@@ -39,7 +39,7 @@ class Burn:
     ) -> bool:
         """Run those of the device (or, with `node`, of the whole node); whether anything ran."""
         over, ran, stopped = self.clock() + left, False, ""
-        table = row_for(facts_of(card)) if card is not None else {}
+        table: Mapping[str, Any] | None = None
         for one, beyond in self._wanted(request, node=node):
             rest = over - self.clock()
             cost = one.seconds if request.gpus else one.cpu_seconds
@@ -49,9 +49,13 @@ class Burn:
             if why:
                 say("check", Check(f"{one.id}.{request.device}", SKIP, cause=why).as_json())
                 continue
+            if table is None and one.id != FIRST:
+                # Torch is asked for properties only of a device that has answered.
+                say("step", "torch device properties")
+                table = self._table(torch, request, card)
             say("step", f"active {one.id}")
             ran = True
-            for check in self._one(one, self._context(torch, request, card, table, rest)):
+            for check in self._one(one, self._context(torch, request, card, table or {}, rest)):
                 say("check", check.as_json())
                 if check.status != PASS and one.id == FIRST:
                     stopped = f"not reached: {one.id} did not pass"
@@ -81,6 +85,11 @@ class Burn:
             faults=self.faults,
             sensor=sensor(card.binding, card.handle) if card is not None else None,
         )
+
+    @staticmethod
+    def _table(torch: Any, request: Request, card: Card | None) -> Mapping[str, Any]:
+        facts = Facts("") if card is None else facts_of(card)
+        return row_for(seen_by_torch(torch, request.device, facts)) if request.gpus else {}
 
     def _one(self, one: ActiveCheck, context: Context) -> Iterable[Check]:
         try:

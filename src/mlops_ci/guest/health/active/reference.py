@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from mlops_ci.guest.health.active.context import Context
@@ -49,11 +49,25 @@ def row_for(facts: Facts) -> dict[str, Any]:
     return _computed(name, facts) if plain == name else {}
 
 
+def seen_by_torch(torch: Any, device: str, facts: Facts = Facts("")) -> Facts:
+    """The facts with torch's name, capability and units: of a slice, NVML tells those of the whole card."""
+    try:
+        own = torch.cuda.get_device_properties(device)
+        return replace(
+            facts,
+            name=str(own.name),
+            capability=f"{int(own.major)}.{int(own.minor)}",
+            sm=int(own.multi_processor_count),
+        )
+    except Exception:
+        return facts
+
+
 def node_row(context: Context) -> Mapping[str, Any]:
     """The row for a check of the whole node: the context's, else that of the first GPU's name."""
     if context.table or context.cpu:
         return context.table
-    return row_for(Facts(str(context.torch.cuda.get_device_name(0))))
+    return row_for(seen_by_torch(context.torch, "cuda:0"))
 
 
 def peak_tflops(row: Mapping[str, Any], kind: str = "bf16", *, mhz: Optional[float] = None) -> Optional[float]:
