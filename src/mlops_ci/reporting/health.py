@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from mlops_ci.records.verify import HealthCheck, VerifyOutputs
-from mlops_ci.reporting.format import clean, one_line
+from mlops_ci.reporting.format import clean, number, one_line
 from mlops_ci.reporting.markup import code, details, table, text
 
 MARKS = {"PASS": "✓", "WARN": "!", "BLOCK": "✗", "SKIP": "-"}
@@ -45,17 +45,21 @@ def _hope(result: VerifyOutputs) -> str:
 
 
 def _finding(one: HealthCheck) -> list[str]:
-    measured = "" if one.value is None else f" [{one.value} {_limit(one)}{one.unit}]".replace(" ]", "]")
+    measured = "" if one.value is None else f" [{_shown(one.value)} {_limit(one)}{one.unit}]".replace(" ]", "]")
     lines = [one_line(f"{MARKS[one.status]} {one.id}: {one.status}{measured} {one.cause}", 300)]
     if one.status in ("BLOCK", "WARN"):
         where = f" ({one.uuid})" if one.uuid else ""
-        lines += [one_line(f"    do: {one.advice}{where}", 300)] if one.advice else []
-        lines += [one_line(f"    saw: {one.evidence}", 200)] if one.evidence else []
+        lines += ["    " + one_line(f"do: {one.advice}{where}", 300)] if one.advice else []
+        lines += ["    " + one_line(f"saw: {one.evidence}", 200)] if one.evidence else []
     return lines
 
 
 def _limit(one: HealthCheck) -> str:
-    return "" if one.limit is None else f"/ {one.limit} "
+    return "" if one.limit is None else f"/ {_shown(one.limit)} "
+
+
+def _shown(value: str | float | bool) -> str:
+    return str(value) if isinstance(value, str | bool) else number(value)
 
 
 def _more(count: int) -> str:
@@ -77,7 +81,13 @@ def markdown(result: VerifyOutputs) -> str:
     if rows:
         parts.append(table(("", "check", "what", "what to do", "GPU"), rows))
     others = [
-        (one.status, code(one.id), text("" if one.value is None else one.value), text(one.unit), text(one.cause))
+        (
+            one.status,
+            code(one.id),
+            text("" if one.value is None else _shown(one.value)),
+            text(one.unit),
+            text(one.cause),
+        )
         for one in _sorted(result.checks)
         if one.status not in ("BLOCK", "WARN")
     ]

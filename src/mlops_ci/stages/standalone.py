@@ -68,7 +68,9 @@ def _look(wanted: Wanted, gpus: int, level: str | None, console: Console) -> Out
         folder = Path(name)
         # The job's user in a container is another one than ours.
         folder.chmod(0o755)
-        job = _job(wanted, gpus, level, folder)
+        # GPUs that are not there cannot be leased: the check says why they are not.
+        leased = gpus if gpus <= len(visible_devices(os.environ)) else 0
+        job = _job(wanted, gpus, level, folder, leased)
         lines: list[str] = []
         engine = choose("docker", local=True, project=folder, console=console) if wanted.image else None
         result = engine.run(job, lines.append) if engine else _on_host(job, wanted, folder, lines, console)
@@ -84,7 +86,7 @@ def _look(wanted: Wanted, gpus: int, level: str | None, console: Console) -> Out
     return outcome
 
 
-def _job(wanted: Wanted, gpus: int, level: str | None, folder: Path) -> Job:
+def _job(wanted: Wanted, gpus: int, level: str | None, folder: Path, leased: int) -> Job:
     mounts = []
     for name in FOLDERS:
         (folder / name).mkdir()
@@ -97,7 +99,7 @@ def _job(wanted: Wanted, gpus: int, level: str | None, folder: Path) -> Job:
         task["health"] = {**task["health"], "level": level}
     deadline = float(task["timeout"]) + float(task["grace"]) + BACKSTOP
     return Job(
-        run=RUN, stage="verify", ref=wanted.image or "", task=task, mounts=tuple(mounts), limits=Limits(gpus=gpus),
+        run=RUN, stage="verify", ref=wanted.image or "", task=task, mounts=tuple(mounts), limits=Limits(gpus=leased),
         deadline=deadline,
     )  # fmt: skip
 
@@ -111,7 +113,7 @@ def _on_host(job: Job, wanted: Wanted, folder: Path, lines: list[str], console: 
 
     def environment(marker: str, gpus: tuple[str, ...]) -> Mapping[str, str]:
         path = search_path(str(python.parent), os.environ.get("PATH"))
-        return local_environment(
+        variables = local_environment(
             job,
             marker=marker,
             path=path,
@@ -119,5 +121,11 @@ def _on_host(job: Job, wanted: Wanted, folder: Path, lines: list[str], console: 
             inherited=os.environ,
             prefixes=("CUDA", "NVIDIA_", "NCCL_", "TORCH"),
         )
+        if not gpus:
+            # Nothing was leased: what this machine shows is what is to be explained.
+            variables.pop("CUDA_VISIBLE_DEVICES")
+            shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+            variables |= {} if shown is None else {"CUDA_VISIBLE_DEVICES": shown}
+        return variables
 
     return run_local(job, Place(python=python, environment=environment), lines.append, project=folder, say=console.say)

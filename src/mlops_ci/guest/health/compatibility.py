@@ -142,6 +142,8 @@ def fitting(torch: str, driver: str, capability: tuple[int, int] | None) -> str 
 
 def _take(torch: str, driver: str, capability: tuple[int, int] | None) -> str:
     """What to install."""
+    if not driver and capability is None:
+        return "Take a CUDA variant of the image ([image] variant)"
     cuda = fitting(torch, driver, capability)
     if cuda is not None:
         return f"Take the variant cu{cuda.replace('.', '')} ([image] variant)"

@@ -157,8 +157,10 @@ class Examination:
         self._check(compatibility.driver_check(build, driver, newest, name, capability))
         for check in compatibility.gpu_checks(build, driver, name, capability):
             self._check(check)
+        if cuda is None:
+            return
         self.say("step", "torch cuda init")
-        count, error = _count(torch) if cuda is not None else (0, "this build of torch has no CUDA")
+        count, error = _count(torch)
         self.say("fact", ["count", {"devices": count, "error": error}])
 
     def _load(self, torch: Any, card: Card | None, watch: Watch | None, left: float) -> None:

@@ -71,7 +71,8 @@ class HealthJob:
         crew.run([*survey, *devices])
         looks = [Look(child.name, child.told, child.ending) for child in devices]
         whole = []
-        if together and not any(look.ending for look in looks) and self.supervisor.stop is None:
+        sound = all("torch" in look.told.facts and not look.ending for look in looks)
+        if together and sound and self.supervisor.stop is None:
             whole = [_child("node", self.over, "together", self._request(0, self.over).written())]
             crew.run(whole)
         result.devices, result.device_details = devices_of(looks)

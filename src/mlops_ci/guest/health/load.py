@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlops_ci.guest.health import xid
 from mlops_ci.guest.health.card import Answer, Card, GoneError, unseen
@@ -48,6 +48,8 @@ class Watch:
 
     def __init__(self, card: Card) -> None:
         self._card = card
+        # What the sampling thread asks is no step of the examination.
+        self._quiet = replace(card, note=lambda _: None)
         self._events = self._register()
         self._before = read(card)
         self._samples = Samples()
@@ -75,7 +77,7 @@ class Watch:
 
     def sample_once(self) -> None:
         """Take one sample."""
-        card, samples = self._card, self._samples
+        card, samples = self._quiet, self._samples
         generation = card.ask("nvmlDeviceGetCurrPcieLinkGeneration")
         samples.count += 1
         samples.generation = max(samples.generation, int(generation.value or 0))

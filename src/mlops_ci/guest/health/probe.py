@@ -5,23 +5,37 @@ from __future__ import annotations
 import os
 import time
 
-from mlops_ci.guest.health.burn import Burn
-from mlops_ci.guest.health.examine import Examination, request_of
-from mlops_ci.guest.health.row import say
-from mlops_ci.guest.health.survey import survey
-
 
 def main(arguments: list[str]) -> int:
     """`node GPUS`, `device REQUEST` or `together REQUEST`; the exit code is 0 unless it does not come to its end."""
     kind, argument = arguments
     if kind == "node":
-        survey(say, wanted=int(argument), environment=os.environ)
-        return 0
-    request = request_of(argument)
-    if kind == "device":
-        Examination(request, say, os.environ).run()
-        return 0
-    started = time.monotonic()
+        return _node(int(argument))
+    return _device(argument) if kind == "device" else _together(argument)
+
+
+def _node(gpus: int) -> int:
+    from mlops_ci.guest.health.row import say
+    from mlops_ci.guest.health.survey import survey
+
+    survey(say, wanted=gpus, environment=os.environ)
+    return 0
+
+
+def _device(argument: str) -> int:
+    from mlops_ci.guest.health.examine import Examination, request_of
+    from mlops_ci.guest.health.row import say
+
+    Examination(request_of(argument), say, os.environ).run()
+    return 0
+
+
+def _together(argument: str) -> int:
+    from mlops_ci.guest.health.burn import Burn
+    from mlops_ci.guest.health.examine import request_of
+    from mlops_ci.guest.health.row import say
+
+    request, started = request_of(argument), time.monotonic()
     say("step", "torch import")
     import torch
 
