@@ -25,6 +25,8 @@ from mlops_ci.config.declared import Field, bare, choices, is_free_table, item_o
 from mlops_ci.config.toml_text import written
 from mlops_ci.guest import exits
 from mlops_ci.guest.classify import RULES
+from mlops_ci.guest.health.active.limits import ROWS as ACTIVE_LIMITS
+from mlops_ci.guest.health.tables import table as health_table
 from mlops_ci.orchestrators.callers import github_starter, gitlab_starter
 from mlops_ci.orchestrators.callers.bundle import Bundle, release
 from mlops_ci.orchestrators.callers.origin import Origin
@@ -286,6 +288,34 @@ ORIGIN = {
 }
 
 
+def health_checks() -> str:
+    """What the health check looks at, and its limits with their sources."""
+    parts = {"host": "this machine, no GPU", "node": "the driver, the node", "gpu": "each GPU, by the driver",
+             "torch": "torch and the GPU", "load": "each GPU, while it works", "active": "each GPU, by work",
+             "compare": "by comparison", "end": "an end before its time"}  # fmt: skip
+    rows = [(f"`{one['id']}`", parts[one["part"]], one["looks_at"]) for one in health_table("checks")["checks"]]
+    own = [
+        (f"`{name}`", f"{one['value']:g}", one["unit"], one["source"])
+        for name, one in health_table("limits")["limits"].items()
+    ]
+    active = [
+        (f"`{one['name']}`", f"{one['value']:g}", one["unit"], f"{one['means']}; {one['source']}")
+        for one in ACTIVE_LIMITS
+    ]
+    xids = [
+        (", ".join(map(str, group["codes"])), group["verdict"], group["cause"], group["advice"])
+        for group in health_table("xid")["groups"]
+    ]
+    return (
+        "# Health check: checks and limits\n\nThe names are those of `[verify] only`, `silence` and `limits`. "
+        "[What the verdict means](../health-check.md).\n\n"
+        f"{_table(('check', 'part', 'looks at'), rows)}\n## Limits\n\n"
+        f"{_table(('limit', 'value', 'unit', 'source'), [*own, *active])}\n## XIDs\n\n"
+        f"{health_table('xid')['source']}. PASS: not the node's fault.\n\n"
+        f"{_table(('codes', 'verdict', 'means', 'what to do'), xids)}"
+    )
+
+
 def github() -> str:
     """What to paste for GitHub Actions, and the tables of its files."""
     profile = github_profile("default")
@@ -335,6 +365,7 @@ PAGES = {
     "configuration.md": configuration,
     "stages.md": stages,
     "exit-codes.md": exit_codes,
+    "health-checks.md": health_checks,
     "failure-classes.md": failure_classes,
     "errors.md": errors,
 }

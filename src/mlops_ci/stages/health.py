@@ -82,9 +82,10 @@ def examine(node: Node, look: Look, say: Say) -> Found:
             computed_at=known.result.computed_at,
         )
     outputs, warnings = _with_history(node, outputs)
+    error = error or _of_history(outputs, outcome)
     _remember(node, cache, outputs, error, anew=known is None)
     warnings += _kept(node, outputs, error)
-    return Found(outputs=outputs, error=error or _of_history(outputs, outcome), warnings=(*outcome.warnings, *warnings))
+    return Found(outputs=outputs, error=error, warnings=(*outcome.warnings, *warnings))
 
 
 def outputs_of(outcome: Outcome) -> VerifyOutputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.settings.governance import Governance
 from mlops_ci.stages import night
 from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runners, switched_on
+from mlops_ci.stages.fit import local_gpus, misfits
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 
@@ -53,6 +55,8 @@ def run(session: Session) -> Result:
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
     session.console.say(f"isolation: {session.engine.isolation}")
+    for note in _misfits(session):
+        session.console.annotate("warning", "torch and this machine's GPUs", note)
     if session.variant == "cpu":
         session.console.say("CPU: everything below is measured on a CPU; nothing here says anything about a GPU")
     session.console.say(f"trusted: {'yes' if trusted else 'no'} ({why})")
@@ -84,6 +88,14 @@ def run(session: Session) -> Result:
             guarded_changes=tuple(GuardedChange(**vars(one)) for one in governance.changes),
         )
     )
+
+
+def _misfits(session: Session) -> list[str]:
+    """What does not fit this machine's GPUs; asked only where the job runs here and is to have GPUs."""
+    match = re.fullmatch(r"cu(\d+)(\d)", session.variant)
+    if match is None or not session.gpus or not session.provider.local:
+        return []
+    return misfits(session.settings.tables.image.torch, f"{match[1]}.{match[2]}", local_gpus())
 
 
 def governing(governance: Governance) -> Iterator[str]:

@@ -24,6 +24,8 @@ from mlops_ci.training.task import health_task
 AFTERWARDS = ("gpu.lost", "gpu.recovery-action", "gpu.leftover", "ecc", "remap", "pages", "memory.unrepairable", "xid",
               "nvlink", "pcie", "fabric", "driver.present", "gpu.count.driver")  # fmt: skip
 AFTERWARDS_SECONDS = 20.0
+# Where no GPU is asked for, no node is at stake: exact numbers are worth their second, speeds are not.
+WITHOUT_GPU = "quick"
 
 
 class DegradedError(GateError):
@@ -95,8 +97,8 @@ def _look(session: Session, level: str | None, *, after: bool = False) -> Outcom
         torch=tables.image.torch,
         shm=tables.train.shm if session.engine.name == "docker" else None,
     )
-    if level is not None:
-        task["health"] = {**task["health"], "level": level}
+    level = level or tables.verify.level or (None if _gpus(session) else WITHOUT_GPU)
+    task["health"] = {**task["health"], "level": level}
     if after:
         task["health"] = {**task["health"], "only": list(AFTERWARDS)}
         task["timeout"] = AFTERWARDS_SECONDS

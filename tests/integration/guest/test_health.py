@@ -1,20 +1,17 @@
 """May this node train in this image? The real checks, a real torch, and images that are broken in known ways."""
 
-import json
 import time
-from pathlib import Path
 
 import pytest
 
 from support.health.cases import load
+from support.health.processes import TORCH, driver_folder
 
 CPU_SECONDS = 20
 """Of processor time for all checks in CPU mode, three interpreters with torch included: ten seconds on two cores."""
 
 GRACE = 5
 """Seconds that a check may take beyond its budget, whatever hangs."""
-
-LIBRARY = Path(__file__).parents[2] / "support" / "health" / "library.py"
 
 
 @pytest.fixture
@@ -96,25 +93,6 @@ def test_a_torch_that_cannot_be_imported(health, torch, code, check, cause):
     assert outcome["took"] < 5 + GRACE or "sleep" not in torch
 
 
-# Stands for a torch whose device hangs, is lost or computes wrong: the edge below which no machine here can go.
-SICK = """
-import os, signal, time
-__version__ = "2.13.0"
-class cuda:
-    @staticmethod
-    def is_available(): return True
-    @staticmethod
-    def get_arch_list(): return ["sm_90"]
-    @staticmethod
-    def device_count(): return 2
-    @staticmethod
-    def init(): pass
-class version: cuda = "12.6"
-def ones(*_, device):
-    {ones}
-"""
-
-
 @pytest.fixture
 def node(health, tmp_path):
     """A node with the driver's library of a case, in real child processes; `trip` is where it goes wrong."""
@@ -122,17 +100,9 @@ def node(health, tmp_path):
     def run(ones, *, trip, timeout):
         profile = next(case for case in load() if case.name == "h100-sxm").profile()
         profile["gpus"] = [profile["gpus"][0], {**profile["gpus"][0], "nvmlDeviceGetUUID": "GPU-second"}]
-        place = tmp_path / "driver"
-        place.mkdir()
-        (place / "profile.json").write_text(json.dumps({**profile, "trip": trip or {}}))
-        (place / "library.py").write_text(LIBRARY.read_text())
-        (place / "sitecustomize.py").write_text(
-            "import json, pathlib, library\n"
-            "profile = pathlib.Path(__file__).with_name('profile.json').read_text()\n"
-            "library.put_in_place(library.Library(json.loads(profile)))\n"
-        )
+        place = driver_folder(tmp_path / "driver", {**profile, "trip": trip or {}})
         return health(
-            torch=SICK.format(ones=ones), expect={"gpus": 2}, timeout=timeout, environment={"PYTHONPATH": str(place)}
+            torch=TORCH.format(ones=ones), expect={"gpus": 2}, timeout=timeout, environment={"PYTHONPATH": str(place)}
         )
 
     return run

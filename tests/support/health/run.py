@@ -170,19 +170,21 @@ def _burn(case: Case, library: Library, index: int) -> Burn:
     measured = case.data.get("measured", {})
     error = case.data.get("load_error", {}).get(str(index))
 
+    def answers(context: Context) -> list[Check]:
+        name = f"device.context.{context.device}"
+        if not error:
+            return [Check(name, PASS)]
+        return [Check(name, BLOCK, cause=f"the device did not do its work: {error}", node=True)]
+
     def loaded(context: Context) -> list[Check]:
         before = context.sensor() if context.sensor else None
         library.phase = "after"
         threading.Event().wait(0.01)
-        if error:
-            return [Check(f"device.context.{context.device}", BLOCK, cause=f"the device did not do its work: {error}",
-                          node=True)]  # fmt: skip
         seen = context.sensor() if context.sensor else None
-        found = [Check(f"device.context.{context.device}", PASS)]
-        found.append(throttle.judge_load(f"throttle.load.{context.device}", before, [seen] if seen else [], seen))
+        found = [throttle.judge_load(f"throttle.load.{context.device}", before, [seen] if seen else [], seen)]
         for kind, values in measured.items():
             rate = values[index] if isinstance(values, list) else values
             found.append(matmul.judged(context, kind, matmul.Burn(rate, (seen,) if seen else ())))
         return found
 
-    return Burn(checks=(ActiveCheck("device.context", 1, 15, loaded),))
+    return Burn(checks=(ActiveCheck("device.context", 1, 15, answers), ActiveCheck("matmul", 1, 15, loaded)))

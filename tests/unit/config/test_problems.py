@@ -103,6 +103,19 @@ def expect(folder, text, *messages):
         ('[notify]\nwebhook = "W"\nwebhook-template = "n.json"', "[notify] webhook-template: there is no file n.json"),
         ("[runners]\nzzz = 1", "[runners] zzz: unknown key; this table has plan, cpu, gpu"),
         ("[zzz]\na = 1", "[zzz]: unknown table; there are [project], [image]"),
+        (
+            '[verify]\nonly = ["numerics.exact", "remp"]',
+            "[verify] only[1]: there is no check `remp`; did you mean `remap`?",
+        ),
+        (
+            '[verify]\nlimits = {"power.limits" = 1}',
+            '[verify] limits."power.limits": there is no limit `power.limits`; did you mean `power.limit`?',
+        ),
+        (
+            '[verify]\nsilence = {nvlink = "2026-02-30 no bridge"}',
+            "[verify] silence.nvlink: 2026-02-30 is no day of the calendar",
+        ),
+        ('[verify]\nhistory = "gs://x"', "[verify] history: expected s3://bucket/prefix, or a folder"),
         ("verify = 3", "verify: expected a table, found the number 3"),
         ("[[verify]]\nbudget = 1", "verify: expected a table, found the list [{ budget = 1 }]"),
     ],

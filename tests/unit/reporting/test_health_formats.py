@@ -8,8 +8,8 @@ from mlops_ci.records.verify import HealthCheck, VerifyOutputs
 from mlops_ci.reporting.health import junit, markdown, prometheus, screen
 
 BLOCK = HealthCheck(
-    id="remap.pending.cuda:0", status="BLOCK", value=True, limit=False, cause="a row | <b>waits</b>", advice="Reset it.",
-    node=True, uuid="GPU-1", evidence="read twice",
+    id="remap.pending.cuda:0", status="BLOCK", value=True, limit=False, cause="a row | <b>waits</b>",
+    advice="Reset it.", node=True, uuid="GPU-1", evidence="read twice",
 )  # fmt: skip
 WARN = HealthCheck(
     id="power.limit.cuda:0", status="WARN", value=400.0, limit=700.0, unit="W", cause="capped", advice="x"

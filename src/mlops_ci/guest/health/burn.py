@@ -39,7 +39,7 @@ class Burn:
     ) -> bool:
         """Run those of the device (or, with `node`, of the whole node); whether anything ran."""
         over, ran, stopped = self.clock() + left, False, ""
-        table = _table(torch, request, card)
+        table: Mapping[str, Any] | None = None
         for one, beyond in self._wanted(request, node=node):
             rest = over - self.clock()
             cost = one.seconds if request.gpus else one.cpu_seconds
@@ -49,9 +49,13 @@ class Burn:
             if why:
                 say("check", Check(f"{one.id}.{request.device}", SKIP, cause=why).as_json())
                 continue
+            if table is None and one.id != FIRST:
+                # Torch is asked for properties only of a device that has answered.
+                say("step", "torch device properties")
+                table = self._table(torch, request, card)
             say("step", f"active {one.id}")
             ran = True
-            for check in self._one(one, self._context(torch, request, card, table, rest)):
+            for check in self._one(one, self._context(torch, request, card, table or {}, rest)):
                 say("check", check.as_json())
                 if check.status != PASS and one.id == FIRST:
                     stopped = f"not reached: {one.id} did not pass"
@@ -82,6 +86,11 @@ class Burn:
             sensor=sensor(card.binding, card.handle) if card is not None else None,
         )
 
+    @staticmethod
+    def _table(torch: Any, request: Request, card: Card | None) -> Mapping[str, Any]:
+        facts = Facts("") if card is None else facts_of(card)
+        return row_for(seen_by_torch(torch, request.device, facts)) if request.gpus else {}
+
     def _one(self, one: ActiveCheck, context: Context) -> Iterable[Check]:
         try:
             return [explained(check) for check in one.run(context)]
@@ -89,11 +98,6 @@ class Burn:
             known = meaning(str(error))
             cause = f"the check did not come to its end: {first_line(error)}"
             return [Check(f"{one.id}.{context.device}", BLOCK, cause=cause, advice=known.advice, node=known.node)]
-
-
-def _table(torch: Any, request: Request, card: Card | None) -> Mapping[str, Any]:
-    facts = Facts("") if card is None else facts_of(card)
-    return row_for(seen_by_torch(torch, request.device, facts)) if request.gpus else {}
 
 
 def explained(check: Check) -> Check:

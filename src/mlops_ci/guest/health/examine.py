@@ -7,10 +7,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops_ci.guest.health import compatibility, rules
-from mlops_ci.guest.health.burn import Burn
 from mlops_ci.guest.health.card import Card, GoneError
 from mlops_ci.guest.health.check import BLOCK, Check
 from mlops_ci.guest.health.count import chosen
@@ -19,6 +18,9 @@ from mlops_ci.guest.health.driver import Driver, listed, open_card, open_driver,
 from mlops_ci.guest.health.load import Watch
 from mlops_ci.guest.health.row import Say
 from mlops_ci.guest.health.static.all import lost, static_checks
+
+if TYPE_CHECKING:
+    from mlops_ci.guest.health.burn import Burn
 
 TORCH = ("torch", "torch.import", "torch.version", "torch.build", "torch.architecture", "driver", "driver.cuda",
          "driver.gpu", "gpu", "gpu.count")  # fmt: skip
@@ -64,7 +66,7 @@ class Examination:
     say: Say
     environment: Mapping[str, str]
     torch: Callable[[], Any] = _import_torch
-    burn: Burn = field(default_factory=Burn)
+    burn: Burn | None = None
 
     def run(self) -> None:
         """Examine it and tell it."""
@@ -166,7 +168,11 @@ class Examination:
     def _load(self, torch: Any, card: Card | None, watch: Watch | None, left: float) -> None:
         if watch is not None:
             watch.start()
-        loaded = self.burn.run(torch, self.request, card, left, self.say)
+        # The static half does without the active checks, whose modules take as long to load as all of its own.
+        from mlops_ci.guest.health.burn import Burn
+
+        burn = self.burn or Burn()
+        loaded = burn.run(torch, self.request, card, left, self.say)
         if watch is not None:
             self._tell_load(watch, loaded=loaded)
 
