@@ -32,8 +32,8 @@ def test_two_processes_of_torchrun_sum_right(python_with_torch, zipapp, tmp_path
     assert [row["wrong"] for row in results] == [0, 0]
     checks = judged(Context(torch=None, device="cpu", budget=1), results)
     assert [(check.id, check.status) for check in checks] == [
-        ("allreduce.exact.node", "PASS"),
-        ("allreduce.bandwidth.node", "PASS"),
+        ("allreduce.exact.cpu", "PASS"),
+        ("allreduce.bandwidth.cpu", "PASS"),
     ]
     assert checks[1].value > 0
 

@@ -45,7 +45,7 @@ def test_a_healthy_cpu_says_cpu(health, python_with_torch):
     assert (outcome["class"], outcome["exit_code"], outcome["verdict"]) == ("ok", 0, "cpu-only")
     assert outcome["devices"] == ["cpu"]
     wanted = ("torch.import", "torch.version", "device.context.cpu", "numerics.exact.fp32.cpu", "numerics.repeat.cpu",
-              "allreduce.exact.node",
+              "allreduce.exact.cpu",
               "memory.total", "memory.available", "shm", "disk.output")  # fmt: skip
     assert {name: outcome["by_id"][name]["status"] for name in wanted} == dict.fromkeys(wanted, "PASS")
     assert set(outcome["checks"][0]) == {

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.guest.health.active.catalogue import CHECKS
+from mlops_ci.guest.health.active.context import applies
 from mlops_ci.guest.health.active.data_file import read
 from mlops_ci.guest.health.active.limits import ROWS
 
@@ -13,8 +14,9 @@ PAGE = (Path(__file__).parents[3] / "docs" / "active-checks.md").read_text()
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_each_check_is_explained_with_its_cost(check):
-    cpu = "–" if "gpu" in check.needs or "several-gpus" in check.needs else f"{check.cpu_seconds:g}"
-    assert f"| `{check.id}` | {check.level} | {check.seconds:g} | {cpu} |" in PAGE
+    gpu = f"{check.seconds:g}" if applies(check, gpus=2) else "–"
+    cpu = f"{check.cpu_seconds:g}" if applies(check, gpus=0) else "–"
+    assert f"| `{check.id}` | {check.level} | {gpu} | {cpu} |" in PAGE
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])

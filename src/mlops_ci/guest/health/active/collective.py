@@ -25,7 +25,7 @@ DEADLINE = 30.0
 
 def run(context: Context) -> list[Check]:
     """`allreduce.exact` and `allreduce.bandwidth` (bus bandwidth as nccl-tests define it)."""
-    return guarded_all("allreduce.exact.node", lambda: _reduce(context))
+    return guarded_all(_name("exact", context), lambda: _reduce(context))
 
 
 def _reduce(context: Context) -> list[Check]:
@@ -38,7 +38,7 @@ def _reduce(context: Context) -> list[Check]:
 
 def judged(context: Context, rows: Sequence[dict[str, Any]]) -> list[Check]:
     """The checks over what the ranks said."""
-    backend, count, name = "gloo" if context.cpu else "NCCL", len(rows), "allreduce.exact.node"
+    backend, count, name = "gloo" if context.cpu else "NCCL", len(rows), _name("exact", context)
     what = f"the {backend} all-reduce over {count} processes"
     broken = [f"rank {row['rank']} {row['error']}" for row in rows if row.get("error")]
     if any(row.get("slow") for row in rows):
@@ -58,8 +58,12 @@ def judged(context: Context, rows: Sequence[dict[str, Any]]) -> list[Check]:
     warn = None if nvlink is None else context.limit("allreduce.warn") * float(nvlink)
     cause = f"{what} has a bus bandwidth of {busbw:.4g} GB/s"
     advice = "Look at NVLink state, fabric manager and NCCL's variables; NCCL_DEBUG=INFO says which way it takes."
-    name = "allreduce.bandwidth.node"
+    name = _name("bandwidth", context)
     return [exact, judge.rate(name, busbw, "GB/s", warn=warn, block=None, cause=cause, advice=advice)]
+
+
+def _name(what: str, context: Context) -> str:
+    return f"allreduce.{what}.{context.device if context.cpu else 'node'}"
 
 
 def _free_port() -> int:

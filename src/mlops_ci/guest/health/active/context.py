@@ -82,11 +82,11 @@ class ActiveCheck:
     cpu_seconds: float = 0.5
 
 
-GPU, SEVERAL, PEERS, NODE = "gpu", "several-gpus", "peers", "node"
+GPU, SEVERAL, CPU, NODE = "gpu", "several-gpus", "cpu", "node"
 NEEDS = {
     GPU: "a GPU: on a CPU there is nothing to observe",
     SEVERAL: "at least two GPUs",
-    PEERS: "at least two GPUs, or the CPU, where two processes take their place",
+    CPU: "the CPU as the device",
     NODE: "runs once per node, after the devices' own checks, with no other check beside it",
 }
 
@@ -94,4 +94,4 @@ NEEDS = {
 def applies(check: ActiveCheck, *, gpus: int) -> bool:
     """Whether the check says something on a node with so many GPUs (0: the CPU is the device)."""
     wants = check.needs
-    return not ((GPU in wants and gpus < 1) or (SEVERAL in wants and gpus < 2) or (PEERS in wants and gpus == 1))
+    return not ((GPU in wants and gpus < 1) or (SEVERAL in wants and gpus < 2) or (CPU in wants and gpus > 0))
