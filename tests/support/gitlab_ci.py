@@ -141,22 +141,22 @@ def run_in_containers(
     consumer: Path,
     bundle: Path,
     *arguments: str,
+    helper: str,
     volumes: Sequence[Path],
     variables: Mapping[str, str],
     machine: Mapping[str, str],
 ) -> Pipeline:
     """Run the consumer's pipeline by the executor that starts a container of each job's `image`, as a pod would.
 
-    `volumes` are folders of this machine that jobs see, read-only, where they lie; `variables` are the pipeline's.
+    `helper` is the image that carries artifacts (`make_helper`), `volumes` are folders of this machine that jobs see,
+    read-only, where they lie, `variables` are the pipeline's.
     """
     seen = [f"{path}:{path}:ro" for path in (bundle, *volumes)]
     known = {**_rewrites(bundle), **variables}
-    image = variables["MLOPS_TRAIN_IMAGE"]
     options = [
         *("--no-artifacts-to-source", "--no-color", "--pull-policy=if-not-present", "--network=host"),
         *(f"--volume={one}" for one in seen),
-        # Its own helper does nothing that another image could not.
-        f"--helper-image={image}",
+        f"--helper-image={helper}",
         *(f"--variable={name}={value}" for name, value in known.items()),
     ]
     done = _call([*options, *arguments], consumer, bundle, LIMIT, machine)
@@ -164,6 +164,25 @@ def run_in_containers(
     jobs = {name: int(code or 0) for name, code in FINISHED.findall(output)}
     jobs.pop("pipeline", None)
     return Pipeline(exit_code=done.returncode, output=output, jobs=jobs, state=consumer / STATE)
+
+
+def make_helper(folder: Path, base: str, name: str, environment: Mapping[str, str]) -> str:
+    """An image with bash and rsync, for what gitlab-ci-local does in one that lies where no test reaches."""
+    rsync = shutil.which("rsync")
+    assert rsync is not None
+    listed = subprocess.run(["ldd", rsync], check=True, capture_output=True, text=True).stdout
+    libraries = [line.split(" => ")[1].split(" ")[0] for line in listed.splitlines() if " => /" in line]
+    (folder / "libraries").mkdir(parents=True)
+    for path in libraries:
+        if not Path(path).name.startswith("libc."):
+            shutil.copy(path, folder / "libraries")
+    shutil.copy(rsync, folder)
+    place = Path(libraries[0]).parent
+    (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY rsync /usr/bin/rsync\nCOPY libraries/ {place}/\n")
+    argv = ["docker", "build", "--quiet", "--tag", name, str(folder)]
+    done = subprocess.run(argv, env={**clean_environment(), **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return name
 
 
 def _with_base(consumer: Path, variables: Mapping[str, str]) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from mlops_ci.run.collect import collect
 from support.cli import call, records
-from support.gitlab_ci import EXAMPLE, make_bundle, make_consumer, run_in_containers
+from support.gitlab_ci import EXAMPLE, make_bundle, make_consumer, make_helper, run_in_containers
 from support.oci_server import OciServer
 from support.project import CONFIG, make_project
 
@@ -52,8 +52,20 @@ def tool(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def helper(tmp_path: Path, docker_host: str, base_image: str) -> str:
+    """The image that carries artifacts from job to job."""
+    return make_helper(tmp_path / "helper", base_image, "mlops-ci-tests/carrier", {"DOCKER_HOST": docker_host})
+
+
 def test_jobs_run_inside_the_image_that_they_name(
-    tmp_path: Path, image: tuple[str, str], tool: Path, docker_host: str, gitlab_ci_local: None, database: OciServer
+    tmp_path: Path,
+    gitlab_ci_local: None,
+    image: tuple[str, str],
+    helper: str,
+    tool: Path,
+    docker_host: str,
+    database: OciServer,
 ) -> None:
     ref, digest = image
     bundle = make_bundle(tmp_path / "mlops-ci", profile="kubernetes")
@@ -62,6 +74,7 @@ def test_jobs_run_inside_the_image_that_they_name(
         consumer,
         bundle,
         *("--needs", "mlops-train"),
+        helper=helper,
         volumes=(tool, Path(sys.prefix), *GIT),
         variables={
             "MLOPS_TRAIN_IMAGE": ref,
