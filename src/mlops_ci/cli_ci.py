@@ -151,7 +151,7 @@ def result_command(file: str, **values: Any) -> int:
 @SET
 @RUN
 def reports_command(folder: Path, **values: Any) -> int:
-    """Write the run into FOLDER as JUnit, OpenMetrics, annotations, SBOM and page: what CI systems show."""
+    """Write the run into FOLDER as what CI systems show: JUnit, OpenMetrics, code quality, annotations, SBOM, page."""
     return call("reports:reports", options(values), folder)
 
 

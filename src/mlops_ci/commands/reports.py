@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from mlops_ci.commands.options import Options, load_settings
+from mlops_ci.config.errors import ConfigError
 from mlops_ci.files import write_atomic
+from mlops_ci.orchestrators.callers.origin import top_of
+from mlops_ci.reporting.codequality import Issue, codequality, of_problem, of_run
 from mlops_ci.reporting.cyclonedx import readable
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.html import html
@@ -21,12 +24,22 @@ from mlops_ci.run.workspace import Workspace
 from mlops_ci.scanning.outputs import GITLAB, SARIF
 
 PAGE = "report.html"
+QUALITY = "gl-code-quality.json"
 
 
 def reports(options: Options, folder: Path) -> int:
-    """Write JUnit, OpenMetrics, annotations, the page, SBOMs and scan reports of the run; without a run none."""
-    workspace = Workspace(root=load_settings(options).root)
+    """Write JUnit, OpenMetrics, code quality, annotations, the page, SBOMs and scan reports of the run, if there is one.
+
+    A configuration that is wrong is code quality, too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    top = top_of(Path.cwd())
+    try:
+        root = load_settings(options).root
+    except ConfigError as error:
+        write_atomic(folder / QUALITY, codequality(_wrong_settings(error, top)))
+        raise
+    workspace = Workspace(root=root)
     if not run_ids(workspace.runs):
         click.echo("there is no run: nothing to show", err=True)
         return 0
@@ -36,6 +49,7 @@ def reports(options: Options, folder: Path) -> int:
         PAGE: html(data),
         "junit.xml": junit(data),
         "metrics.txt": openmetrics(data),
+        QUALITY: codequality(_of_run(data, root, top)),
         "annotations.json": json.dumps(links_beside(data, os.environ, folder), indent=2) + "\n",
         **_sboms(run, data),
         **_scan(run, data),
@@ -55,6 +69,19 @@ def links_beside(data: ReportData, environ: Mapping[str, str], folder: Path) -> 
     if tracking is not None and tracking.uri.startswith("https://"):
         links["MLflow"] = f"{tracking.uri}/#/experiments/{tracking.experiment_id}/runs/{tracking.run_id}"
     return {"mlops-ci": [{"external_link": {"label": name, "url": url}} for name, url in links.items()]}
+
+
+def _of_run(data: ReportData, root: Path, top: Path) -> Iterator[Issue]:
+    inside = root.resolve().is_relative_to(top.resolve())
+    below = root.resolve().relative_to(top.resolve()).as_posix() if inside else "."
+    return of_run(data, lambda name: (root / name).is_file(), "" if below == "." else f"{below}/")
+
+
+def _wrong_settings(error: ConfigError, top: Path) -> Iterator[Issue]:
+    for one in error.problems:
+        path = Path(one.file).resolve() if one.file else None
+        if path is not None and path.is_relative_to(top.resolve()):
+            yield of_problem(one.message, path.relative_to(top.resolve()).as_posix(), one.line)
 
 
 def _sboms(run: Run, data: ReportData) -> dict[str, str]:

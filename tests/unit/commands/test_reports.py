@@ -8,6 +8,7 @@ import pytest
 
 from mlops_ci.commands.options import Options
 from mlops_ci.commands.reports import reports
+from mlops_ci.config.errors import ConfigError
 from mlops_ci.files import sha256_of
 from support.report_run import make_run
 
@@ -35,6 +36,7 @@ def test_all_formats_are_written(project, monkeypatch):
         "report.html",
         "junit.xml",
         "metrics.txt",
+        "gl-code-quality.json",
         "annotations.json",
         "gl-sbom-train.cdx.json",
     }
@@ -54,3 +56,12 @@ def test_without_a_run_there_is_nothing_and_that_is_no_failure(project, capsys):
     assert reports(Options(), project / "out") == 0
     assert list((project / "out").iterdir()) == []
     assert "there is no run" in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_wrong_is_code_quality(project):
+    (project / "mlops.toml").write_text('[train]\ncommand = "python train.py"\nepoch = 3\n')
+    with pytest.raises(ConfigError):
+        reports(Options(), project / "out")
+    (issue,) = json.loads((project / "out" / "gl-code-quality.json").read_text())
+    assert issue["location"] == {"path": "mlops.toml", "lines": {"begin": 3}}
+    assert (issue["severity"], "epoch" in issue["description"]) == ("blocker", True)

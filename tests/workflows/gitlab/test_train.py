@@ -19,9 +19,9 @@ from .conftest import Site
 JOBS = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "result")
 QUICK = CONFIG.replace("seconds = 3.0", "seconds = 0.1")
 BROKEN = """\
-import os, sys
+import os
 if os.path.exists({marker!r}):
-    sys.exit("the numbers cannot be learned")
+    raise ValueError("the numbers cannot be learned")
 """
 POOR = """
 if os.path.exists({marker!r}):
@@ -92,6 +92,7 @@ def test_the_reports_are_what_gitlab_reads(green: Green) -> None:
     closeness = records["evaluate"]["outputs"]["metrics"]["closeness"]
     assert f'mlops_ci_metric{{name="closeness"}} {closeness!r}' in (folder / "metrics.txt").read_text()
     assert list(json.loads((folder / "annotations.json").read_text())) == ["mlops-ci"]
+    assert json.loads((folder / "gl-code-quality.json").read_text()) == [], "nothing is wrong with this code"
     assert "<html" in (folder / "report.html").read_text()
     assert "promote" in (folder / "summary.md").read_text()
     assert len(list(folder.glob("gl-sbom-*.cdx.json"))) == len(records["build"]["outputs"]["sbom"]) > 0
@@ -112,6 +113,10 @@ def test_a_failing_script_ends_train_with_its_class(site: Site, green: Green, tm
     failure = ET.parse(done.artifacts("mlops-result") / ".mlops" / "gitlab" / "junit.xml").find(".//failure")
     assert failure is not None
     assert "user-error (exit 20)" in failure.get("message", "")
+    quality = done.artifacts("mlops-result") / ".mlops" / "gitlab" / "gl-code-quality.json"
+    (issue,) = json.loads(quality.read_text())
+    assert issue["location"] == {"path": "train.py", "lines": {"begin": 3}}
+    assert issue["description"] == "ValueError: the numbers cannot be learned"
 
 
 def test_a_missed_floor_ends_evaluate_and_nothing_is_published(site: Site, green: Green, tmp_path: Path) -> None:

@@ -161,7 +161,8 @@ repository can replace it. What decides what may pass comes from the base commit
 ## What has been tried
 
 All of this runs in this project's tests with [act](https://nektosact.com), with stand-ins for the checkout and artifact
-actions that check the inputs they get. **It has not run on github.com or on a GitHub Enterprise Server yet.**
+actions that check the inputs they get; the way through the object store with a real S3 server and its keys, since act
+gives no identity. **It has not run on github.com or on a GitHub Enterprise Server yet.**
 """
 
 

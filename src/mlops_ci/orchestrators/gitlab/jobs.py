@@ -173,6 +173,7 @@ def _artifacts(job: Job) -> Mapped:
             "paths": [f"{scripts.FOLDER}/"],
             "reports": {
                 "junit": f"{scripts.FOLDER}/junit.xml",
+                "codequality": f"{scripts.FOLDER}/gl-code-quality.json",
                 "metrics": f"{scripts.FOLDER}/metrics.txt",
                 "annotations": f"{scripts.FOLDER}/annotations.json",
                 "cyclonedx": f"{scripts.FOLDER}/gl-sbom-*.cdx.json",

@@ -215,12 +215,14 @@ the page (`report.html`, shown in the merge request as *mlops-ci*) and the summa
 | report | content |
 | --- | --- |
 | `junit` | stages, parts of the scan, checks of the node, gates |
+| `codequality` | what is wrong at a line of your code: a key of the configuration, secrets and Dockerfiles that the \
+scan found, what `[check]` commands and failed jobs said of it |
 | `metrics` | metrics of the model, findings by severity, sizes |
 | `annotations` | links to the page and to MLflow |
 | `cyclonedx` | the SBOMs of the images |
 | `dotenv` | `MLOPS_RESULT_...` for jobs of yours that need `mlops-result`: {outputs} |
 
-`codequality` and `container_scanning` are not written: the scan does not keep findings in a form that they want.
+`container_scanning` is not written: the scan does not keep findings in a form that it wants.
 
 ## A site of its own
 
