@@ -55,7 +55,10 @@ class Profile:
     retention: int
 
     def action(self, name: str) -> Action:
-        """The pinned action `checkout`, `upload`, `download` or `upload-sarif`, from the site's mirror if it has one."""
+        """The pinned action `checkout`, `upload`, `download` or `upload-sarif`, from the site's mirror, if any.
+
+        An older artifact service has its own.
+        """
         pins = read_toml("github.toml")["actions"]
         pin = pins[f"{name}-3" if self.artifacts == 3 and f"{name}-3" in pins else name]
         repository = pin["repository"]
