@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import command_line, overhead, publishing, rebuild
+from bench import command_line, overhead, publishing, rebuild, rescanning
 
 BENCHES: dict[str, Callable[[Path], str]] = {
     "command-line": command_line.table,
     "rebuild": rebuild.table,
     "overhead": overhead.table,
     "publishing": publishing.table,
+    "rescanning": rescanning.table,
 }
 
 
