@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import catalogue_plan, command_line, health, overhead, publishing, rebuild
+from bench import catalogue_plan, command_line, health, overhead, publishing, rebuild, rescanning
 
 BENCHES: dict[str, Callable[[Path], str]] = {
     "command-line": command_line.table,
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[Path], str]] = {
     "overhead": overhead.table,
     "publishing": publishing.table,
     "health": health.table,
+    "rescanning": rescanning.table,
 }
 
 

@@ -51,7 +51,7 @@ def test_a_whole_run_and_a_second_one(project, scanned):
 
     # The findings are written for others, and what was built can be scanned again without being read.
     alerts = json.loads((newest_run(project) / "report" / "scan.sarif").read_text())
-    assert alerts["runs"][0]["results"][0]["ruleId"].startswith("CVE-2099-")
+    assert any(one["ruleId"].startswith("CVE-2099-") for one in alerts["runs"][0]["results"])
     rescan = call(project, "rescan", environment=settings)
     assert rescan.exit_code == 0, rescan.said
     later = records(project)

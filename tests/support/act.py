@@ -147,11 +147,8 @@ def act(
     """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file.
 
     With another `attempt` the artifacts in `folder` are those of the attempts before. `interrupt_at`: Ctrl-C as soon as
-<<<<<<< HEAD
-    a line says this. `alone` begins the command line where the machine is another one (see `isolated`).
-=======
-    a line says this; the runs of the job's machine, which act then removes, are kept in `folder/interrupted`.
->>>>>>> i3-handover
+    a line says this; the runs of the job's machine, which act then removes, are kept in `folder/interrupted`. `alone`
+    begins the command line where the machine is another one (see `isolated`).
     """
     (folder / "artifacts").mkdir(parents=True, exist_ok=attempt > 1)
     head = subprocess.run(["git", "-C", str(bundle), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)

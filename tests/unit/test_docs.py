@@ -24,6 +24,7 @@ SHOWN = {
     "recipes/crontab.md": ("crontab/crontab", "crontab/night.sh"),
     "recipes/jenkins.md": ("jenkins/Jenkinsfile",),
     "nightly.md": ("github/decay.yml",),
+    "scanning.md": ("github/rescan.yml",),
     "ci/runners.md": ("runner/mlops.toml", "runner/job-started.sh", "runner/arc-values.yaml"),
 }
 CALLING = ("crontab/crontab", "crontab/night.sh", "jenkins/Jenkinsfile", "runner/job-started.sh")

@@ -11,10 +11,12 @@ from mlops_ci.orchestrators.jobs import MINUTES, Job
 NAME = "rescan"
 COMMAND = "mlops-ci rescan"
 RUNNER = "runner-cpu"
-# What a training or another job would need; nothing is published that a dry run could leave out.
-NOT_HERE = ("runner-plan", "runner-gpu", "dry-run", "timeout")
+# What a training or another job would need.
+NOT_HERE = ("runner-plan", "runner-gpu")
 OTHER_WORDS: dict[str, dict[str, Any]] = {
     "mode": {"default": "nightly", "about": "which overlay [mode.NAME] applies: whose images are looked at"},
+    "dry-run": {"about": "nothing is published here anyway"},
+    "timeout": {"default": MINUTES["scan"], "about": "limit of the job, in minutes"},
     RUNNER: {"about": "label of the runner that scans, or a JSON list of labels; seconds of work"},
 }
 
@@ -47,7 +49,7 @@ def _job() -> Job:
         permissions={"packages": "read"},
         secrets=("registry",),
         retry=(10,),
-        minutes=MINUTES["scan"],
+        minutes=None,
         untrusted=False,
         guarded=False,
         always=False,

@@ -111,6 +111,8 @@ def _scan(data: ReportData) -> Part | None:
     ]
     if rows:
         blocks.append(table(("severity", "findings", "fixable", "new since base", "waived"), rows))
+    if scan.waivers:
+        blocks.append("Waivers:\n\n" + "\n".join(f"- {text(one)}" for one in scan.waivers))
     if scan.db is not None:
         blocks.append(
             f"Database of {text(moment(scan.db.built_at))}, {number(scan.db.age_hours, 3)} h old at the scan."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.files import write_json
 from mlops_ci.images import images_lock
 from mlops_ci.images.build import build_images
 from mlops_ci.images.lookup import engine_image
@@ -19,6 +22,8 @@ from mlops_ci.stages.result import Result
 from mlops_ci.stages.sboms import keep
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.trees import lasting, targets
+
+LAYERS = "layers.json"
 
 
 def inputs(session: Session) -> Mapping[str, Any]:
@@ -81,7 +86,7 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
     made = []
     for target in targets(session, images, top):
         image = images[target.name]
-        kept = session.workspace.cache / "sbom" / image.content_key / image.digest.removeprefix("sha256:")[:16]
+        kept = _known(session, image)
         if session.force or not lasting(session) or not (kept / file_name(target)).is_file():
             write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
         made.append(folder / file_name(target))
@@ -89,10 +94,27 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
     return made
 
 
+def _known(session: Session, image: BuiltImage) -> Path:
+    """The folder of what was read of an image, by what it is made from and what it became."""
+    return session.workspace.cache / "sbom" / image.content_key / image.digest.removeprefix("sha256:")[:16]
+
+
 def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:
-    """What brought each file system layer that the top image stands on, as far as the engine has these images."""
+    """What brought each file system layer that the top image stands on, as far as the engine has these images.
+
+    It is remembered beside the SBOM: where nothing has changed the engine is asked nothing more.
+    """
     if session.engine.name != "docker":
         return {}
+    path = _known(session, images[top]) / LAYERS
+    with suppress(OSError, ValueError):
+        return dict(json.loads(path.read_bytes()))
+    found = _asked(session, images, top)
+    write_json(path, found)
+    return found
+
+
+def _asked(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:
     lowest = session.resolution.images[0]
     base = lowest.spec.base if lowest.spec is not None else None
     known = {} if base is None else {BASE_LAYER: base.ref}

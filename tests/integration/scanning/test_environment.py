@@ -32,7 +32,14 @@ def test_a_clean_environment_passes_and_says_what_could_not_be_judged(project, t
     assert part(outputs, "Dockerfiles").status == "SKIP"
     assert outputs.db is not None
     assert outputs.db.age_hours < 1
-    assert [one.path for one in outputs.reports] == ["scan/findings.json", "scan/findings.md"]
+    assert [one.path for one in outputs.reports] == [
+        "scan/findings.json",
+        "scan/findings.md",
+        "scan/scan.sarif",
+        "scan/gl-container-scanning-report.json",
+        "scan/junit.xml",
+        "scan/licenses.json",
+    ]
 
 
 def test_a_critical_vulnerability_with_a_fix_is_a_finding(project, trivy_db_server):

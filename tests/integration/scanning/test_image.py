@@ -7,6 +7,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,9 @@ def test_everything_that_is_wrong_with_an_image_is_found(project, trivy_db_serve
     assert outputs.verdict == "findings"
     text = (project.reports / "findings.json").read_text()
     failing = {(one["id"], one["where"].split(" ")[-1]): one for one in json.loads(text)["failing"]}
+    table = (Path(__file__).parents[3] / "docs" / "scanning.md").read_text()
+    for case in ("a secret in a layer, deleted in the next", "a secret in the image's environment"):
+        assert f"| {case} | findings: github-pat | findings: github-pat |" in table
     deleted, environment = failing["github-pat", "opt/settings.ini:1"], failing["github-pat", "configuration"]
     assert deleted["severity"] == environment["severity"] == "CRITICAL"
     assert ("DS-0002", "top") in failing, "runs as root"

@@ -25,6 +25,11 @@ PROFILES = {name: replace(load_profile(name), release=TAG) for name in profile_n
 RENDERED = {name: render(profile) for name, profile in PROFILES.items()}
 FILES = [(profile, path) for profile, files in RENDERED.items() for path in files]
 GLOBAL = {"default", "stages", "workflow", "variables", "image", "before_script", "after_script", "cache", "include"}
+# What trains, plans or needs no GPU is no business of a file of one other job.
+NOT_THERE = {
+    "decay": {"runner-plan", "runner-cpu", "runner-gpu"},
+    "rescan": {"runner-plan", "runner-gpu"},
+}
 HIDDEN = ".$[[ inputs.job-prefix ]]"
 
 
@@ -70,8 +75,7 @@ class TestEveryFile:
 
     def test_has_typed_described_inputs_with_the_common_head(self, profile, path):
         inputs = documents(profile, path)[0]["inputs"]
-        # What trains or plans is no business of the file that only scores.
-        without = {"runner-plan", "runner-cpu", "runner-gpu"} if path.endswith("/decay.yml") else set()
+        without = NOT_THERE.get(Path(path).stem, set())
         assert set(inputs) >= {one.name for one in HEAD} - without
         assert not set(inputs) & without
         assert all(set(one) >= {"description", "type"} for one in inputs.values())
@@ -207,11 +211,23 @@ def test_a_job_gets_the_artifacts_of_all_jobs_before_it():
 
 def test_schedules_are_for_nightly_and_one_with_a_word_for_decay_alone():
     schedule = '$CI_PIPELINE_SOURCE == "schedule"'
-    weekly = f'{schedule} && $MLOPS_SCHEDULE == "decay"'
+    weekly, daily = (f'{schedule} && $MLOPS_SCHEDULE == "{name}"' for name in ("decay", "rescan"))
     assert {"if": schedule, "when": "never"} in TRAIN["plan"]["rules"]
     nightly = all_jobs("default", "ci/gitlab/nightly.yml")
-    assert nightly["plan"]["rules"][1:] == [{"if": weekly, "when": "never"}, {"if": schedule}]
+    assert nightly["plan"]["rules"][1:] == [
+        {"if": weekly, "when": "never"},
+        {"if": daily, "when": "never"},
+        {"if": schedule},
+    ]
     assert all_jobs("default", "ci/gitlab/decay.yml")["evaluate"]["rules"][1:] == [{"if": weekly}]
+    assert all_jobs("default", "ci/gitlab/rescan.yml")["rescan"]["rules"][1:] == [{"if": daily}]
+
+
+def test_gitlab_gets_the_findings_of_images_where_there_is_a_scan():
+    path = ".mlops/gitlab/gl-container-scanning-report.json"
+    for file, job in (("train", "result"), ("scan", "result"), ("rescan", "rescan")):
+        assert all_jobs("default", f"ci/gitlab/{file}.yml")[job]["artifacts"]["reports"]["container_scanning"] == path
+    assert "container_scanning" not in all_jobs("default", "ci/gitlab/decay.yml")["evaluate"]["artifacts"]["reports"]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -22,13 +22,13 @@ ROOT = Path(__file__).parents[3]
 BASELINE = Path(__file__).with_name("permissions.json")
 PROFILES = ("default", "enterprise", "object-store")
 PIN = re.compile(
-    r"uses: (?:[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.mlops/bundle/\.github/actions/setup #.*)"
+    r"uses: (?:[\w.-]+/[\w.-]+(?:/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.mlops/bundle/\.github/actions/setup #.*)"
 )
 EXPRESSION = re.compile(r"\$\{\{")
 # The steps that hand a run on through the object store.
 BY_STORE = ("collect", "hand-on")
 # Files with a job of their own, that a caller adds.
-OPT_IN = ("comment", "decay", "retry")
+OPT_IN = ("code-scanning", "comment", "decay", "rescan", "retry")
 
 
 def parsed(text: str) -> Any:
@@ -262,6 +262,30 @@ def test_the_file_that_scores_the_champion_says_how_it_went_and_keeps_the_page()
     assert kept["if"] == "${{ always() && steps.stages.outcome != 'skipped' }}"
     assert kept["with"]["name"] == job["outputs"]["report"]
     assert kept["with"]["path"] == ".mlops/runs/*/report"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_alerts_are_written_by_one_step_of_one_file_that_runs_no_code(profile):
+    workflow = opt_in("code-scanning", profile)
+    (job,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {}
+    assert job["permissions"] == {"actions": "read", "contents": "read", "security-events": "write"}
+    assert "head.repo.full_name != github.repository" in job["if"]
+    assert secrets_in(workflow) == set()
+    download, look, upload = job["steps"]
+    assert download["with"]["name"] == "${{ inputs.report }}"
+    assert not EXPRESSION.search(look["run"])
+    assert upload["if"] == "${{ steps.found.outputs.file != '' }}", "a scan that is broken closes no alert"
+    others = [text for path, text in render(load_profile(profile)).items() if "code-scanning" not in path]
+    assert not any("security-events" in text or "upload-sarif" in text for text in others)
+
+
+def test_a_rescan_may_read_images_and_nothing_else():
+    (job,) = opt_in("rescan")["jobs"].values()
+    assert job["permissions"] == {"contents": "read", "packages": "read"}
+    (scanning,) = [step for step in job["steps"] if secrets_in(step) or "github.token" in json.dumps(step)]
+    assert scanning["run"] == "mlops-ci rescan"
+    assert secrets_in(scanning) == {"registry-username", "registry-password"}
 
 
 def test_the_file_that_scores_the_champion_runs_where_its_caller_says():

@@ -128,9 +128,12 @@ def test_the_scanner_sees_no_secrets(tmp_path):
         "AWS_SECRET_ACCESS_KEY": "x",
         "GITHUB_TOKEN": "y",
         "TRIVY_SEVERITY": "LOW",
+        "DOCKER_CONFIG": "/logins",
     }
     trivy = Trivy(path=Path("/x"), version="0", sha256="0", cache=tmp_path, ca_bundle=Path("/ca.crt"), environ=environ)
-    seen = trivy._environment()
+    assert trivy._environment(images=True)["DOCKER_CONFIG"] == "/logins"
+    seen = trivy._environment(images=False)
+    assert not {"DOCKER_CONFIG", "DOCKER_HOST"} & set(seen), "who reads an SBOM needs no login"
     assert not {"AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "TRIVY_SEVERITY"} & set(seen)
     assert seen["SSL_CERT_FILE"] == "/ca.crt"
     assert seen["TRIVY_DISABLE_TELEMETRY"] == "true"

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlops_ci.orchestrators import decay
-from mlops_ci.orchestrators.called import CalledFile, Handover, Input, called_files, handing_over
-from mlops_ci.orchestrators.github import comment_workflow, retry_workflow
+from mlops_ci.orchestrators import decay, rescan
+from mlops_ci.orchestrators.called import CalledFile, Handover, Input, handing_over
+from mlops_ci.orchestrators.github import code_scanning_workflow, comment_workflow, retry_workflow
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import load_profile
 from mlops_ci.orchestrators.github.workflow import REASONS, granted
 
 RETRY_REASON = "to read the artifacts of the finished run, and to start its failed jobs again"
+# Files that a caller adds, with the reasons for what they must be granted.
+GRANTING = (comment_workflow, code_scanning_workflow)
 LEVELS = ("none", "read", "write")
 
 
@@ -34,12 +36,16 @@ class Interface:
 
 def interfaces(way: Handover = "artifact") -> dict[str, Interface]:
     """All of them, by name, where jobs hand the run on in this way."""
-    files = (*(handing_over(file, way) for file in called_files()), decay.decay_file())
+    alone = (decay.NAME, rescan.NAME)
+    files = (file if file.name in alone else handing_over(file, way) for file in decay.all_files())
     found = {file.name: _interface(file) for file in files}
-    comment_grant = {scope: access for scope, (access, _) in comment_workflow.PERMISSIONS.items()}
+    comment_grant, alert_grant = (
+        {scope: access for scope, (access, _) in module.PERMISSIONS.items()} for module in GRANTING
+    )
     for name, inputs, grant in (
         (retry_workflow.NAME, retry_workflow.INPUTS, {"actions": "write"}),
         (comment_workflow.NAME, comment_workflow.INPUTS, comment_grant),
+        (code_scanning_workflow.NAME, code_scanning_workflow.INPUTS, alert_grant),
     ):
         found[name] = Interface(
             name=name,
@@ -54,8 +60,8 @@ def interfaces(way: Handover = "artifact") -> dict[str, Interface]:
 
 def grant_lines(grant: Mapping[str, str]) -> list[str]:
     """The block to paste into the calling job."""
-    comment_reasons = {(scope, access): why for scope, (access, why) in comment_workflow.PERMISSIONS.items()}
-    reasons = {("actions", "write"): RETRY_REASON, **comment_reasons, **REASONS}
+    own = {(scope, access): why for module in GRANTING for scope, (access, why) in module.PERMISSIONS.items()}
+    reasons = {("actions", "write"): RETRY_REASON, **own, **REASONS}
     return ["permissions:", *(f"  {scope}: {access} # {reasons[scope, access]}" for scope, access in grant.items())]
 
 
@@ -66,7 +72,7 @@ def _interface(file: CalledFile) -> Interface:
         inputs={one.name: one for one in inputs_of(file, load_profile("default"))},
         secrets=tuple(name for name, _, _ in secrets_of(file)),
         grant=granted(file.jobs),
-        begins=not file.goes_on and file.name != decay.NAME,
+        begins=not file.goes_on and file.name not in (decay.NAME, rescan.NAME),
         changes=any(job.guarded for job in file.jobs),
         store_jobs=tuple(job.name for job in with_store),
         reading_jobs=tuple(job.name for job in with_store if job.only_reads),

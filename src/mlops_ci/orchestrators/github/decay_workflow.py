@@ -36,7 +36,7 @@ def _scheduled(file: CalledFile, profile: Profile, runner: str, *, a_step_name: 
         *pair("name", job.name),
         *pair("if", expression(f"!{FORK}")),
         *pair("runs-on", labels_of(runner, profile.cpu_runner or profile.plan_runner)),
-        *pair("timeout-minutes", expression("inputs.timeout") if job.minutes is None else job.minutes),
+        *pair("timeout-minutes", expression("inputs.timeout")),
         *section("permissions", permission_lines(job)),
         *section("outputs", pairs(dict(found))),
         *section("steps", [line for one in _steps(file, profile, a_step_name, command) for line in item(one)]),

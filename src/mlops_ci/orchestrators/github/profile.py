@@ -57,7 +57,10 @@ class Profile:
     handover: Handover
 
     def action(self, name: str) -> Action:
-        """The pinned action, such as `checkout` or `upload-sarif`, from the site's mirror if it has one."""
+        """The pinned action, such as `checkout` or `upload-sarif`, from the site's mirror if it has one.
+
+        An older artifact service has its own.
+        """
         pins = read_toml("github.toml")["actions"]
         pin = pins[f"{name}-3" if self.artifacts == 3 and f"{name}-3" in pins else name]
         repository = pin["repository"]

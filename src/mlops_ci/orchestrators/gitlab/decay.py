@@ -22,7 +22,7 @@ def scheduled_jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[st
     found: dict[str, Any] = {
         **common,
         "tags": use(f"runner-{job.machine}"),
-        "timeout": f"{use('timeout') if job.minutes is None else job.minutes} minutes",
+        "timeout": f"{use('timeout')} minutes",
         "needs": Flow([]),
         "variables": {**common["variables"], **REGISTRY},
         **({"id_tokens": {TOKEN: Flow({"aud": use("aws-audience")})}} if "store" in job.secrets else {}),

@@ -63,7 +63,7 @@ def inputs_of(file: CalledFile, profile: GitLabProfile, *, component: bool) -> t
         *_jobs(file, profile),
         *_bundle(profile, ref),
         *_guarded(file),
-        *_cloud(),
+        *_cloud(file),
         *_handover(file),
     )
     return tuple(sorted((*common, *own), key=lambda one: one.default is not None))
@@ -149,7 +149,9 @@ def _guarded(file: CalledFile) -> tuple[GitLabInput, ...]:
     return (GitLabInput(name="environment", kind="string", default="mlops-champion", about=about),)
 
 
-def _cloud() -> tuple[GitLabInput, ...]:
+def _cloud(file: CalledFile) -> tuple[GitLabInput, ...]:
+    if not any("store" in job.secrets for job in file.jobs):
+        return ()
     return (
         GitLabInput(
             name="aws-role",
