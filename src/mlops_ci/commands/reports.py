@@ -28,7 +28,7 @@ QUALITY = "gl-code-quality.json"
 
 
 def reports(options: Options, folder: Path) -> int:
-    """Write JUnit, OpenMetrics, code quality, annotations, the page, SBOMs and scan reports of the run, if there is one.
+    """Write JUnit, OpenMetrics, code quality, annotations, the page, SBOMs and scan reports of the run, if any.
 
     A configuration that is wrong is code quality, too.
     """

@@ -40,20 +40,8 @@ def run(session: Session) -> Result:
     """Print the effective settings and the resolved work."""
     resolution = session.resolution
     governance = session.settings.governance
-    for line in effective(session.settings):
-        session.console.output(f"{DIM}{line.text}{RESET}" if line.dim else line.text)
-    for words in governing(governance):
-        session.console.say(words)
-    images = {
-        plan.name: PlannedImage(ref=plan.ref, content_key=plan.content_key, action=plan.action, why=plan.why)
-        for plan in resolution.images
-    }
-    for name, image in images.items():
-        session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
-    locked = images_lock.read(session.settings.root) if session.engine.name != "inside" else None
-    if locked is not None:
-        for words in images_lock.compare(locked, resolution.images, engine=session.engine.name, variant=session.build):
-            session.console.say(words)
+    _tell_settings(session)
+    images = _tell_images(session)
     if resolution.data_digest is not None:
         session.console.say(f"data: {resolution.data_digest}")
     machines = runners(session.settings.tables.runners, session.settings.tables.evaluate.on)
@@ -97,6 +85,29 @@ def run(session: Session) -> Result:
             guarded_changes=tuple(GuardedChange(**vars(one)) for one in governance.changes),
         )
     )
+
+
+def _tell_settings(session: Session) -> None:
+    for line in effective(session.settings):
+        session.console.output(f"{DIM}{line.text}{RESET}" if line.dim else line.text)
+    for words in governing(session.settings.governance):
+        session.console.say(words)
+
+
+def _tell_images(session: Session) -> dict[str, PlannedImage]:
+    """What will be built or used, and what differs from the repository's images.lock."""
+    planned = session.resolution.images
+    images = {
+        plan.name: PlannedImage(ref=plan.ref, content_key=plan.content_key, action=plan.action, why=plan.why)
+        for plan in planned
+    }
+    for name, image in images.items():
+        session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
+    locked = images_lock.read(session.settings.root) if session.engine.name != "inside" else None
+    if locked is not None:
+        for words in images_lock.compare(locked, planned, engine=session.engine.name, variant=session.build):
+            session.console.say(words)
+    return images
 
 
 def _misfits(session: Session) -> list[str]:
