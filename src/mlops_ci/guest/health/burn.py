@@ -70,7 +70,7 @@ class Burn:
             beyond = one.level > LEVELS[request.level]
             if not beyond or request.only:
                 yield one, ""
-            else:
+            elif not request.chosen:
                 yield one, f"not reached: it belongs to a budget of {one.level} s"
 
     def _context(

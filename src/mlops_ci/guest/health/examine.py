@@ -29,7 +29,10 @@ TORCH = ("torch", "torch.import", "torch.version", "torch.build", "torch.archite
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be examined: GPU number `index` of `gpus`, or the CPU where `gpus` is 0, in `budget` seconds."""
+    """What is to be examined: GPU number `index` of `gpus`, or the CPU where `gpus` is 0, in `budget` seconds.
+
+    `chosen`: the level was named, so that what is beyond it was not wanted; else the budget decided, and that is told.
+    """
 
     index: int
     gpus: int
@@ -37,6 +40,7 @@ class Request:
     budget: float
     only: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
+    chosen: bool = False
 
     @property
     def device(self) -> str:

@@ -89,6 +89,7 @@ class HealthJob:
             budget=max(0.0, deadline - time.monotonic() - MARGIN),
             only=self.task.health.only,
             limits=limits,
+            chosen=self.task.health.level is not None,
         )
 
     def _together(self) -> float:
