@@ -80,6 +80,12 @@ The job `comment` of the example calls `comment.yml`, the only file whose token 
 what the called file before it handed on (give both the same `artifact-prefix`), runs nothing of the pull request, and
 never runs for a fork. Leave the job out where no comment is wanted. [What it says](../notifications.md).
 
+## Alerts of code scanning
+
+`code-scanning.yml` shows what the scan found as alerts, at the line of the requirements, lock or Dockerfile that brought
+it in. A caller adds it as a job behind any call that scans, and gives it that call's output `report`; it is the only
+file with `security-events: write`, and uploads by one pinned action. [An example](../scanning.md#every-day-the-rescan).
+
 ## Who is told
 
 `[notify]` names variables, and the job `result` fills these from secrets: `SLACK_WEBHOOK_URL`, `TEAMS_WEBHOOK_URL`,
