@@ -10,6 +10,9 @@ from support.health.processes import TORCH, driver_folder
 CPU_SECONDS = 20
 """Of processor time for all checks in CPU mode, three interpreters with torch included: ten seconds on two cores."""
 
+LONG = 12
+"""Seconds in which the step that hangs is reached also on a busy machine."""
+
 GRACE = 5
 """Seconds that a check may take beyond its budget, whatever hangs."""
 
@@ -122,13 +125,13 @@ def node(health, tmp_path):
 )  # fmt: skip
 def test_gpus_that_hang_crash_or_are_lost(node, ones, trip, check, cause):
     hangs = "600" in ones or "hang" in (trip or {})
-    outcome = node(ones, trip=trip, timeout=8 if hangs else 30)
+    outcome = node(ones, trip=trip, timeout=LONG if hangs else 30)
     assert (outcome["exit_code"], outcome["verdict"]) == (11, "unhealthy")
     assert outcome["by_id"].get(check, {"status": "absent", "of": outcome["checks"]})["status"] == "BLOCK"
     assert cause in outcome["by_id"][check]["cause"]
     assert outcome["by_id"][check]["uuid"].startswith("GPU-")
     assert outcome["devices"] == []
-    assert outcome["took"] < 8 + GRACE or not hangs
+    assert outcome["took"] < LONG + GRACE or not hangs
 
 
 def test_more_memory_and_space_than_there_is(health):
