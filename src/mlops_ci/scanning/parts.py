@@ -16,6 +16,7 @@ DOCKERFILES = "Dockerfiles"
 SYSTEM = "operating system"
 LICENSES = "licences"
 WAIVERS = "waivers"
+STANDINGS = ("used", "unused", "not judged", "not allowed")
 JAVA = "Java archives are not judged"
 
 
@@ -85,7 +86,7 @@ def waiver_parts(waivers: Sequence[Judged]) -> list[ScanPart]:
     if not waivers:
         return []
     bad = [one for one in waivers if one.fails]
-    counts = {name: sum(1 for one in waivers if one.standing == name) for name in ("used", "unused", "not allowed")}
+    counts = {name: sum(1 for one in waivers if one.standing == name) for name in STANDINGS}
     why = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     if bad:
         said = "; ".join(one.line for one in bad)

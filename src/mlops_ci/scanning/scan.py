@@ -162,7 +162,14 @@ def _concluded(plan: Scan, sboms: Sequence[Sbom], found: _Found, started: dt.dat
     today = plan.today or started.date()
     packages = licenses.licensed([target.name for target in plan.targets], sboms)
     everything = _all_findings(found) + licenses.denied(packages, settings.deny_licenses)
-    marked, waivers = apply(everything, plan.exceptions.waivers, settings, today=today)
+    looked_at = {"package": found.vulnerabilities, "path": found.contents}
+    marked, waivers = apply(
+        everything,
+        plan.exceptions.waivers,
+        settings,
+        today=today,
+        looked_at=[name for name, one in looked_at.items() if one is not None],
+    )
     decision = decide(marked, settings, today=today)
     judged = _parts(plan, decision, found, waivers)
     scanned = Scanned(

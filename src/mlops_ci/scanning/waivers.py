@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +12,9 @@ from mlops_ci.scanning.findings import Finding
 from mlops_ci.settings.scan import ScanSettings
 from mlops_ci.settings.waivers import WAIVERS_FILE, Waiver
 
-Standing = Literal["used", "unused", "not allowed", "expired", "too long"]
+Standing = Literal["used", "unused", "not judged", "not allowed", "expired", "too long"]
+# What a scan may have looked at, by what a waiver names.
+ALL = frozenset({"package", "path"})
 # The last fortnight of a waiver is when its owner should hear of it.
 SOON = 14
 
@@ -56,11 +58,19 @@ class Judged:
 
 
 def apply(
-    findings: Iterable[Finding], waivers: Sequence[Waiver], settings: ScanSettings, *, today: dt.date
+    findings: Iterable[Finding],
+    waivers: Sequence[Waiver],
+    settings: ScanSettings,
+    *,
+    today: dt.date,
+    looked_at: Collection[str] = ALL,
 ) -> tuple[list[Finding], tuple[Judged, ...]]:
-    """The findings, the waived ones marked, and what became of each waiver."""
+    """The findings, the waived ones marked, and what became of each waiver.
+
+    One for what the scan has not `looked_at` (packages without a database, paths in a rescan) is not called unused.
+    """
     listed = list(findings)
-    judged = tuple(_judge(one, listed, settings, today) for one in waivers)
+    judged = tuple(_judge(one, listed, settings, today, looked_at) for one in waivers)
     holding = [one.waiver for one in judged if one.standing == "used"]
     return [_marked(one, holding, settings) for one in listed], judged
 
@@ -70,13 +80,16 @@ def ended(waivers: Sequence[Waiver], settings: ScanSettings, *, today: dt.date) 
     return tuple(one.named for one in waivers if _out_of_time(one, settings, today))
 
 
-def _judge(waiver: Waiver, findings: Sequence[Finding], settings: ScanSettings, today: dt.date) -> Judged:
+def _judge(
+    waiver: Waiver, findings: Sequence[Finding], settings: ScanSettings, today: dt.date, looked_at: Collection[str]
+) -> Judged:
     days = (dt.date.fromisoformat(waiver.expires) - today).days
     standing = _out_of_time(waiver, settings, today)
     matched = [one for one in findings if _is_for(waiver, one) and one.excused != "vex"]
     allowed = [one for one in matched if one.severity in settings.waivable]
     if standing is None:
-        standing = "used" if allowed else "not allowed" if matched else "unused"
+        known = ("package" if waiver.package else "path") in looked_at
+        standing = "used" if allowed else "not allowed" if matched else "unused" if known else "not judged"
     return Judged(waiver=waiver, standing=standing, days=days, findings=len(allowed))
 
 

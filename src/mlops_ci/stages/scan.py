@@ -112,7 +112,9 @@ def judged(outputs: ScanOutputs, reports: Path) -> Result:
 
 def _remarks(outputs: ScanOutputs) -> tuple[str, ...]:
     """Waivers that are for nothing, or that nobody owns."""
-    return tuple(f"waiver: {one}" for one in outputs.waivers if not one.endswith(": used") or "NO OWNER" in one)
+    return tuple(
+        f"waiver: {one}" for one in outputs.waivers if not one.endswith((": used", ": not judged")) or "NO OWNER" in one
+    )
 
 
 def sources(settings: Settings) -> Sources:

@@ -46,6 +46,12 @@ def test_the_settings_may_allow_fewer_days_and_severities():
     assert judged(waiver(), waivable=("LOW",))[1].standing == "not allowed"
 
 
+def test_what_was_not_looked_at_is_not_called_unused():
+    for one, looked_at in ((waiver(), ["path"]), (waiver(path="a"), ["package"])):
+        _, (found,) = apply([], [one], ScanSettings(), today=DAY, looked_at=looked_at)
+        assert (found.standing, found.remark) == ("not judged", "")
+
+
 def test_it_is_for_one_id_in_one_package():
     assert judged(waiver(), finding(2))[1].standing == "unused"
     assert judged(waiver(), finding(package="planted-too"))[1].standing == "unused"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from mlops_ci.orchestrators.called import CalledFile, called_file
 from mlops_ci.orchestrators.decay import all_files
-from mlops_ci.orchestrators.github.comment_workflow import NAME, PERMISSIONS
+from mlops_ci.orchestrators.github import code_scanning_workflow, comment_workflow
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.workflow import REASONS, granted
@@ -82,9 +82,10 @@ never runs for a fork. Leave the job out where no comment is wanted. [What it sa
 
 ## Alerts of code scanning
 
-`code-scanning.yml` shows what the scan found as alerts, at the line of the requirements, lock or Dockerfile that brought
-it in. A caller adds it as a job behind any call that scans, and gives it that call's output `report`; it is the only
-file with `security-events: write`, and uploads by one pinned action. [An example](../scanning.md#every-day-the-rescan).
+`code-scanning.yml` shows what the scan found as alerts, at the line of the requirements, lock or Dockerfile that
+brought it in. A caller adds it as a job behind any call that scans, and gives it that call's output `report`. It is the
+only file with `security-events: write`, and uploads by one pinned action: [an
+example](../scanning.md#every-day-the-rescan).
 
 ## Who is told
 
@@ -201,8 +202,10 @@ def _continues(file: CalledFile) -> str:
 
 def _grants() -> str:
     lines = [f"- `{file.name}.yml`: {_grant(file)}" for file in all_files()]
-    own = ", ".join(f"`{scope}: {access}` ({why})" for scope, (access, why) in PERMISSIONS.items())
-    return "\n".join([*lines, f"- `{NAME}.yml`: {own}"]) + "\n"
+    for module in (comment_workflow, code_scanning_workflow):
+        own = ", ".join(f"`{scope}: {access}` ({why})" for scope, (access, why) in module.PERMISSIONS.items())
+        lines.append(f"- `{module.NAME}.yml`: {own}")
+    return "\n".join(lines) + "\n"
 
 
 def _grant(file: CalledFile) -> str:
