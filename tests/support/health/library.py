@@ -27,6 +27,9 @@ SPECIAL = {
 }
 
 
+LINK = "nvmlDeviceGetCurrPcieLinkGeneration"
+
+
 class Library:
     """A driver with the GPUs of a profile. `phase` is `before` or `after` a load."""
 
@@ -35,6 +38,7 @@ class Library:
         self._calls: list[str] = []
         self._broken: int = 0
         self.phase = "before"
+        self.looks_after = 0
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("nvml") or name in self._profile.get("missing", ()):
@@ -43,6 +47,7 @@ class Library:
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> int:
         self._calls.append(name)
+        self.looks_after += name == LINK and self.phase == "after"
         plain = name.removesuffix("_v2").removesuffix("_v3")
         trip = self._profile.get("trip", {})
         if trip.get("at") == plain:

@@ -7,6 +7,7 @@ import datetime as dt
 import importlib
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from support.health.cases import Case
 from support.health.library import Library
 
 TODAY = dt.date(2026, 11, 26)
+LONGEST_LOAD = 30.0
 
 
 class StoppedError(BaseException):
@@ -165,6 +167,15 @@ def _torch(case: Case) -> Any:
     return SimpleNamespace(__version__=said["version"], cuda=cuda, version=version)
 
 
+def _until_sampled(library: Library) -> None:
+    """A load lasts until the sampling thread has looked often enough, or has ended since the card is gone."""
+    first, over = library.looks_after, time.monotonic() + LONGEST_LOAD
+    while library.looks_after < first + load.FEWEST_SAMPLES and time.monotonic() < over:
+        if not any(one.name == "gpu-load" for one in threading.enumerate()):
+            return
+        threading.Event().wait(0.001)
+
+
 def _burn(case: Case, library: Library, index: int) -> Burn:
     """A load whose speed the case names, judged by the real rules; between its readings the library goes on."""
     measured = case.data.get("measured", {})
@@ -179,7 +190,7 @@ def _burn(case: Case, library: Library, index: int) -> Burn:
     def loaded(context: Context) -> list[Check]:
         before = context.sensor() if context.sensor else None
         library.phase = "after"
-        threading.Event().wait(0.01)
+        _until_sampled(library)
         seen = context.sensor() if context.sensor else None
         found = [throttle.judge_load(f"throttle.load.{context.device}", before, [seen] if seen else [], seen)]
         for kind, values in measured.items():

@@ -21,6 +21,8 @@ FATAL_PCIE, NON_FATAL_PCIE = 180, 179
 NVLINK_REPLAY, NVLINK_RECOVERY = 52, 59
 NVLINK_NEWER = (208, 215)
 EVERY = 0.2
+# A link at rest is slow to save power. Fewer looks than this may all have fallen between two parts of the load.
+FEWEST_SAMPLES = 5
 MOST_EVENTS = 64
 
 
@@ -126,6 +128,9 @@ class Watch:
         if not top.there or not top.value or not best:
             return unseen("pcie.generation", Answer(None, top.reason or "the driver does not tell"))
         if best < top.value:
+            if self._samples.count < FEWEST_SAMPLES:
+                few = f"the driver could be asked only {self._samples.count} times while the load ran"
+                return Check("pcie.generation", SKIP, best, top.value, cause=few)
             cause = f"PCI Express ran at generation {best} under load, slot and card can do {top.value}"
             advice = "Have the card seated again, and look at the board's settings."
             return Check("pcie.generation", WARN, best, top.value, "", cause, advice)
