@@ -20,9 +20,9 @@ BUILDS_IMAGES = (
     "tests/integration/images/",
     "tests/integration/mirroring/",
     "tests/integration/scanning/test_image.py",
+    "tests/e2e/test_air_gap_docker.py",
     "tests/e2e/test_nox_sessions.py",
     "tests/e2e/test_shell.py",
-    "tests/workflows/test_air_gap.py",
     "tests/workflows/test_equality.py",
 )
 

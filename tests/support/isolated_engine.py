@@ -1,29 +1,25 @@
-"""A site without a network: in one namespace with loopback alone, a Docker engine and an MLflow server of its own."""
+"""A site without a network: one namespace that has loopback alone, and a Docker engine of its own in it."""
 
 from __future__ import annotations
 
 import json
 import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from . import isolated
 from .fixtures_testbed import TESTBED
-from .testbed import system_packages, tools
+from .testbed import system_packages
 from .testbed.docker_engine import DockerEngine
-from .testbed.mlflow_server import MlflowServer
 from .testbed.service import Launch, running
 from .testbed.state import ServiceRecord, State
 
 # The address of the engine's bridge, of a range that is nobody's (RFC 5737).
 GATEWAY = "192.0.2.1"
-PORT = 25_000
 
 
 class IsolatedEngine(DockerEngine):
@@ -48,46 +44,18 @@ class IsolatedEngine(DockerEngine):
         }
         file.write_text(json.dumps(configuration))
         argv = (*self._alone, system_packages.need("dockerd"), "--config-file", str(file))
-        return Launch(argv=argv, environment={"PATH": system_packages.SYSTEM_PATH}, exports={"DOCKER_HOST": self.host})
+        return Launch(argv=argv, environment={"PATH": system_packages.SYSTEM_PATH}, exports=self.exports(GATEWAY))
 
     def after_start(self, _: ServiceRecord, /) -> None:
         """What it holds comes from an archive."""
 
 
-class IsolatedMlflow(MlflowServer):
-    """MLflow on the bridge's address, where containers reach it too."""
-
-    def __init__(self, state: State, alone: Sequence[str]) -> None:
-        super().__init__(state)
-        self._alone = alone
-
-    def prepare(self) -> Launch:
-        """The testbed's own server, in the namespace."""
-        one = super().prepare()
-        flags = list(one.argv)
-        flags[flags.index("--host") + 1] = GATEWAY
-        flags[flags.index("--port") + 1] = str(PORT)
-        return Launch(
-            argv=(*self._alone, *flags),
-            environment=one.environment,
-            without=one.without,
-            exports={"MLOPS_CI_TRACKING__URI": f"http://{GATEWAY}:{PORT}"},
-        )
-
-    def answers(self, _: ServiceRecord, /) -> bool:
-        """Asked from inside: from here there is no way."""
-        url = f"http://{GATEWAY}:{PORT}/api/2.0/mlflow/experiments/get?experiment_id=0"
-        ask = f"import urllib.request; urllib.request.urlopen({url!r}, timeout=2)"
-        asked = subprocess.run([*self._alone, sys.executable, "-c", ask], capture_output=True, check=False)
-        return asked.returncode == 0
-
-
 @dataclass(frozen=True)
 class IsolatedSite:
-    """`alone` begins a command line there; `environment` is what its machines have."""
+    """`alone` begins a command line there; `docker_host` is its engine's."""
 
     alone: tuple[str, ...]
-    environment: dict[str, str]
+    docker_host: str
 
 
 @contextmanager
@@ -95,12 +63,9 @@ def site() -> Iterator[IsolatedSite]:
     """Such a site, for a `with` block."""
     # Where the machine's testbed is, an engine can work; a folder of pytest's has too long a name for sockets.
     root = State.default().folder(f"alone-{secrets.token_hex(3)}")
-    state = State(root)
     try:
-        with isolated.shared() as alone, ExitStack() as stack:
-            engine = stack.enter_context(running(IsolatedEngine(state, alone)))
-            mlflow = stack.enter_context(running(IsolatedMlflow(state, alone)))
-            yield IsolatedSite(alone=alone, environment={**engine.environment, **mlflow.environment})
+        with isolated.shared() as alone, running(IsolatedEngine(State(root), alone)) as engine:
+            yield IsolatedSite(alone=alone, docker_host=engine.environment["DOCKER_HOST"])
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -109,6 +74,5 @@ def need_one() -> None:
     """Skip the test where this machine has not what such a site is made of."""
     isolated.alone()
     missing = [name for name in ("dockerd", "nsenter") if system_packages.find(name) is None]
-    missing += [] if tools.find("mlflow") else ["mlflow"]
     if missing:
         pytest.skip(f"there is no {', '.join(missing)} here: {TESTBED}")
