@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.images import catalogue
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.settings.image import ImageSettings
 from mlops_ci.settings.mirrors import MirrorSettings
@@ -76,3 +79,15 @@ def locked(wheel: Path) -> str:
 
 def _digest(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def copy_catalogue(target: Path) -> Path:
+    """A copy of the catalogue's folder that may be changed; its many locks are links, which may be taken away."""
+
+    def copy(source: str, copied: str) -> str:
+        if source.endswith(".lock"):
+            os.symlink(source, copied)
+            return copied
+        return shutil.copyfile(source, copied)
+
+    return Path(shutil.copytree(catalogue.load().folder, target, copy_function=copy))

@@ -1,18 +1,18 @@
 """A catalogue that cannot be used says everything that is wrong with it."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from mlops_ci.images import catalogue
 from mlops_ci.images.catalogue import CatalogueError
+from support.image_projects import copy_catalogue
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the real one."""
-    return Path(shutil.copytree(catalogue.load().folder, tmp_path / "images"))
+    return copy_catalogue(tmp_path / "images")
 
 
 def change(folder: Path, old: str, new: str) -> None:

@@ -1,6 +1,5 @@
 """How locks are parted into layers, and what is said of those that cannot be made. Nothing is resolved here."""
 
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from update_locks import layer_locks
 
 from mlops_ci.images import catalogue, catalogue_file, lockfile
 from mlops_ci.images.lockfile import Pin
+from support.image_projects import copy_catalogue
 
 HASH = "sha256:" + "a" * 64
 
@@ -53,7 +53,7 @@ BRINGS = {
 @pytest.fixture
 def known(tmp_path: Path) -> catalogue.Catalogue:
     """The real catalogue without a lock."""
-    folder = Path(shutil.copytree(catalogue.load().folder, tmp_path / "images"))
+    folder = copy_catalogue(tmp_path / "images")
     for path in (*folder.rglob("*.lock"), folder / "locks.toml"):
         path.unlink()
     return catalogue_file.read(folder, complete=False)
