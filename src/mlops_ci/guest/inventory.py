@@ -30,6 +30,8 @@ CACHES = (
 FOUND = ("setid", "caches", "host_keys", "private_keys", "drivers")
 HOST_KEY = re.compile(r"/ssh_host_[a-z0-9]+_key(\.pub)?$")
 PRIVATE = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
+# What packages bring for their own tests is public.
+TESTS = re.compile(r"/(?:site|dist)-packages/.*/tests?/")
 SMALL = 64 * 1024
 CHUNK = 1 << 20
 
@@ -130,7 +132,7 @@ def inventory(root: str = "/", digests: bool = False) -> Dict[str, Any]:
             found["caches"].append(path)
         if HOST_KEY.search(path):
             found["host_keys"].append(path)
-        elif is_private_key(path, status):
+        elif not TESTS.search(path) and is_private_key(path, status):
             found["private_keys"].append(path)
         if os.path.basename(path).startswith("libcuda.so") and "/compat/" not in path and "/stubs/" not in path:
             found["drivers"].append(path)

@@ -225,7 +225,8 @@ class DockerBuild:
         """Fail when the layer is beyond its budget; an image that failed is nobody's to reuse."""
         if spec.budget is None:
             return
-        lower = sizes.unpacked_bytes(below.ref if below is not None else spec.base.ref if spec.base else "")
+        # The lowest layer counts with the image of others below it, which the engine need not have by itself.
+        lower = sizes.unpacked_bytes(below.ref) if below is not None else 0
         try:
             sizes.check_budget(plan.name, sizes.unpacked_bytes(plan.ref) - lower, spec.budget)
         except sizes.ImageTooBigError:

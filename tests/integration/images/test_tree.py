@@ -111,11 +111,11 @@ def test_vision_and_nlp_hold_what_their_names_say(tree: dict[str, str], docker: 
     )
     texts = (
         "import datasets, tokenizers; from transformers import PreTrainedTokenizerFast;"
-        "print(len(datasets.Dataset.from_dict({'a': [1, 2]})), PreTrainedTokenizerFast.__name__)"
+        "print(len(datasets.Dataset.from_dict({'a': [1, 2]})), callable(PreTrainedTokenizerFast))"
     )
     run = ("run", "--rm", "--network", "none", *LOCKED_DOWN)
     assert "(4, 4, 3) (2, 2, 3)" in docker(*run, tree["vision"], "python", "-c", pictures)
-    assert "2 PreTrainedTokenizerFast" in docker(*run, tree["nlp"], "python", "-c", texts)
+    assert "2 True" in docker(*run, tree["nlp"], "python", "-c", texts)
 
 
 def test_a_kernel_executes_a_cell_over_http(dev: Container) -> None:

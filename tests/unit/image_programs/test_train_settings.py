@@ -62,7 +62,7 @@ def test_a_broken_crontab_names_its_line(tmp_path: Path, line: str, text: str) -
 
 
 def test_torchrun_starts_python() -> None:
-    start = ("torchrun", "--standalone", "--nproc-per-node=2")
+    start = ("torchrun", "--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2")
     assert settings.torchrun(("python", "a.py", "-x"), "2") == (*start, "a.py", "-x")
     assert settings.torchrun(("python3", "-m", "a.b"), "2") == (*start, "--module", "a.b")
     assert settings.torchrun(("a.py",), "2") == (*start, "a.py")

@@ -63,7 +63,8 @@ def _serve(settings: Settings, folder: Path, environ: dict[str, str]) -> int:
         time.sleep(TICK)
         for name, child in children.items():
             code = child.poll()
-            if code is not None:
+            # A signal of the container's end reaches all of them at once: that is nobody's failure.
+            if code is not None and not asked:
                 print(f"mlops-dev: {name} ended with exit code {code}", file=sys.stderr)
                 ended = code if code > 0 else 1
     return _stop(list(children.values())) if ended is None else (_stop(list(children.values())), ended)[1]

@@ -119,7 +119,8 @@ def torchrun(command: tuple[str, ...], processes: str) -> tuple[str, ...]:
         return command
     if not (processes.isdigit() and int(processes) > 0) and processes not in {"gpu", "cpu", "auto"}:
         raise SettingsError(f"MLOPS_TORCHRUN=`{processes}`: write a number of processes, or gpu, cpu or auto")
-    start = ("torchrun", "--standalone", f"--nproc-per-node={processes}")
+    # Without a network the container's own name means no address.
+    start = ("torchrun", "--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}")
     program, *rest = command
     if program.endswith(".py"):
         return (*start, *command)
