@@ -13,6 +13,7 @@ from mlops_ci.cli import main
 from support.cli import Called
 
 TRAIN, NIGHTLY = ".github/workflows/mlops.yml", ".github/workflows/mlops-nightly.yml"
+WEEKLY = ".github/workflows/mlops-decay.yml"
 
 
 Call = Callable[..., Called]
@@ -53,12 +54,12 @@ def test_both_providers_are_set_up_and_doctor_agrees(call, repository):
     done = call(repository, "init", "--provider", "both")
     assert done.exit_code == 0, done.said
     assert done.stdout == ""
-    for name in ("mlops.toml", TRAIN, NIGHTLY, ".gitlab-ci.yml"):
+    for name in ("mlops.toml", TRAIN, NIGHTLY, WEEKLY, ".gitlab-ci.yml"):
         assert f"wrote {repository / name}" in done.stderr
     assert "still to set at GitHub:" in done.stderr
     assert "MLOPS_CI_RUNNER_GPU" in done.stderr
     assert "branches: [trunk]" in (repository / TRAIN).read_text()
-    for provider, calls, files in (("github", 3, f"{NIGHTLY}, {TRAIN}"), ("gitlab", 2, ".gitlab-ci.yml")):
+    for provider, calls, files in (("github", 4, f"{WEEKLY}, {NIGHTLY}, {TRAIN}"), ("gitlab", 3, ".gitlab-ci.yml")):
         checked = call(repository, "doctor", "--provider", provider)
         assert (checked.exit_code, checked.stdout) == (0, f"✓ {calls} calls of the bundle in {files}\n")
 
@@ -68,7 +69,7 @@ def test_the_same_command_again_changes_nothing(call, repository):
     before = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file() and ".git/" not in str(path)}
     done = call(repository, "init", "--provider", "both")
     assert done.exit_code == 0
-    assert done.stderr.count("is there already") == 4
+    assert done.stderr.count("is there already") == 5
     assert {path: path.read_bytes() for path in before} == before
 
 
