@@ -21,8 +21,8 @@ from support.isolated_engine import IsolatedSite
 from support.project import CONFIG, make_project
 
 WITHOUT = [word for part in ("wheels", "tool", "actions") for word in ("--without", part)]
-# The lowest layer: this training needs no torch.
-SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.1") + 'layer = "base"\n'
+# The lowest layer with Python: this training needs no torch.
+SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.1") + 'layer = "python"\n'
 
 
 @pytest.fixture
@@ -73,6 +73,8 @@ def test_the_pipeline_on_docker_without_a_network(tmp_path: Path, archive: Path,
     assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(STAGES, "passed")
     assert {one["engine"] for one in found.values()} == {"docker"}
     built = found["build"]["outputs"]["images"]
-    assert {name: one["built"] for name, one in built.items()} == {"base": False}, "it comes from the archive"
+    assert {name: one["built"] for name, one in built.items()} == {"base": False, "python": False}, (
+        "they come from the archive"
+    )
     assert {one["ref"] for one in built.values()} <= brought
     assert found["scan"]["outputs"]["db"]["digest"]

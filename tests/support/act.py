@@ -142,6 +142,7 @@ def act(
     workflow: str = "train.yml",
     attempt: int = 1,
     interrupt_at: str | None = None,
+    alone: Sequence[str] = (),
 ) -> Acted:
     """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file.
 
@@ -161,7 +162,7 @@ def act(
     }
     known = {"MLOPS_CI_BUNDLE_REPOSITORY": BUNDLE, "MLOPS_CI_BUNDLE_REF": head.stdout.strip(), **(variables or {})}
     argv = [
-        *(str(program), event, "--workflows", str(consumer / ".github" / "workflows" / workflow)),
+        *(*alone, str(program), event, "--workflows", str(consumer / ".github" / "workflows" / workflow)),
         *("--no-cache-server", "--rm", "--json=false"),
         *(word for label in LABELS for word in ("--platform", f"{label}=-self-hosted")),
         *(word for one in _local(bundle, profile or load_profile("default")) for word in ("--local-repository", one)),

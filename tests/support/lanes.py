@@ -1,8 +1,8 @@
 """Which tests stay together when a session runs on several processes (pytest-xdist).
 
-Whole runs and integration tests share what their module set up, so a module stays on one process. Whoever builds images
-does so one after another: some of these tests move the tags of layers that all projects of an engine share. Unit tests
-go wherever there is room.
+Whole runs and integration tests share what their module set up, so a module stays on one process. The tests of images
+come one after another: some of them move the tags of layers that all projects of an engine share. Unit tests go wherever
+there is room.
 
 A scheduler of our own, since pytest-xdist's groups have no effect with pytest 9.2: it sets the id of a test by an
 attribute that is no longer there.
@@ -16,15 +16,9 @@ import pytest
 
 UNIT = "tests/unit/"
 IMAGES = "images"
-BUILDS_IMAGES = (
-    "tests/integration/images/",
-    "tests/integration/mirroring/",
-    "tests/integration/scanning/test_image.py",
-    "tests/e2e/test_air_gap_docker.py",
-    "tests/e2e/test_nox_sessions.py",
-    "tests/e2e/test_shell.py",
-    "tests/workflows/test_equality.py",
-)
+OF_IMAGES = ("tests/integration/images/", "tests/integration/mirroring/", "tests/integration/scanning/test_image.py")
+# Builds the whole tree and moves nothing: a lane of its own, since it takes longest.
+TREE = "tests/integration/images/test_tree.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,5 +43,4 @@ def group_of(nodeid: str) -> str:
     path = nodeid.partition("::")[0]
     if path.startswith(UNIT):
         return nodeid
-    with_docker = path.startswith("tests/e2e/") and nodeid.endswith(("[docker]", "-docker]"))
-    return IMAGES if with_docker or path.startswith(BUILDS_IMAGES) else path
+    return IMAGES if path.startswith(OF_IMAGES) and path != TREE else path

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,18 +126,25 @@ def test_a_tag_that_was_moved_is_not_reused(project: ImageProject, docker: Docke
     assert again.ref == built.ref
 
 
+@pytest.fixture
+def own_engine(docker: Docker, docker_host_containerd: str, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """The engine of no whole run: tags of layers that all projects share may be moved there."""
+    monkeypatch.setenv("DOCKER_HOST", docker_host_containerd)
+    return partial(docker, "--host", docker_host_containerd)
+
+
 def test_a_tag_on_an_image_that_is_not_ours_is_not_reused(
-    project: ImageProject, docker: Docker, base_image: str
+    project: ImageProject, own_engine: Docker, base_image: str
 ) -> None:
     built = project.build(layer="base")
-    docker("tag", base_image, built.ref)
+    own_engine("tag", base_image, built.ref)
     again = project.build(layer="base")
     assert again.images["base"].built
-    assert docker("run", "--rm", again.ref, "cat", "/etc/debian_version").startswith("12")
+    assert own_engine("run", "--rm", again.ref, "cat", "/etc/debian_version").startswith("12")
 
 
 def test_a_parent_that_changes_in_between_is_noticed(
-    project: ImageProject, docker: Docker, base_image: str, monkeypatch: pytest.MonkeyPatch
+    project: ImageProject, own_engine: Docker, base_image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlops_ci.images import docker_build
 
@@ -144,7 +152,7 @@ def test_a_parent_that_changes_in_between_is_noticed(
     real = docker_build.bake.prepare
 
     def meddle(*arguments: Any, **more: Any) -> Any:
-        docker("tag", base_image, ref)
+        own_engine("tag", base_image, ref)
         return real(*arguments, **more)
 
     monkeypatch.setattr(docker_build.bake, "prepare", meddle)
@@ -152,7 +160,7 @@ def test_a_parent_that_changes_in_between_is_noticed(
     with pytest.raises(ImageReplacedError) as caught:
         project.build(layer="base", dockerfile="Dockerfile")
     assert caught.value.exit_code == 10
-    docker("rmi", ref)
+    own_engine("rmi", ref)
 
 
 def test_no_engine_is_not_an_absent_image(project: ImageProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from support.lanes import IMAGES, group_of
         ("tests/integration/engines/test_kills.py::test_x[docker]", "tests/integration/engines/test_kills.py"),
         ("tests/integration/images/test_kills.py::test_x", IMAGES),
         ("tests/integration/scanning/test_image.py::test_x", IMAGES),
-        ("tests/e2e/test_pipeline.py::test_x[docker]", IMAGES),
+        ("tests/integration/images/test_tree.py::test_x", "tests/integration/images/test_tree.py"),
+        ("tests/e2e/test_pipeline.py::test_x[docker]", "tests/e2e/test_pipeline.py"),
         ("tests/e2e/test_pipeline.py::test_x[host]", "tests/e2e/test_pipeline.py"),
-        ("tests/e2e/test_nox_sessions.py::test_x", IMAGES),
+        ("tests/e2e/test_nox_sessions.py::test_x", "tests/e2e/test_nox_sessions.py"),
     ],
 )
 def test_the_group_of_a_test(nodeid, group):

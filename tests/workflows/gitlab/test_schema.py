@@ -80,5 +80,5 @@ def test_the_headers_are_valid(tmp_path: Path, profile: str) -> None:
         text = io.StringIO()
         YAML().dump(header, text)
         headers[-1].write_text(text.getvalue())
-    assert len(headers) == (14 if load_profile(profile).components else 7)
+    assert len(headers) == len(FILES) * (2 if load_profile(profile).components else 1)
     check(*headers)

@@ -1,4 +1,4 @@
-"""Exported here, imported where there is no network but loopback and nothing is cached: the whole pipeline runs."""
+"""Exported here, imported where there is no network but loopback and nothing is cached: the whole workflow runs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from mlops_ci.config.load import load
 from mlops_ci.console import Console, NullSink
 from mlops_ci.images import lockfile
 from mlops_ci.mirroring import export, wanted
-from mlops_ci.resources import bundle
-from support import isolated
-from support.cli import clean_environment, records
+from mlops_ci.resources import bundle as shipped
+from support import act, isolated
+from support.cli import clean_environment
 from support.isolated import run
+from support.oci_server import OciServer
 from support.project import CONFIG, make_project
 
 # What the tool itself imports: its extras are a hundred wheels, of the same kind.
@@ -38,6 +39,9 @@ CORE = frozenset(
         "urllib3",
     ]
 )
+LAYERS = ("base", "python", "torch", "requirements")
+# No tracking server is named, and each job of a CI system starts anew: there is no champion to hold a model against.
+STATUSES = {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "skipped"}
 MLOPS = (sys.executable, "-m", "mlops_ci")
 # One requirement of the user's own beside the locks; the layer of MLflow's client is not needed by this training.
 SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.3") + 'layer = "torch"\nrequirements = "requirements.txt"\n'
@@ -57,17 +61,18 @@ def alone() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def exported(tmp_path: Path, alone: tuple[str, ...], scanned: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+def exported(tmp_path: Path, alone: tuple[str, ...], database: OciServer, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The archive of a small project, and the project itself beside it. Of the tool's extras it has none."""
     lock = tmp_path / "requirements" / "tool.lock"
     lock.parent.mkdir()
     lock.write_text(
-        "".join(pin.text for pin in lockfile.read(bundle("requirements") / "tool.lock") if pin.name in CORE)
+        "".join(pin.text for pin in lockfile.read(shipped("requirements") / "tool.lock") if pin.name in CORE)
     )
     for module in (export, wanted):
         monkeypatch.setattr(module, "bundle", lambda _: lock.parent)
     project = make_project(tmp_path / "project", config=SMALL, files={"requirements.txt": "tabulate\n"})
-    settings = load(None, cwd=project, mode=None, environ=scanned, sets=(), flags={})
+    here = {"MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository}
+    settings = load(None, cwd=project, mode=None, environ=here, sets=(), flags={})
     console = Console(sink=NullSink())
     asked = wanted.Wanted(settings=settings, engine="host", cache=tmp_path / "cache", console=console)
     done = export.export(asked, tmp_path / "site.tar", without=("actions",))
@@ -76,10 +81,14 @@ def exported(tmp_path: Path, alone: tuple[str, ...], scanned: dict[str, str], mo
     return done.file
 
 
-def test_the_whole_pipeline_without_a_network(tmp_path: Path, exported: Path, alone: tuple[str, ...]) -> None:
+def test_the_whole_workflow_without_a_network(
+    tmp_path: Path, exported: Path, alone: tuple[str, ...], program: Path, bundle: Path
+) -> None:
     site = tmp_path / "site"
-    subprocess.run(["git", "clone", "--quiet", tmp_path / "project", site], check=True)
-    environment = without_pip_sources(HOME=str(tmp_path / "home"))
+    subprocess.run(["git", "clone", "--quiet", "--origin", "copied", tmp_path / "project", site], check=True)
+    # The runner's own folder, which every job on it finds again.
+    cache = {"MLOPS_CI_CACHE": str(tmp_path / "cache-of-the-runner")}
+    environment = without_pip_sources(HOME=str(tmp_path / "home"), **cache)
     words = ["mirror", "import", exported, "--to", tmp_path / "mirror"]
     first = run([*alone, *MLOPS, *words], cwd=site, environment=environment)
     assert "every checksum is right" in first.stderr
@@ -88,12 +97,22 @@ def test_the_whole_pipeline_without_a_network(tmp_path: Path, exported: Path, al
     assert again.stdout == first.stdout
 
     lines = [shlex.split(line)[1] for line in (tmp_path / "mirror" / "mirror.env").read_text().splitlines()]
-    settings = dict(line.split("=", 1) for line in lines)
-    run([*alone, *MLOPS, "run", "--engine", "host"], cwd=site, environment=environment | settings)
-    found = records(site)
-    assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(pipeline.NAMES, "passed")
+    settings = {"PIP_CONFIG_FILE": os.devnull, **cache}
+    settings |= dict(line.split("=", 1) for line in lines)
+    done = act.act(
+        program,
+        act.make_consumer(site, act.EXAMPLE.read_text().rstrip() + "\n" + act.AFTER),
+        bundle,
+        tmp_path / "act",
+        environment=settings,
+        variables={"MLOPS_CI_ENGINE": "host"},
+        alone=alone,
+    )
+    assert done.exit_code == 0, done.log[-8000:]
+    found = done.records()
+    assert {name: one["status"] for name, one in found.items()} == STATUSES
     built = found["build"]["outputs"]["images"]
-    assert {name: one["built"] for name, one in built.items()} == {"base": True, "torch": True, "requirements": True}
+    assert {name: one["built"] for name, one in built.items()} == dict.fromkeys(LAYERS, True)
     assert found["scan"]["outputs"]["db"]["digest"]
 
     the_tool_itself(tmp_path, alone, environment)
