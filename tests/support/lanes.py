@@ -1,8 +1,8 @@
 """Which tests stay together when a session runs on several processes (pytest-xdist).
 
 Whole runs and integration tests share what their module set up, so a module stays on one process. The tests of images
-come one after another: some of them move the tags of layers that all projects of an engine share. Unit tests go wherever
-there is room.
+come one after another: some of them move the tags of layers that all projects of an engine share. Unit tests go
+wherever there is room.
 
 A scheduler of our own, since pytest-xdist's groups have no effect with pytest 9.2: it sets the id of a test by an
 attribute that is no longer there.
