@@ -13,7 +13,9 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 SCHEMA = "mlops-ci/inventory/1"
 # What the engine itself puts into a container is not the image's.
-MOUNTED = ("/proc", "/sys", "/dev", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/.dockerenv")
+MOUNTED = ("/proc", "/sys", "/dev", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv")
+# Putting it there changes the time of these folders.
+TOUCHED = frozenset(os.path.dirname(path) for path in MOUNTED)
 CACHES = (
     "/var/lib/apt/lists",
     "/var/cache/apt",
@@ -145,9 +147,10 @@ def inventory(root: str = "/", digests: bool = False) -> Dict[str, Any]:
             if status.st_nlink > 1:
                 seen.add(status.st_ino)
         if digests:
+            changed = 0 if path in TOUCHED else int(status.st_mtime)
             files[path] = [
                 oct(stat.S_IMODE(status.st_mode)),
-                *(status.st_uid, status.st_gid, status.st_size if regular else 0, int(status.st_mtime)),
+                *(status.st_uid, status.st_gid, status.st_size if regular else 0, changed),
                 digest(path, status),
             ]
     return {

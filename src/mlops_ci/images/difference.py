@@ -24,7 +24,7 @@ def different_layers(first: Sequence[str], second: Sequence[str]) -> tuple[int, 
 
 
 def different_files(first: Mapping[str, Sequence[Any]], second: Mapping[str, Sequence[Any]]) -> list[FileDifference]:
-    """Every path that differs, sorted; a folder's size and time are its files' business."""
+    """Every path that differs, sorted."""
     found = []
     for path in sorted({*first, *second}):
         one, other = first.get(path), second.get(path)
