@@ -39,7 +39,7 @@ CORE = frozenset(
         "urllib3",
     ]
 )
-LAYERS = ("base", "python", "torch", "requirements")
+LAYERS = ("base", "torch", "requirements")
 # No tracking server is named, and each job of a CI system starts anew: there is no champion to hold a model against.
 STATUSES = {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "skipped"}
 MLOPS = (sys.executable, "-m", "mlops_ci")
