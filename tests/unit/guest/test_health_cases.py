@@ -1,7 +1,12 @@
 """Every case of `tests/health`: healthy nodes raise no alarm, faulty ones are found, named, and have a way out."""
 
+from types import SimpleNamespace
+from unittest import mock
+
 import pytest
 
+from mlops_ci.guest.health.card import Answer, Card
+from mlops_ci.guest.health.load import Watch
 from support.health.cases import load
 from support.health.run import run_case
 from support.health.table import PAGE, computed, line, row
@@ -47,3 +52,19 @@ def test_findings_about_a_gpu_name_its_uuid():
     found = run_case(case).found("remap.pending.cuda:0")
     assert found is not None
     assert found.uuid == "GPU-0a0b1c2d-1111-2222-3333-444455556666"
+
+
+@pytest.mark.parametrize(("looks", "status"), [(0, "SKIP"), (1, "SKIP"), (4, "SKIP"), (5, "WARN")])
+def test_a_slow_link_is_judged_by_enough_looks_or_not_at_all(looks, status):
+    """A starved sampling thread sees a link at rest, which is slow to save power."""
+    answers = {"nvmlDeviceGetCurrPcieLinkGeneration": Answer(1), "nvmlDeviceGetMaxPcieLinkGeneration": Answer(5)}
+    card = Card(binding=SimpleNamespace(), handle=None, limits={})
+    with (
+        mock.patch.object(Card, "ask", lambda _self, name, *_: answers.get(name, Answer(None, "not told"))),
+        mock.patch.object(Card, "field_value", return_value=Answer(None, "not told")),
+    ):
+        watch = Watch(card)
+        for _ in range(looks):
+            watch.sample_once()
+        found = {check.id: check for check in watch.checks(loaded=True)}
+    assert found["pcie.generation"].status == status
