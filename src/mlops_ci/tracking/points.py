@@ -13,9 +13,11 @@ from typing import Any
 from mlops_ci.guest.spool import SpoolReader
 from mlops_ci.tracking.names import NameTable, clean
 
-Key = tuple[int, int, float | str]
+Key = tuple[int, int | None, float | str]
 
 LATEST_MS = 2**62
+# MLflow's own name space for samples of the machine.
+SYSTEM = "system/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,13 @@ class MetricPoint:
 
     @property
     def key(self) -> Key:
-        """What tells points of one metric apart, in the form in which a server on SQL gives them back."""
-        return self.step, self.timestamp, stored_value(self.value)
+        """What tells points of one metric apart, in the form in which a server on SQL gives them back.
+
+        A resumed training logs the steps since its checkpoint again: the same value of the same step is one point,
+        whenever it was logged. A sample of the machine is told apart by its time.
+        """
+        timestamp = self.timestamp if self.name.startswith(SYSTEM) else None
+        return self.step, timestamp, stored_value(self.value)
 
 
 def stored_value(value: float) -> float | str:
@@ -112,7 +119,7 @@ class SystemReader:
             return []
         self._next = time + self._every_ms
         self._step += 1
-        return [MetricPoint(clean(f"system/{name}"), value, self._step, time) for name, value in _numbers(row)]
+        return [MetricPoint(clean(f"{SYSTEM}{name}"), value, self._step, time) for name, value in _numbers(row)]
 
 
 def _numbers(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

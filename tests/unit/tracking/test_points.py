@@ -65,6 +65,13 @@ def test_a_point_is_the_same_after_the_way_through_the_server(value):
     assert there.key == back.key
 
 
+def test_a_value_logged_again_is_the_same_point_and_a_sample_of_the_machine_is_not():
+    assert MetricPoint("loss", 0.5, 3, 1000).key == MetricPoint("loss", 0.5, 3, 9000).key
+    assert MetricPoint("loss", 0.5, 3, 1000).key != MetricPoint("loss", 0.6, 3, 1000).key
+    assert MetricPoint("loss", 0.5, 3, 1000).key != MetricPoint("loss", 0.5, 4, 1000).key
+    assert MetricPoint("system/cpu_percent", 50, 1, 1000).key != MetricPoint("system/cpu_percent", 50, 1, 9000).key
+
+
 def test_system_samples_are_thinned_out_by_their_own_time(tmp_path):
     path = tmp_path / "system.jsonl"
     reader = SystemReader(path, every=10)
