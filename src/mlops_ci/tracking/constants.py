@@ -45,6 +45,15 @@ class ForwardConstants:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServerApplication:
+    """The application behind `mlflow server`, of these `versions` (`major.minor`), and what it needs told."""
+
+    versions: tuple[str, ...]
+    name: str
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerConstants:
     """Seconds for `start`, `stop`, a `busy` folder and an `upgrade`; `attempts` at a free port; `kept_logs` files."""
 
@@ -55,6 +64,7 @@ class ServerConstants:
     attempts: int
     kept_logs: int
     environment: Mapping[str, str]
+    application: ServerApplication
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +83,13 @@ def constants() -> TrackingConstants:
     tables = tomllib.loads(files("mlops_ci.resources").joinpath("tracking.toml").read_text(encoding="utf-8"))
     client = dict(tables["client"])
     retry = RetryPolicy(**client.pop("retry"))
+    server = dict(tables["server"])
+    application = server.pop("application")
     return TrackingConstants(
         client=ClientConstants(**client, retry=retry),
         limits=Limits(**tables["limits"]),
         forward=ForwardConstants(**tables["forward"]),
-        server=ServerConstants(**tables["server"]),
+        server=ServerConstants(
+            **server, application=ServerApplication(**{**application, "versions": tuple(application["versions"])})
+        ),
     )

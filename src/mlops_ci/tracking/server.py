@@ -1,4 +1,4 @@
-"""A real `mlflow server` on SQLite for a project that names none: started, watched, and gone with us."""
+"""A real MLflow server on SQLite for a project that names none: started, watched, and gone with us."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,9 @@ from mlops_ci.tracking.constants import constants
 from mlops_ci.tracking.errors import EmbeddedServerError, EmbeddedServerMissingError
 from mlops_ci.tracking.folder_lock import folder_lock
 from mlops_ci.tracking.port import held_port
+from mlops_ci.tracking.server_command import ARTIFACTS, ServerCommand, server_command
 from mlops_ci.tracking.server_log import ServerLog
 
-ARTIFACTS = "artifacts"
 TEMPORARY = "tmp"
 PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"
 POLL_SECONDS = 0.1
@@ -76,7 +76,7 @@ def embedded_server(
         shutil.rmtree(folder / TEMPORARY, ignore_errors=True)
         place = _Place(folder=folder, zipapp=zipapp, lock=lock, log=log)
         database.prepare(folder, version=version, upgrade=lambda name: _upgrade(place, name, version), empty=empty)
-        with _running(place, host) as uri, _no_proxy(host):
+        with _running(place, host, version) as uri, _no_proxy(host):
             if console is not None:
                 console.say(f"MLflow {version} on SQLite at {uri}")
             yield uri
@@ -93,14 +93,14 @@ def _installed_version() -> str:
 
 
 @contextmanager
-def _running(place: _Place, host: str) -> Iterator[str]:
+def _running(place: _Place, host: str, version: str) -> Iterator[str]:
     """A server that answers. One that finds its port taken is started again on another."""
     attempts = constants().server.attempts
     for attempt in range(1, attempts + 1):
         with held_port(host) as port:
             name = f"[{host}]" if ":" in host else host
             uri = f"http://{name}:{port}"
-            with _leashed(place, _server_argv(host, port, name)) as child:
+            with _leashed(place, server_command(host, port, name, version)) as child:
                 problem = _await_answer(child, uri)
                 if problem is None:
                     yield uri
@@ -113,24 +113,11 @@ def _running(place: _Place, host: str) -> Iterator[str]:
             )
 
 
-def _server_argv(host: str, port: int, name: str) -> list[str]:
-    names = [name, f"{name}:{port}"]
-    if host == "127.0.0.1":
-        names += ["localhost", f"localhost:{port}"]
-    # Paths relative to its folder: a database address has no way to quote what a path may hold.
-    return [
-        *("mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{database.DATABASE}"),
-        *("--artifacts-destination", f"./{ARTIFACTS}"),
-        *("--allowed-hosts", ",".join(names)),
-        *("--cors-allowed-origins", f"http://{name}:{port}"),
-    ]
-
-
 def _upgrade(place: _Place, name: str, version: str) -> None:
     """Run MLflow's migrations on the database `name`."""
     before = database.written_by(place.folder)
-    with _leashed(place, ["mlflow", "db", "upgrade", f"sqlite:///{name}"]) as child:
+    command = ServerCommand(module=("mlflow", "db", "upgrade", f"sqlite:///{name}"))
+    with _leashed(place, command) as child:
         try:
             code = child.wait(constants().server.upgrade)
         except subprocess.TimeoutExpired:
@@ -147,13 +134,12 @@ def _upgrade(place: _Place, name: str, version: str) -> None:
 
 
 @contextmanager
-def _leashed(place: _Place, module: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _leashed(place: _Place, command: ServerCommand) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m MODULE ...` in the folder, under the guest's leash; ended with all that it started."""
-    argv = [sys.executable, str(place.zipapp.resolve()), "leash", "--", sys.executable, "-m", *module]
+    argv = [sys.executable, str(place.zipapp.resolve()), "leash", "--", sys.executable, "-m", *command.module]
+    environment = {**_environment(place), **command.environment}
     with place.log.path.open("ab") as output:
-        child = process.start(
-            argv, cwd=place.folder, environment=_environment(place), output=output, pass_fds=[place.lock]
-        )
+        child = process.start(argv, cwd=place.folder, environment=environment, output=output, pass_fds=[place.lock])
     try:
         yield child
     finally:

@@ -117,7 +117,9 @@ def test_a_step_that_a_resumed_training_computes_again_is_one_point(tracker, run
     write(metrics, point(1, loss=0.5), point(2, loss=0.4), point(3, loss=0.3), point(4, loss=0.2))
     Forwarder(tracker, run.run_id, metrics).replay()
     # Killed; the checkpoint is of step 2. Later, step 3 has the same value, step 4 another, which is no repetition.
-    again = [json.dumps({"time": 1_700_000_100 + step, "step": step, "loss": loss}) for step, loss in ((3, 0.3), (4, 0.1))]
+    again = [
+        json.dumps({"time": 1_700_000_100 + step, "step": step, "loss": loss}) for step, loss in ((3, 0.3), (4, 0.1))
+    ]
     metrics.write_text("".join(f"{line}\n" for line in (point(1, loss=0.5), point(2, loss=0.4), *again)))
     result = Forwarder(tracker, run.run_id, metrics).replay()
     assert (result.points, result.missing, result.sent) == (4, 0, 1)

@@ -18,6 +18,7 @@ from mlops_ci.tracking.client import Tracker
 from mlops_ci.tracking.constants import constants
 from mlops_ci.tracking.errors import EmbeddedServerBusyError, EmbeddedServerError
 from mlops_ci.tracking.server import embedded_server
+from mlops_ci.tracking.server_command import ServerCommand, server_command
 from support import leftovers
 from support.heard import Heard
 
@@ -80,7 +81,7 @@ def test_a_running_server(running, zipapp, monkeypatch):
     assert status(uri, f"localhost:{port}") == 200
 
     ours = leftovers.of_project(folder)
-    assert len(ours) >= 3
+    assert len(ours) == 3, "the two processes of the leash, and the server"
     for process in ours:
         environment = Path(f"/proc/{process.pid}/environ").read_bytes()
         assert b"s3cr3t-of-ours" not in environment + process.command.encode()
@@ -202,11 +203,22 @@ def test_a_server_that_does_not_answer_is_ended_and_its_log_shown(used_folder, z
 
 
 def test_a_server_that_cannot_start_shows_the_end_of_its_log(used_folder, zipapp, monkeypatch):
-    monkeypatch.setattr(server, "_server_argv", lambda *_: ["mlflow", "server", "--no-such-option"])
+    monkeypatch.setattr(server, "server_command", lambda *_: ServerCommand(module=("mlflow", "--no-such-option")))
     with pytest.raises(EmbeddedServerError, match="ended while it started") as caught:
         with embedded_server(used_folder, zipapp=zipapp):
             pass
     assert "--no-such-option" in "\n".join(caught.value.details)
+
+
+def test_a_version_whose_application_is_not_known_is_started_by_its_command(used_folder, zipapp, monkeypatch):
+    monkeypatch.setattr(
+        server, "server_command", lambda host, port, name, _: server_command(host, port, name, "2.99.0")
+    )
+    with embedded_server(used_folder, zipapp=zipapp) as uri:
+        assert Tracker(uri).start_run("digits", run="run-1").resumed
+        assert status(uri, "evil.example") == 403
+        assert any("-m mlflow server --host 127.0.0.1" in one.command for one in leftovers.of_project(used_folder))
+    assert leftovers.of_project(used_folder) == []
 
 
 def test_an_address_of_another_machine_is_refused(used_folder, zipapp):
