@@ -16,6 +16,7 @@ LOCK = ROOT / "images" / "torch" / "requirements.2.13-cpu.lock"
 CATALOGUE = ROOT / "images" / "catalogue.toml"
 EXAMPLES = ROOT / "examples" / "digits" / "requirements.txt"
 STAMP = "requirements.sha256"
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 VARIABLE = "MLOPS_CI_TEST_TORCH_PYTHON"
 
 
@@ -37,10 +38,13 @@ def install(state: State) -> None:
     commands.run([sys.executable, "-m", "venv", str(folder)])
     index = next(row["index"] for row in tomllib.loads(CATALOGUE.read_text())["variants"] if row["build"] == "cpu")
     pip = [str(python(state)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
+    # Most of these modules are never imported; those that are get compiled here, once, before tests share them.
+    pip += ["--no-compile"]
     # The exact local version is on PyTorch's own index, or in a folder that pip is configured to look into.
     locked = ["--require-hashes", "--no-deps", "--requirement", str(LOCK)]
     commands.run([*pip, *locked, "--extra-index-url", index, "--retries", "1"])
     commands.run([*pip, "--requirement", str(EXAMPLES)])
+    commands.run([str(python(state)), "-c", "import torch, torch._dynamo, sklearn.datasets"], environment=COMPILED)
     (folder / STAMP).write_text(_digest())
 
 
