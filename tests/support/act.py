@@ -147,7 +147,8 @@ def act(
     """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file.
 
     With another `attempt` the artifacts in `folder` are those of the attempts before. `interrupt_at`: Ctrl-C as soon as
-    a line says this. `alone` begins the command line where the machine is another one (see `isolated`).
+    a line says this; the runs of the job's machine, which act then removes, are kept in `folder/interrupted`. `alone`
+    begins the command line where the machine is another one (see `isolated`).
     """
     (folder / "artifacts").mkdir(parents=True, exist_ok=attempt > 1)
     head = subprocess.run(["git", "-C", str(bundle), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
@@ -173,18 +174,16 @@ def act(
     if payload is not None:
         (folder / "event.json").write_text(json.dumps(_with_base(payload, consumer)))
         argv += ["--eventpath", str(folder / "event.json")]
-    code, log = _until_its_end(argv, consumer, _surroundings(folder), interrupt_at)
+    code, log = _until_its_end(argv, consumer, folder, interrupt_at)
     return Acted(exit_code=code, log=log, folder=folder)
 
 
-def _until_its_end(
-    argv: Sequence[str], place: Path, environment: Mapping[str, str], interrupt_at: str | None
-) -> tuple[int, str]:
+def _until_its_end(argv: Sequence[str], place: Path, folder: Path, interrupt_at: str | None) -> tuple[int, str]:
     said = []
     with subprocess.Popen(
         argv,
         cwd=place,
-        env=environment,
+        env=_surroundings(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -197,11 +196,21 @@ def _until_its_end(
             for line in child.stdout:
                 said.append(line)
                 if interrupt_at is not None and interrupt_at in line:
+                    _keep_what_runs(folder)
                     child.send_signal(signal.SIGINT)
                     interrupt_at = None
         finally:
             limit.cancel()
     return child.returncode, "".join(said)
+
+
+def _keep_what_runs(folder: Path) -> None:
+    """The run directories as they are while a job runs; a file that it replaces meanwhile may be missing."""
+    for running in (folder / "cache" / "act").glob("*/hostexecutor/.mlops/runs/*/running.json"):
+        kept = folder / "interrupted"
+        kept.mkdir(exist_ok=True)
+        argv = ["cp", "-a", str(running.parent), str(kept)]
+        subprocess.run(argv, check=False, stderr=subprocess.DEVNULL)
 
 
 def _with_base(payload: Mapping[str, Any], consumer: Path) -> Mapping[str, Any]:

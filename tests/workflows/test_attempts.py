@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from mlflow import MlflowClient
 from mlops_ci import pipeline
 from support import act
 from support.act_again import without_what_passed
+from support.cli import call
 from support.leftovers import of_project
 from support.oci_server import OciServer
 from support.project import CONFIG, TRAIN, make_project
@@ -140,7 +142,27 @@ def test_a_training_that_fails_stops_what_comes_after_it(attempts, first):
     assert ADDRESS not in first.log
 
 
-def test_a_cancelled_training_leaves_nothing_running_and_half_handed_on(attempts, first):
+def note_the_cancellation(attempts: Attempts) -> None:
+    """The steps that GitHub gives a cancelled job time for, on the machine as the training left it."""
+    machine = attempts.folder / "machine"
+    subprocess.run(["git", "clone", "-q", str(attempts.consumer), str(machine)], check=True)
+    shutil.copytree(attempts.folder / "act" / "interrupted", machine / ".mlops" / "runs")
+    (run,) = (machine / ".mlops" / "runs").iterdir()
+    around = {
+        **attempts.machine,
+        "MLOPS_CI_PROVIDER": "github",
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_RUN_ATTEMPT": "2",
+        "MLOPS_CI_ENGINE": "host",
+        "MLOPS_CI_RUN": run.name,
+    }
+    artifact = attempts.folder / "act" / "artifacts" / "mlops-train-train-2"
+    for words in (["cancelled"], ["pack", str(artifact)]):
+        done = call(machine, "handover", *words, "--job", "train", "--file", "train", environment=around)
+        assert done.exit_code == 0, done.said
+
+
+def test_a_cancelled_training_leaves_nothing_running_and_a_record_that_says_so(attempts, first):
     done = attempts.run(2, interrupt_at="epoch 2 ")
     assert done.exit_code != 0
     assert "epoch 6 " not in done.log
@@ -150,6 +172,10 @@ def test_a_cancelled_training_leaves_nothing_running_and_half_handed_on(attempts
     assert of_project(attempts.folder) == []
     assert done.jobs == first.jobs, "act gives a cancelled job no time to hand anything on"
     assert done.records()["train"]["attempt"] == 1
+    note_the_cancellation(attempts)
+    train = done.records()["train"]
+    assert (train["attempt"], train["status"], train["reason"], train["exit_code"]) == (2, "failed", "cancelled", 143)
+    assert done.jobs["train"] == 2
 
 
 def test_an_artifact_that_is_gone_is_named_by_the_job_that_needs_it(attempts, first, tmp_path):
@@ -175,7 +201,8 @@ def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
     assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 4)}
     run = first.facts("train")["run"]
     assert {one["run"] for one in records.values()} == {run}
-    assert (records["plan"]["attempt"], records["train"]["attempt"]) == (1, 2)
+    assert (records["plan"]["attempt"], records["train"]["attempt"]) == (1, 3)
+    assert records["train"]["outputs"]["attempts"][0]["resumed_from"] >= 1, "from where it was cancelled"
     assert (done.outputs["run-id"], done.outputs["model-version"], done.outputs["promoted"]) == (run, "1", "true")
     assert done.facts("train", attempt=4)["ci_attempt"] == "4"
 
