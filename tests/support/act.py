@@ -22,6 +22,9 @@ from support.project import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "github" / "train.yml"
+MODE = "      mode: ${{ github.event_name == 'pull_request' && 'pr' || 'main' }}\n"
+EVENTS = "  push:\n    branches: [main]\n  pull_request:\n"
+EVERY_NIGHT = "  schedule:\n    - cron: '17 2 * * *'\n"
 ACTIONS = Path(__file__).with_name("actions")
 BUNDLE, RELEASE = "org/mlops-ci", "v1"
 CONSUMER = "consumer/project"
@@ -46,6 +49,12 @@ AFTER = """
           printf '%s' "$OUTPUTS" > "$STAND_IN_ARTIFACTS/../outputs.json"
           printf '%s' "$RESULT" > "$STAND_IN_ARTIFACTS/../result.txt"
 """
+
+
+def calling(file: str) -> str:
+    """The example, calling another file; a night has its own mode."""
+    text = EXAMPLE.read_text().replace("workflows/train.yml@", f"workflows/{file}.yml@")
+    return text.replace(MODE, "").replace(EVENTS, EVERY_NIGHT) if file == "nightly" else text
 
 
 @dataclass(frozen=True)
@@ -143,12 +152,14 @@ def act(
     attempt: int = 1,
     interrupt_at: str | None = None,
     alone: Sequence[str] = (),
+    labels: Sequence[str] = LABELS,
 ) -> Acted:
     """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file.
 
     With another `attempt` the artifacts in `folder` are those of the attempts before. `interrupt_at`: Ctrl-C as soon as
     a line says this; the runs of the job's machine, which act then removes, are kept in `folder/interrupted`. `alone`
-    begins the command line where the machine is another one (see `isolated`).
+    begins the command line where the machine is another one (see `isolated`). No other runners than those with `labels`
+    take a job.
     """
     (folder / "artifacts").mkdir(parents=True, exist_ok=attempt > 1)
     head = subprocess.run(["git", "-C", str(bundle), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
@@ -165,7 +176,7 @@ def act(
     argv = [
         *(*alone, str(program), event, "--workflows", str(consumer / ".github" / "workflows" / workflow)),
         *("--no-cache-server", "--rm", "--json=false"),
-        *(word for label in LABELS for word in ("--platform", f"{label}=-self-hosted")),
+        *(word for label in labels for word in ("--platform", f"{label}=-self-hosted")),
         *(word for one in _local(bundle, profile or load_profile("default")) for word in ("--local-repository", one)),
         *(word for name, value in machine.items() for word in ("--env", f"{name}={value}")),
         *(word for name, value in known.items() for word in ("--var", f"{name}={value}")),

@@ -1,4 +1,4 @@
-"""A workflow whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one.
+"""A night whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one.
 
 On the host engine, with MLflow and a store that outlive the machines. One run of the jobs before the training serves
 all, as on a server, where the failed jobs are run again and no others.
@@ -27,6 +27,7 @@ from support.oci_server import OciServer
 from support.project import CONFIG, TRAIN, make_project
 from support.web_server import Reply, WebServer, web_server
 
+FILE = "nightly"
 PASSED = ("plan", "build", "scan", "prepare")
 # What is wrong with the machine, not with the code: the file is not part of the repository.
 BREAKS = """\
@@ -35,6 +36,17 @@ if os.path.exists({marker!r}):
     raise ValueError("no such thing")
 """
 ADDRESS = "address-of-the-house"
+# A canary that has the next version of nothing, but another rate: other tests give theirs another image.
+NIGHTLY = """
+[notify]
+webhook = "NOTIFY_WEBHOOK_URL"
+
+[nightly]
+canary = "next"
+
+[mode.next.train]
+params = {rate = 0.45, seconds = 0.1}
+"""
 SECRET = """
     secrets:
       notify-webhook-url: ${{ secrets.HOOK }}
@@ -72,6 +84,7 @@ class Attempts:
             self.folder / "act",
             environment=self.machine,
             variables={"MLOPS_CI_ENGINE": "host"},
+            event="schedule",
             secrets={"HOOK": f"{self.hook.url}/services/{ADDRESS}"},
             attempt=attempt,
             **options,
@@ -79,7 +92,7 @@ class Attempts:
 
     def _next(self, attempt: int) -> Path:
         return without_what_passed(
-            self.bundle, self.folder / f"attempt-{attempt}", PASSED, self.folder / "act" / "artifacts"
+            self.bundle, FILE, self.folder / f"attempt-{attempt}", PASSED, self.folder / "act" / "artifacts"
         )
 
 
@@ -94,9 +107,9 @@ def attempts(
 ) -> Iterator[Attempts]:
     folder, name = tmp_path_factory.mktemp("attempts"), f"attempts-{secrets.token_hex(4)}"
     files = {"train.py": BREAKS.format(marker=str(folder / "broken")) + TRAIN}
-    config = CONFIG.replace('name = "mean"', f'name = "{name}"') + '\n[notify]\nwebhook = "NOTIFY_WEBHOOK_URL"\n'
+    config = CONFIG.replace('name = "mean"', f'name = "{name}"') + NIGHTLY
     project = make_project(folder / "project", config=config, files=files)
-    consumer = act.make_consumer(project, act.EXAMPLE.read_text().rstrip() + SECRET + act.AFTER)
+    consumer = act.make_consumer(project, act.calling(FILE).rstrip() + SECRET + act.AFTER)
     machine = {
         "MLOPS_CI_CACHE": str(shared_cache),
         "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
@@ -127,7 +140,7 @@ def first(attempts: Attempts) -> act.Acted:
 
 def test_a_training_that_fails_stops_what_comes_after_it(attempts, first):
     assert first.exit_code != 0
-    facts = first.facts("train")
+    facts = first.facts(FILE)
     assert (facts["result"], facts["exit_code"], facts["worth_a_retry"]) == ("failed", 20, False)
     assert facts["jobs"]["train"] == "failed"
     assert {facts["jobs"][name] for name in ("evaluate", "publish", "promote")} == {"did not run"}
@@ -151,14 +164,15 @@ def note_the_cancellation(attempts: Attempts) -> None:
     around = {
         **attempts.machine,
         "MLOPS_CI_PROVIDER": "github",
-        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_EVENT_NAME": "schedule",
         "GITHUB_RUN_ATTEMPT": "2",
         "MLOPS_CI_ENGINE": "host",
+        "MLOPS_CI_MODE": "nightly",
         "MLOPS_CI_RUN": run.name,
     }
-    artifact = attempts.folder / "act" / "artifacts" / "mlops-train-train-2"
+    artifact = attempts.folder / "act" / "artifacts" / "mlops-nightly-train-2"
     for words in (["cancelled"], ["pack", str(artifact)]):
-        done = call(machine, "handover", *words, "--job", "train", "--file", "train", environment=around)
+        done = call(machine, "handover", *words, "--job", "train", "--file", FILE, environment=around)
         assert done.exit_code == 0, done.said
 
 
@@ -186,7 +200,7 @@ def test_an_artifact_that_is_gone_is_named_by_the_job_that_needs_it(attempts, fi
     assert done.exit_code != 0
     assert "verify needs scan, which has left no record" in done.log
     assert "Run the pipeline again as a whole when it has expired" in done.log
-    facts = done.facts("train", attempt=3)
+    facts = done.facts(FILE, attempt=3)
     assert (facts["exit_code"], facts["worth_a_retry"]) == (2, False)
     assert (facts["jobs"]["scan"], facts["jobs"]["train"]) == ("was lost", "failed")
 
@@ -196,15 +210,16 @@ def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
     assert done.exit_code == 0, done.log[-8000:]
     assert done.result == "success"
     records = done.records()
+    canary = records.pop("canary")
     assert {name: one["status"] for name, one in records.items()} == dict.fromkeys(pipeline.NAMES, "passed")
-    later = ("train", "evaluate", "publish", "promote", "result")
+    later = ("train", "evaluate", "publish", "promote", "canary", "result")
     assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 4)}
-    run = first.facts("train")["run"]
+    run = first.facts(FILE)["run"]
     assert {one["run"] for one in records.values()} == {run}
     assert (records["plan"]["attempt"], records["train"]["attempt"]) == (1, 3)
     assert records["train"]["outputs"]["attempts"][0]["resumed_from"] >= 1, "from where it was cancelled"
     assert (done.outputs["run-id"], done.outputs["model-version"], done.outputs["promoted"]) == (run, "1", "true")
-    assert done.facts("train", attempt=4)["ci_attempt"] == "4"
+    assert done.facts(FILE, attempt=4)["ci_attempt"] == "4"
 
     assert (attempts.told[0], set(attempts.told[-2:])) == ("failure", {"recovery", "promotion"})
 
@@ -213,3 +228,18 @@ def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
     tracked = client.search_runs([experiment.experiment_id], filter_string=f"tags.`mlops.run` = '{run}'")
     assert [one.info.status for one in tracked] == ["FINISHED"], "what three attempts told MLflow is one run"
     assert len(client.search_model_versions(f"name = '{attempts.name}'")) == 1
+    beside_it_ran_a_canary(done, canary, records)
+
+
+def beside_it_ran_a_canary(done: act.Acted, canary: dict[str, Any], night: dict[str, dict[str, Any]]) -> None:
+    """A run of its own with its own page; the night tells of it. (One model version: the canary has none.)"""
+    assert (canary["status"], canary["exit_code"], canary["run"]) == ("passed", 0, night["plan"]["run"])
+    cell = canary["outputs"]["cell"]
+    assert cell != canary["run"]
+    assert canary["outputs"]["night"] == night["evaluate"]["outputs"]["metrics"]
+    assert canary["outputs"]["metrics"] != canary["outputs"]["night"]
+    told = done.facts(FILE, attempt=4)["canary"]
+    assert (told["overlay"], told["status"], told["cell"]) == ("next", "passed", cell)
+    (page,) = done.artifacts.glob(f"{done.outputs['report']}/**/index.html")
+    assert cell in page.read_text()
+    assert list(done.artifacts.glob(f"report-*-canary-4/{cell}/report/index.html")), "its own page"

@@ -90,6 +90,8 @@ def test_one_commit_is_a_pipeline_that_passes_at_gitlab(repository, machine, git
     assert done.exit_code == 0, done.output[-8000:]
     assert set(done.jobs.values()) == {0}
     check(done.records(), "gitlab")
+    assert "no champion memory" in done.records()["promote"]["reason"]
+    assert "comment: nothing this is no pull request" in done.log("mlops-result")
 
 
 def test_what_the_user_wrote_is_the_script_and_what_the_docs_say():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import sysconfig
 from pathlib import Path
@@ -11,14 +12,17 @@ from pathlib import Path
 import pytest
 
 from mlops_ci import pipeline
+from mlops_ci.run.collect import collect
+from mlops_ci.run.run import Run
 from support.cli import call, records
-from support.gitlab_ci import EXAMPLE, make_bundle, make_consumer, make_helper, run_in_containers
+from support.gitlab_ci import EXAMPLE, Pipeline, make_bundle, make_consumer, make_helper, run_in_containers
 from support.oci_server import OciServer
 from support.project import CONFIG, make_project
 
-JOBS = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "result")
+HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote")
+JOBS = (*HANDING_ON, "result")
 QUICK = CONFIG.replace("seconds = 3.0", "seconds = 0.1")
-STATUSES = {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "skipped"}
+STATUSES = {**dict.fromkeys(pipeline.NAMES[:-1], "passed"), "promote": "skipped"}
 # What the image must have beside PyTorch and Python is git: here it is this machine's, which is of the same release.
 GIT = (Path("/usr/bin/git"), Path("/usr/lib/git-core"), Path("/usr/share/git-core"))
 
@@ -90,16 +94,27 @@ def test_jobs_run_inside_the_image_that_they_name(
     )
     assert done.exit_code == 0, done.output[-8000:]
     assert done.jobs == {f"mlops-{job}": 0 for job in JOBS}
-    found = done.records()
-    assert {name: one["status"] for name, one in found.items()} == STATUSES
-    assert {(one["provider"], one["engine"]) for one in found.values()} == {("gitlab", "inside")}
-    (inside,) = found["build"]["outputs"]["images"].values()
+    run = collected(done, tmp_path)
+    found = run.records()
+    assert {name: one.status for name, one in found.items()} == STATUSES
+    assert {(one.provider, one.engine) for one in found.values()} == {("gitlab", "inside")}
+    (inside,) = found["build"].outputs["images"].values()
     assert (inside["digest"], inside["built"]) == (digest, False)
-    parts = {part["name"]: part for part in found["scan"]["outputs"]["parts"]}
+    parts = {part["name"]: part for part in found["scan"].outputs["parts"]}
     assert "debian" in parts["vulnerabilities"]["why"], "the image's own system packages are judged"
     assert "operating system" not in parts
     assert parts["image configuration"]["status"] == "SKIP"
-    (bill,) = (done.artifacts("mlops-build") / ".mlops" / "handover").rglob("sbom/inside.cdx.json")
-    names = {one.get("purl", "").partition("@")[0] for one in json.loads(bill.read_text())["components"]}
+    bill = json.loads(run.path("sbom", "inside.cdx.json").read_text())
+    names = {one.get("purl", "").partition("@")[0] for one in bill["components"]}
     assert {"pkg:deb/debian/python3", "pkg:pypi/torch"} <= names
     assert "pkg:pypi/docker" not in names, "the tool beside the image is no part of it"
+    page = done.artifacts("mlops-result") / ".mlops" / "gitlab" / "report.html"
+    assert run.id in page.read_text()
+
+
+def collected(done: Pipeline, folder: Path) -> Run:
+    """What the jobs handed on, put together and checked as a later job would; no tree of a container is left."""
+    for job in HANDING_ON:
+        left = done.artifacts(f"mlops-{job}") / ".mlops" / "handover"
+        shutil.copytree(left, folder / "together", dirs_exist_ok=True)
+    return collect(folder / "together", folder / "collected")[0]
