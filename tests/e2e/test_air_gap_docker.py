@@ -21,11 +21,14 @@ from support.project import CONFIG, make_project
 
 WITHOUT = [word for part in ("wheels", "tool", "actions") for word in ("--without", part)]
 # The lowest layer with Python: this training needs no torch, whose image has more than a gigabyte.
-SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.1") + """layer = "python"
+SMALL = (
+    CONFIG.replace("seconds = 3.0", "seconds = 0.1")
+    + """layer = "python"
 
 [verify.silence]
 "torch.import" = "2999-12-31 this training needs no torch"
 """
+)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""A night whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one.
+"""A night whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one, which
+another file then publishes.
 
 On the host engine, with MLflow and a store that outlive the machines. One run of the jobs before the training serves
 all, as on a server, where the failed jobs are run again and no others.
@@ -47,7 +48,8 @@ canary = "next"
 [mode.next.train]
 params = {rate = 0.45, seconds = 0.1}
 """
-SECRET = """
+DRY = "      dry-run: true\n"
+SECRET = """\
     secrets:
       notify-webhook-url: ${{ secrets.HOOK }}
 """
@@ -109,7 +111,7 @@ def attempts(
     files = {"train.py": BREAKS.format(marker=str(folder / "broken")) + TRAIN}
     config = CONFIG.replace('name = "mean"', f'name = "{name}"') + NIGHTLY
     project = make_project(folder / "project", config=config, files=files)
-    consumer = act.make_consumer(project, act.calling(FILE).rstrip() + SECRET + act.AFTER)
+    consumer = act.make_consumer(project, act.going_on(FILE, "publish", more=DRY, both=SECRET) + act.AFTER)
     machine = {
         "MLOPS_CI_CACHE": str(shared_cache),
         "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
@@ -212,14 +214,16 @@ def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
     records = done.records()
     canary = records.pop("canary")
     assert {name: one["status"] for name, one in records.items()} == dict.fromkeys(pipeline.NAMES, "passed")
-    later = ("train", "evaluate", "publish", "promote", "canary", "result")
-    assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 4)}
+    later = ("train", "evaluate", "canary", "plan", "publish", "promote", "result")
+    assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 4)}, "both files have a plan"
     run = first.facts(FILE)["run"]
     assert {one["run"] for one in records.values()} == {run}
-    assert (records["plan"]["attempt"], records["train"]["attempt"]) == (1, 3)
+    assert (records["plan"]["attempt"], records["train"]["attempt"]) == (2, 3)
     assert records["train"]["outputs"]["attempts"][0]["resumed_from"] >= 1, "from where it was cancelled"
     assert (done.outputs["run-id"], done.outputs["model-version"], done.outputs["promoted"]) == (run, "1", "true")
-    assert done.facts(FILE, attempt=4)["ci_attempt"] == "4"
+    night = done.facts(FILE, attempt=4)
+    assert (night["ci_attempt"], night["result"], night["model"]) == ("4", "passed", None)
+    assert (night["jobs"]["publish"], night["jobs"]["promote"]) == ("left out", "left out")
 
     assert (attempts.told[0], set(attempts.told[-2:])) == ("failure", {"recovery", "promotion"})
 
@@ -240,6 +244,6 @@ def beside_it_ran_a_canary(done: act.Acted, canary: dict[str, Any], night: dict[
     assert canary["outputs"]["metrics"] != canary["outputs"]["night"]
     told = done.facts(FILE, attempt=4)["canary"]
     assert (told["overlay"], told["status"], told["cell"]) == ("next", "passed", cell)
-    (page,) = done.artifacts.glob(f"{done.outputs['report']}/**/index.html")
+    (page,) = done.artifacts.glob("report-*-nightly-4/**/index.html")
     assert cell in page.read_text()
     assert list(done.artifacts.glob(f"report-*-canary-4/{cell}/report/index.html")), "its own page"

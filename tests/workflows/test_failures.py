@@ -37,15 +37,6 @@ def calling(file: str, *, settings: str = "") -> str:
     return act.calling(file).rstrip() + (f"\n      settings: {settings}\n" if settings else "\n")
 
 
-def going_on(first: str, second: str) -> str:
-    """The example, calling one file and then another that goes on with the same run."""
-    head, body = calling(first).split("  mlops:\n")
-    begins = body.replace("name: mlops", "name: begins")
-    goes_on = calling(second).split("  mlops:\n")[1].replace("    uses:", "    needs: [begins]\n    uses:")
-    run = "      run-id: ${{ needs.begins.outputs.run-id }}\n"
-    return f"{head}  begins:\n{begins}  mlops:\n{goes_on}{run}"
-
-
 @pytest.fixture
 def taken_memory() -> Iterator[int]:
     """Hold so much of the machine's memory that not nine tenths are free; gives how much there is."""
@@ -57,7 +48,7 @@ def taken_memory() -> Iterator[int]:
 
 
 def test_a_gate_that_says_no_to_a_run_that_another_file_began(run):
-    done = run(going_on("build", "scan"), files={"notes.txt": LEAK})
+    done = run(act.going_on("build", "scan"), files={"notes.txt": LEAK})
     assert done.exit_code != 0
     facts = done.facts("scan")
     assert (facts["result"], facts["exit_code"], facts["worth_a_retry"]) == ("failed", 1, False)
