@@ -22,6 +22,7 @@ from support.project import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "github" / "train.yml"
+RESCAN = EXAMPLE.with_name("rescan.yml")
 MODE = "      mode: ${{ github.event_name == 'pull_request' && 'pr' || 'main' }}\n"
 EVENTS = "  push:\n    branches: [main]\n  pull_request:\n"
 EVERY_NIGHT = "  schedule:\n    - cron: '17 2 * * *'\n"
@@ -100,6 +101,11 @@ class Acted:
         return json.loads(path.read_text())
 
     @property
+    def alerts(self) -> dict[str, Any]:
+        """Of each category what code scanning was shown last."""
+        return {path.stem: json.loads(path.read_text()) for path in (self.folder / "alerts").glob("*.sarif")}
+
+    @property
     def jobs(self) -> dict[str, int]:
         """Of each job that handed something on: its newest attempt."""
         manifests = [json.loads(path.read_text()) for path in self.artifacts.glob("*/*/handover.json")]
@@ -111,6 +117,13 @@ class Acted:
         shutil.rmtree(target, ignore_errors=True)
         run, _ = collect(self.artifacts, target)
         return {path.stem: json.loads(path.read_text()) for path in run.path("records").glob("*.json")}
+
+
+def at_server(url: str, folder: Path) -> dict[str, str]:
+    """A runner's machine on which the server's address is the stand-in's: act itself says that it is GitHub's."""
+    path = folder / "server.sh"
+    path.write_text(f"export GITHUB_API_URL={url}/api/v3\n")
+    return {"BASH_ENV": str(path)}
 
 
 def make_bundle(folder: Path, *, profile: str = "") -> Path:
@@ -250,9 +263,11 @@ def _local(bundle: Path, profile: Profile) -> list[str]:
     """Every repository that the workflows name, as one on this machine."""
     standing = {"checkout": "checkout", "upload": "upload-artifact", "download": "download-artifact"}
     pins = {name: profile.action(name) for name in standing}
+    sarif = profile.action("upload-sarif")
     return [
         *(f"{BUNDLE}@{ref}={bundle}" for ref in (RELEASE, f"v{version()}")),
         *(f"{pin.repository}@{pin.commit}={ACTIONS / standing[name]}" for name, pin in pins.items()),
+        f"{sarif.repository.removesuffix('/upload-sarif')}@{sarif.commit}={ACTIONS / 'codeql-action'}",
     ]
 
 

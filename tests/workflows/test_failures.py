@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from support import act
+from support.forge import BOT
+from support.project import commit
 from support.web_server import Reply, WebServer, web_server
 
 # Shaped like an access key, put together here so that no scanner takes this file for a leak. It opens nothing.
@@ -62,7 +64,9 @@ def test_a_gate_that_says_no_to_a_run_that_another_file_began(run):
     assert records["check"]["status"] == "passed", "which the file scan alone would not have run"
 
 
-def test_a_node_that_is_not_healthy_has_its_own_exit_code(run, taken_memory):
+def test_a_node_that_is_not_healthy_has_its_own_exit_code_and_another_is_asked_for(
+    run, taken_memory, program, bundle, tmp_path
+):
     done = run(calling("verify", settings=f"train.memory={taken_memory}"))
     assert done.exit_code != 0
     facts = done.facts("verify")
@@ -70,6 +74,38 @@ def test_a_node_that_is_not_healthy_has_its_own_exit_code(run, taken_memory):
     records = done.records()
     assert records["verify"]["error"]["class"] == "unhealthy"
     assert "train" not in records
+    again(done, tmp_path / "project", program, bundle)
+
+
+def again(failed: act.Acted, consumer: Path, program: Path, bundle: Path) -> None:
+    """What the example `retry.yml` then does: another node would do, so the server is asked to start the job again."""
+    own = "    with:\n      bundle-repository: ${{ vars.MLOPS_CI_BUNDLE_REPOSITORY }}\n"
+    own += "      bundle-ref: ${{ vars.MLOPS_CI_BUNDLE_REF }}\n"
+    example = act.EXAMPLE.with_name("retry.yml").read_text().replace("    with:\n", own)
+    (consumer / ".github" / "workflows" / "retry.yml").write_text(example)
+    commit(consumer, "what looks at runs that have ended")
+    with web_server(lambda _: Reply(status=201, body=b"{}")) as server:
+        done = act.act(
+            program,
+            consumer,
+            bundle,
+            failed.folder,
+            event="workflow_run",
+            payload={"workflow_run": {"id": 4711, "run_attempt": 1, "conclusion": "failure"}},
+            environment=act.at_server(server.url, failed.folder),
+            secrets={"GITHUB_TOKEN": BOT},
+            workflow="retry.yml",
+            attempt=2,
+        )
+    assert done.exit_code == 0, done.log[-6000:]
+    (asked,) = server.requests
+    assert (asked.method, asked.path) == (
+        "POST",
+        f"/api/v3/repos/{act.CONSUMER}/actions/runs/4711/rerun-failed-jobs",
+    )
+    assert asked.headers["authorization"] == f"Bearer {BOT}"
+    assert "run 4711, attempt 2 of 3: exit 11" in done.log
+    assert BOT not in done.log
 
 
 @pytest.fixture

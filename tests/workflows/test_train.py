@@ -30,15 +30,13 @@ def server() -> Iterator[Forge]:
         yield made
 
 
-def at(server: Forge, folder: Path) -> dict[str, str]:
-    """A runner's machine on which the server's address is the stand-in's: act itself says that it is GitHub's."""
-    path = folder / "server.sh"
-    path.write_text(f"export GITHUB_API_URL={server.url}/api/v3\n")
-    return {"BASH_ENV": str(path)}
-
-
 def test_the_whole_pipeline_ends_green_with_all_records(run, server: Forge, tmp_path: Path):
-    done = run(event="pull_request", payload=OWN, environment=at(server, tmp_path), secrets={"GITHUB_TOKEN": BOT})
+    done = run(
+        event="pull_request",
+        payload=OWN,
+        environment=act.at_server(server.url, tmp_path),
+        secrets={"GITHUB_TOKEN": BOT},
+    )
     assert done.exit_code == 0, done.log[-8000:]
     assert done.result == "success"
     assert list(done.jobs) != []
