@@ -27,7 +27,7 @@ REGISTRY = "      registry: ${{ vars.IMAGE_REGISTRY }}\n"
 BUNDLE = "      # Only where the server does not tell"
 SERVERS = (
     f"\n{REGISTRY}"
-     """\
+    """\
       settings: ${{ vars.MLOPS_CI_SETTINGS }}
     secrets:
       aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}

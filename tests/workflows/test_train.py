@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,11 +31,22 @@ def server() -> Iterator[Forge]:
         yield made
 
 
-def test_the_whole_pipeline_ends_green_with_all_records(run, server: Forge, tmp_path: Path):
+@pytest.fixture
+def machine(server: Forge, mlflow_server: str, tmp_path: Path) -> dict[str, str]:
+    """With an MLflow server, so that no job starts one of its own; other tests let them."""
+    return {
+        **act.at_server(server.url, tmp_path),
+        "MLOPS_CI_TRACKING__URI": mlflow_server,
+        "MLOPS_CI_PROJECT__NAME": f"proposed-{secrets.token_hex(4)}",
+        "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1",
+    }
+
+
+def test_the_whole_pipeline_ends_green_with_all_records(run, machine, server: Forge, tmp_path: Path):
     done = run(
         event="pull_request",
         payload=OWN,
-        environment=act.at_server(server.url, tmp_path),
+        environment=machine,
         secrets={"GITHUB_TOKEN": BOT},
     )
     assert done.exit_code == 0, done.log[-8000:]
