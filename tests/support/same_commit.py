@@ -50,6 +50,7 @@ class Site:
     def prepare(self) -> None:
         """Make the repository, with the examples for both CI systems and nothing that names a server."""
         config = CONFIG.replace("seconds = 3.0", "seconds = 0.1").replace('name = "mean"', f'name = "{self.name}"')
+        config += '\n[verify]\nlevel = "static"\n'
         files = {
             ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + act.AFTER,
             ".github/workflows/rescan.yml": act.RESCAN.read_text().replace(BUNDLE, REGISTRY + BUNDLE) + act.AFTER,

@@ -39,6 +39,7 @@ def machine(server: Forge, mlflow_server: str, tmp_path: Path) -> dict[str, str]
         "MLOPS_CI_TRACKING__URI": mlflow_server,
         "MLOPS_CI_PROJECT__NAME": f"proposed-{secrets.token_hex(4)}",
         "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1",
+        "MLOPS_CI_VERIFY__LEVEL": "static",
     }
 
 

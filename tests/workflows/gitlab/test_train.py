@@ -42,6 +42,9 @@ store = "{store}"
 [tracking]
 uri = "{mlflow}"
 
+[verify]
+level = "static"
+
 [nightly]
 canary = "next"
 
