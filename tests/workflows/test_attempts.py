@@ -31,9 +31,11 @@ from support.web_server import Reply, WebServer, web_server
 
 FILE = "nightly"
 PASSED = ("plan", "build", "scan", "prepare")
-# What is wrong with the machine, not with the code: the file is not part of the repository.
+# It gives the CI system orders. And what is wrong with the machine, not with the code: the file is not part of the
+# repository.
 BREAKS = """\
 import os
+print("::add-mask::harmless", "::error::is it obeyed?", "a harmless word", sep="\\n", flush=True)
 if os.path.exists({marker!r}):
     raise ValueError("no such thing")
 """
@@ -160,6 +162,8 @@ def test_a_training_that_fails_stops_what_comes_after_it(attempts, first):
     assert (message["kind"], message["facts"]["stage"]) == ("failure", "train")
     assert "no such thing" in message["reason"]
     assert ADDRESS not in first.log
+    assert ("is it obeyed?" in first.log, "❗  ::error::is it obeyed?" in first.log) == (True, False)
+    assert "a harmless word" in first.log, "a script's orders to the CI system are only text"
 
 
 def note_the_cancellation(attempts: Attempts) -> None:
