@@ -1,25 +1,16 @@
-"""The engine `inside`: on this machine, and a whole run in a container whose root file system is the image."""
+"""The engine `inside` where there is no container. Whole runs in one: `tests/workflows/gitlab/test_inside.py`."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path
 
 import pytest
 
-from mlops_ci import pipeline
-from support.cli import call, clean_environment, newest_run, records
-
-ROOT = Path(__file__).parents[2]
-LIMIT = 300
-# Searching PyTorch for secrets takes a minute, and says nothing of this engine.
-QUICK = ("--set", "train.params.seconds=0.1", "--set", "scan.secrets=false")
-PASSED = dict.fromkeys(pipeline.NAMES, "passed")
+from support.cli import call, newest_run, records
 
 
 @pytest.fixture
@@ -58,56 +49,3 @@ def test_a_job_in_another_image_than_the_planned_one_is_refused(project: Path, s
     second = call(project, *again, environment=other)
     assert second.exit_code == 2, second.said
     assert "and this is sha256:bbbb" in second.stderr
-
-
-@pytest.fixture
-def training_image(project: Path, docker_settings: dict[str, str]) -> str:
-    """An image with PyTorch: the one that the engine `docker` would train in."""
-    done = call(project, "run", "build", environment={"MLOPS_CI_ENGINE": "docker", **docker_settings})
-    assert done.exit_code == 0, done.said
-    outputs = records(project)["build"]["outputs"]
-    shutil.rmtree(project / ".mlops")
-    return str(outputs["images"][outputs["top"]]["ref"])
-
-
-def in_a_container(image: str, project: Path, cache: Path, environment: dict[str, str]) -> list[str]:
-    """The command that runs ours in a container, as a pod's job does: the tool, beside the image, comes as a volume."""
-    volumes = [f"{path}:{path}:ro" for path in (Path(sys.prefix), ROOT)]
-    volumes += [f"{path}:{path}" for path in (project, cache)]
-    search = os.pathsep.join([str(ROOT / "src"), sysconfig.get_path("purelib")])
-    variables = {
-        "PYTHONPATH": search,
-        "HOME": "/tmp",
-        "MLOPS_CI_CACHE": str(cache),
-        "MLOPS_CI_PROVIDER": "local",
-        **environment,
-    }
-    return [
-        *("docker", "run", "--rm", "--network=host", "--entrypoint=python3"),
-        f"--user={os.getuid()}:{os.getgid()}",
-        f"--workdir={project}",
-        *(f"--volume={one}" for one in volumes),
-        *(f"--env={name}={value}" for name, value in variables.items()),
-        image,
-    ]
-
-
-def test_a_whole_run_in_a_container_judges_the_image_that_it_is(
-    training_image: str, docker_host: str, project: Path, scanned: dict[str, str], tmp_path: Path
-):
-    (tmp_path / "cache").mkdir()
-    argv = in_a_container(training_image, project, tmp_path / "cache", scanned)
-    argv += ["-m", "mlops_ci", "run", "--engine", "inside", *QUICK]
-    around = {**clean_environment(), "DOCKER_HOST": docker_host}
-    done = subprocess.run(argv, env=around, capture_output=True, text=True, timeout=LIMIT, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = records(project)
-    assert {name: one["status"] for name, one in found.items()} == PASSED
-    parts = {part["name"]: part for part in found["scan"]["outputs"]["parts"]}
-    assert "debian" in parts["vulnerabilities"]["why"], "the image's own system packages are judged"
-    assert "operating system" not in parts
-    assert parts["image configuration"]["status"] == "SKIP"
-    bill = (newest_run(project) / "sbom" / "inside.cdx.json").read_text()
-    assert "pkg:deb/debian/python3" in bill
-    assert "pkg:pypi/torch" in bill
-    assert "pkg:pypi/docker@" not in bill, "the tool beside the image is no part of it"

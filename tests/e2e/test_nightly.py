@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 from datetime import timedelta
 from html import unescape
 
@@ -15,7 +16,12 @@ from support.cli import call, newest_run, records
 from support.project import CONFIG, make_project
 
 WORK = pipeline.NAMES[1:-1]
-QUICK = {"MLOPS_CI_ENGINE": "host", "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1", "DOCKER_HOST": "unix:///nonexistent.sock"}
+QUICK = {
+    "MLOPS_CI_ENGINE": "host",
+    "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1",
+    "MLOPS_CI_VERIFY__LEVEL": "static",
+    "DOCKER_HOST": "unix:///nonexistent.sock",
+}
 
 OVERLAYS = """
 [mode.next.image]
@@ -44,8 +50,9 @@ def status(repository, settings, mode="nightly"):
     return done.exit_code, json.loads(done.stdout)
 
 
-def test_nights_one_after_the_other(repository, scanned):
-    settings = {**QUICK, **scanned}
+def test_nights_one_after_the_other(repository, scanned, mlflow_server):
+    tracking = {"MLOPS_CI_TRACKING__URI": mlflow_server, "MLOPS_CI_PROJECT__NAME": f"nights-{secrets.token_hex(4)}"}
+    settings = {**QUICK, **scanned, **tracking}
     done, first = night(repository, settings)
     assert done.exit_code == 0, done.said
     assert first["plan"]["outputs"]["freshness"]["why"] == "no earlier successful run is known"

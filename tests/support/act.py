@@ -22,6 +22,10 @@ from support.project import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "github" / "train.yml"
+RESCAN = EXAMPLE.with_name("rescan.yml")
+MODE = "      mode: ${{ github.event_name == 'pull_request' && 'pr' || 'main' }}\n"
+EVENTS = "  push:\n    branches: [main]\n  pull_request:\n"
+EVERY_NIGHT = "  schedule:\n    - cron: '17 2 * * *'\n"
 ACTIONS = Path(__file__).with_name("actions")
 BUNDLE, RELEASE = "org/mlops-ci", "v1"
 CONSUMER = "consumer/project"
@@ -46,6 +50,24 @@ AFTER = """
           printf '%s' "$OUTPUTS" > "$STAND_IN_ARTIFACTS/../outputs.json"
           printf '%s' "$RESULT" > "$STAND_IN_ARTIFACTS/../result.txt"
 """
+
+
+def calling(file: str) -> str:
+    """The example, calling another file; a night has its own mode."""
+    text = EXAMPLE.read_text().replace("workflows/train.yml@", f"workflows/{file}.yml@")
+    return text.replace(MODE, "").replace(EVENTS, EVERY_NIGHT) if file == "nightly" else text
+
+
+def going_on(first: str, second: str, *, more: str = "", both: str = "") -> str:
+    """The example, calling one file and then another that goes on with the same run.
+
+    `more` is what else the first call says, `both` what each of them ends with.
+    """
+    head, body = calling(first).split("  mlops:\n")
+    begins = body.replace("name: mlops", "name: begins").rstrip() + "\n" + more + both
+    goes_on = calling(second).split("  mlops:\n")[1].replace("    uses:", "    needs: [begins]\n    uses:")
+    run = "      run-id: ${{ needs.begins.outputs.run-id }}\n"
+    return f"{head}  begins:\n{begins}  mlops:\n{goes_on.rstrip()}\n{run}{both}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +101,11 @@ class Acted:
         return json.loads(path.read_text())
 
     @property
+    def alerts(self) -> dict[str, Any]:
+        """Of each category what code scanning was shown last."""
+        return {path.stem: json.loads(path.read_text()) for path in (self.folder / "alerts").glob("*.sarif")}
+
+    @property
     def jobs(self) -> dict[str, int]:
         """Of each job that handed something on: its newest attempt."""
         manifests = [json.loads(path.read_text()) for path in self.artifacts.glob("*/*/handover.json")]
@@ -90,6 +117,13 @@ class Acted:
         shutil.rmtree(target, ignore_errors=True)
         run, _ = collect(self.artifacts, target)
         return {path.stem: json.loads(path.read_text()) for path in run.path("records").glob("*.json")}
+
+
+def at_server(url: str, folder: Path) -> dict[str, str]:
+    """A runner's machine on which the server's address is the stand-in's: act itself says that it is GitHub's."""
+    path = folder / "server.sh"
+    path.write_text(f"export GITHUB_API_URL={url}/api/v3\n")
+    return {"BASH_ENV": str(path)}
 
 
 def make_bundle(folder: Path, *, profile: str = "") -> Path:
@@ -143,11 +177,14 @@ def act(
     attempt: int = 1,
     interrupt_at: str | None = None,
     alone: Sequence[str] = (),
+    labels: Sequence[str] = LABELS,
 ) -> Acted:
     """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file.
 
     With another `attempt` the artifacts in `folder` are those of the attempts before. `interrupt_at`: Ctrl-C as soon as
-    a line says this. `alone` begins the command line where the machine is another one (see `isolated`).
+    a line says this; the runs of the job's machine, which act then removes, are kept in `folder/interrupted`. `alone`
+    begins the command line where the machine is another one (see `isolated`). No other runners than those with `labels`
+    take a job.
     """
     (folder / "artifacts").mkdir(parents=True, exist_ok=attempt > 1)
     head = subprocess.run(["git", "-C", str(bundle), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
@@ -164,7 +201,7 @@ def act(
     argv = [
         *(*alone, str(program), event, "--workflows", str(consumer / ".github" / "workflows" / workflow)),
         *("--no-cache-server", "--rm", "--json=false"),
-        *(word for label in LABELS for word in ("--platform", f"{label}=-self-hosted")),
+        *(word for label in labels for word in ("--platform", f"{label}=-self-hosted")),
         *(word for one in _local(bundle, profile or load_profile("default")) for word in ("--local-repository", one)),
         *(word for name, value in machine.items() for word in ("--env", f"{name}={value}")),
         *(word for name, value in known.items() for word in ("--var", f"{name}={value}")),
@@ -173,18 +210,16 @@ def act(
     if payload is not None:
         (folder / "event.json").write_text(json.dumps(_with_base(payload, consumer)))
         argv += ["--eventpath", str(folder / "event.json")]
-    code, log = _until_its_end(argv, consumer, _surroundings(folder), interrupt_at)
+    code, log = _until_its_end(argv, consumer, folder, interrupt_at)
     return Acted(exit_code=code, log=log, folder=folder)
 
 
-def _until_its_end(
-    argv: Sequence[str], place: Path, environment: Mapping[str, str], interrupt_at: str | None
-) -> tuple[int, str]:
+def _until_its_end(argv: Sequence[str], place: Path, folder: Path, interrupt_at: str | None) -> tuple[int, str]:
     said = []
     with subprocess.Popen(
         argv,
         cwd=place,
-        env=environment,
+        env=_surroundings(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -197,11 +232,21 @@ def _until_its_end(
             for line in child.stdout:
                 said.append(line)
                 if interrupt_at is not None and interrupt_at in line:
+                    _keep_what_runs(folder)
                     child.send_signal(signal.SIGINT)
                     interrupt_at = None
         finally:
             limit.cancel()
     return child.returncode, "".join(said)
+
+
+def _keep_what_runs(folder: Path) -> None:
+    """The run directories as they are while a job runs; a file that it replaces meanwhile may be missing."""
+    for running in (folder / "cache" / "act").glob("*/hostexecutor/.mlops/runs/*/running.json"):
+        kept = folder / "interrupted"
+        kept.mkdir(exist_ok=True)
+        argv = ["cp", "-a", str(running.parent), str(kept)]
+        subprocess.run(argv, check=False, stderr=subprocess.DEVNULL)
 
 
 def _with_base(payload: Mapping[str, Any], consumer: Path) -> Mapping[str, Any]:
@@ -218,9 +263,11 @@ def _local(bundle: Path, profile: Profile) -> list[str]:
     """Every repository that the workflows name, as one on this machine."""
     standing = {"checkout": "checkout", "upload": "upload-artifact", "download": "download-artifact"}
     pins = {name: profile.action(name) for name in standing}
+    sarif = profile.action("upload-sarif")
     return [
         *(f"{BUNDLE}@{ref}={bundle}" for ref in (RELEASE, f"v{version()}")),
         *(f"{pin.repository}@{pin.commit}={ACTIONS / standing[name]}" for name, pin in pins.items()),
+        f"{sarif.repository.removesuffix('/upload-sarif')}@{sarif.commit}={ACTIONS / 'codeql-action'}",
     ]
 
 

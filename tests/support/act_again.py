@@ -18,11 +18,11 @@ from support.act import BUNDLE, RELEASE
 from support.project import commit
 
 
-def without_what_passed(bundle: Path, folder: Path, passed: tuple[str, ...], artifacts: Path) -> Path:
-    """The bundle for the next attempt of the whole pipeline, of which the jobs `passed` left these artifacts."""
+def without_what_passed(bundle: Path, file: str, folder: Path, passed: tuple[str, ...], artifacts: Path) -> Path:
+    """The bundle for the next attempt of this called file, of which the jobs `passed` left these artifacts."""
     copy = folder / BUNDLE
     subprocess.run(["git", "clone", "-q", str(bundle), str(copy)], check=True)
-    path = copy / ".github" / "workflows" / "train.yml"
+    path = copy / ".github" / "workflows" / f"{file}.yml"
     yaml = YAML(typ="safe")
     workflow = yaml.load(path.read_text())
     run, _ = collect(artifacts, folder / "collected")

@@ -21,6 +21,7 @@ from .testbed import node_tools
 from .testbed.state import State
 
 ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "gitlab" / ".gitlab-ci.yml"
 HOST = "gitlab.example.invalid"
 BUNDLE_PROJECT = "org/mlops-ci"
 CONSUMER_PROJECT = "team/model"
@@ -136,6 +137,54 @@ def run_pipeline(
     return Pipeline(exit_code=done.returncode, output=output, jobs=jobs, state=consumer / STATE)
 
 
+def run_in_containers(
+    consumer: Path,
+    bundle: Path,
+    *arguments: str,
+    helper: str,
+    volumes: Sequence[Path],
+    variables: Mapping[str, str],
+    machine: Mapping[str, str],
+) -> Pipeline:
+    """Run the consumer's pipeline by the executor that starts a container of each job's `image`, as a pod would.
+
+    `helper` is the image that carries artifacts (`make_helper`), `volumes` are folders of this machine that jobs see,
+    read-only, where they lie, `variables` are the pipeline's.
+    """
+    seen = [f"{path}:{path}:ro" for path in (bundle, *volumes)]
+    known = {**_rewrites(bundle), **variables}
+    options = [
+        *("--no-artifacts-to-source", "--no-color", "--pull-policy=if-not-present", "--network=host"),
+        *(f"--volume={one}" for one in seen),
+        f"--helper-image={helper}",
+        *(f"--variable={name}={value}" for name, value in known.items()),
+    ]
+    done = _call([*options, *arguments], consumer, bundle, LIMIT, machine)
+    output = done.stdout + done.stderr
+    jobs = {name: int(code or 0) for name, code in FINISHED.findall(output)}
+    jobs.pop("pipeline", None)
+    return Pipeline(exit_code=done.returncode, output=output, jobs=jobs, state=consumer / STATE)
+
+
+def make_helper(folder: Path, base: str, name: str, environment: Mapping[str, str]) -> str:
+    """An image with bash and rsync, for what gitlab-ci-local does in one that lies where no test reaches."""
+    rsync = shutil.which("rsync")
+    assert rsync is not None
+    listed = subprocess.run(["ldd", rsync], check=True, capture_output=True, text=True).stdout
+    libraries = [line.split(" => ")[1].split(" ")[0] for line in listed.splitlines() if " => /" in line]
+    (folder / "libraries").mkdir(parents=True)
+    for path in libraries:
+        if not Path(path).name.startswith("libc."):
+            shutil.copy(path, folder / "libraries")
+    shutil.copy(rsync, folder)
+    place = Path(libraries[0]).parent
+    (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY rsync /usr/bin/rsync\nCOPY libraries/ {place}/\n")
+    argv = ["docker", "build", "--quiet", "--tag", name, str(folder)]
+    done = subprocess.run(argv, env={**clean_environment(), **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return name
+
+
 def _with_base(consumer: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
     """GitLab says of every merge request which commit it is based on: here the one that is checked out."""
     if variables.get("CI_PIPELINE_SOURCE") != "merge_request_event":
@@ -144,7 +193,13 @@ def _with_base(consumer: Path, variables: Mapping[str, str]) -> Mapping[str, str
 
 
 def try_again(
-    first: Pipeline, job: str, folder: Path, bundle: Path, *arguments: str, machine: Mapping[str, str] | None = None
+    first: Pipeline,
+    job: str,
+    folder: Path,
+    bundle: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    machine: Mapping[str, str] | None = None,
 ) -> Pipeline:
     """Another try of one job, in a copy of its pipeline in `folder`; jobs after it have not run yet."""
     consumer = folder / first.state.parent.name
@@ -155,14 +210,19 @@ def try_again(
     # As on another machine: with the cache of the first try the job would find that its work is done.
     for name in ("builds", "cache"):
         shutil.rmtree(consumer / STATE / name, ignore_errors=True)
-    return run_pipeline(consumer, bundle, *arguments, job, machine=machine)
+    return run_pipeline(consumer, bundle, *arguments, job, variables=variables, machine=machine)
 
 
 def and_always(
-    first: Pipeline, job: str, bundle: Path, *arguments: str, machine: Mapping[str, str] | None = None
+    first: Pipeline,
+    job: str,
+    bundle: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    machine: Mapping[str, str] | None = None,
 ) -> Pipeline:
     """Then the job that GitLab runs `always`: gitlab-ci-local does not where a job that it needs was never started."""
-    second = run_pipeline(first.state.parent, bundle, *arguments, job, machine=machine)
+    second = run_pipeline(first.state.parent, bundle, *arguments, job, variables=variables, machine=machine)
     return replace(first, output=first.output + second.output, jobs={**first.jobs, **second.jobs})
 
 
@@ -205,12 +265,7 @@ def _call(
     environment = {
         **clean_environment(),
         "PATH": f"{_rsync_that_keeps(consumer)}:{path}",
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": f"url.file://{bundle}.insteadOf",
-        "GIT_CONFIG_VALUE_0": f"https://{HOST}/{BUNDLE_PROJECT}.git",
-        # A component's commit is asked for with the port.
-        "GIT_CONFIG_KEY_1": f"url.file://{bundle}.insteadOf",
-        "GIT_CONFIG_VALUE_1": f"https://{HOST}:443/{BUNDLE_PROJECT}.git",
+        **_rewrites(bundle),
         **(machine or {}),
     }
     # The rendered files must name the provider themselves.
@@ -230,6 +285,18 @@ def _call(
             check=False,
         )
     return subprocess.CompletedProcess(argv, done.returncode, said.read_text(), told.read_text())
+
+
+def _rewrites(bundle: Path) -> dict[str, str]:
+    """git's configuration by which the bundle answers under its public address."""
+    return {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": f"url.file://{bundle}.insteadOf",
+        "GIT_CONFIG_VALUE_0": f"https://{HOST}/{BUNDLE_PROJECT}.git",
+        # A component's commit is asked for with the port.
+        "GIT_CONFIG_KEY_1": f"url.file://{bundle}.insteadOf",
+        "GIT_CONFIG_VALUE_1": f"https://{HOST}:443/{BUNDLE_PROJECT}.git",
+    }
 
 
 def _rsync_that_keeps(consumer: Path) -> Path:

@@ -23,13 +23,17 @@ from support.s3_places import BUCKET, make_bucket
 
 SESSIONS = ("build", "verify", "train")
 # What a repository adds to the example to use servers: variables and secrets of the organisation, one by one.
-SERVERS = """
-      registry: ${{ vars.IMAGE_REGISTRY }}
+REGISTRY = "      registry: ${{ vars.IMAGE_REGISTRY }}\n"
+BUNDLE = "      # Only where the server does not tell"
+SERVERS = (
+    f"\n{REGISTRY}"
+    """\
       settings: ${{ vars.MLOPS_CI_SETTINGS }}
     secrets:
       aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}
       aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}
 """
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,10 @@ class Site:
     def prepare(self) -> None:
         """Make the repository, with the examples for both CI systems and nothing that names a server."""
         config = CONFIG.replace("seconds = 3.0", "seconds = 0.1").replace('name = "mean"', f'name = "{self.name}"')
+        config += '\n[verify]\nlevel = "static"\n'
         files = {
             ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + act.AFTER,
+            ".github/workflows/rescan.yml": act.RESCAN.read_text().replace(BUNDLE, REGISTRY + BUNDLE) + act.AFTER,
             ".gitlab-ci.yml": (act.ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text(),
         }
         make_project(self.folder / "origin", config=config, files=files)
@@ -113,6 +119,20 @@ def by_act(site: Site, program: Path, bundle: Path) -> act.Acted:
             "MLOPS_CI_SETTINGS": "\n".join(f"{key}={value}" for key, value in settings.items()),
         },
         secrets={"AWS_ACCESS_KEY_ID": site.s3.access_key, "AWS_SECRET_ACCESS_KEY": site.s3.secret_key},
+    )
+
+
+def rescanned(site: Site, program: Path, bundle: Path) -> act.Acted:
+    """GitHub's schedule of the next day, in the clone whose workflow has built the images."""
+    return act.act(
+        program,
+        site.folder / "github",
+        bundle,
+        site.folder / "next-day",
+        event="schedule",
+        environment=site.machine,
+        variables={"IMAGE_REGISTRY": site.registry},
+        workflow="rescan.yml",
     )
 
 

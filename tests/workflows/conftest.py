@@ -54,6 +54,9 @@ def run(tmp_path: Path, program: Path, bundle: Path, shared_cache: Path, databas
             **options.pop("environment", {}),
         }
         variables = {"MLOPS_CI_ENGINE": "host", **options.pop("variables", {})}
-        return act.act(program, consumer, bundle, tmp_path / "act", environment=machine, variables=variables, **options)
+        release = options.pop("bundle", bundle)
+        return act.act(
+            program, consumer, release, tmp_path / "act", environment=machine, variables=variables, **options
+        )
 
     return start

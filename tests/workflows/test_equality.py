@@ -28,7 +28,7 @@ from support.fixtures_servers import S3Endpoint
 from support.gitlab_ci import Pipeline
 from support.oci_server import OciServer
 from support.s3_places import use_credentials
-from support.same_commit import Site, by_act, by_gitlab, by_sessions
+from support.same_commit import Site, by_act, by_gitlab, by_sessions, rescanned
 
 Records = dict[str, dict[str, Any]]
 BY_STORE = "object-store"
@@ -68,10 +68,15 @@ def by_nox(site: Site) -> Records:
 
 
 @pytest.fixture(scope="module")
-def github(site: Site, by_nox: Records, program: Path, tmp_path_factory: pytest.TempPathFactory) -> Acted:
+def by_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle whose jobs hand the run on through the object store."""
+    return act.make_bundle(tmp_path_factory.mktemp("store") / act.BUNDLE, profile=BY_STORE)
+
+
+@pytest.fixture(scope="module")
+def github(site: Site, by_nox: Records, program: Path, by_store: Path) -> Acted:
     """The workflow, which begins when nox has ended."""
-    bundle = act.make_bundle(tmp_path_factory.mktemp("store") / act.BUNDLE, profile=BY_STORE)
-    return by_act(site, program, bundle)
+    return by_act(site, program, by_store)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +133,21 @@ def test_a_workflow_ends_green_with_all_records(site: Site, github: Acted, monke
         said = "\n".join(line for line in github.log.splitlines() if f"/{job}]" in line or f"/{job} " in line)
         assert ("left in the store" in said) != reads, job
     assert not [path for path in github.artifacts.rglob("*.json") if site.s3.secret_key in path.read_text()]
+
+
+def test_the_next_day_its_images_are_held_against_the_database(
+    site: Site, github: Acted, program: Path, by_store: Path
+) -> None:
+    done = rescanned(site, program, by_store)
+    assert done.exit_code == 0, done.log[-8000:]
+    assert (done.result, done.outputs["result"], done.outputs["exit-code"]) == ("success", "passed", "0")
+    (scanned,) = (
+        one["why"] for one in github.records()["scan"]["outputs"]["parts"] if one["name"] == "vulnerabilities"
+    )
+    (summary,) = done.artifacts.glob(f"{done.outputs['report']}/**/summary.md")
+    assert scanned.partition(" judged by")[0] in summary.read_text(), "all packages of the image that was built"
+    (page,) = done.artifacts.glob(f"{done.outputs['report']}/**/scan.sarif")
+    assert done.alerts == {"mlops-ci": json.loads(page.read_text())}
 
 
 def test_a_pipeline_ends_green_with_all_records(site: Site, gitlab: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

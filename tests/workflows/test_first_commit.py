@@ -28,10 +28,10 @@ COMMANDS = ("git init", "mlops-ci init --provider both", "git add .", "git commi
 STATUSES = {**dict.fromkeys(pipeline.NAMES, "passed"), "check": "skipped", "prepare": "skipped", "promote": "skipped"}
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the user has after these commands. Of all its lines they wrote those of `train.py`."""
-    folder = tmp_path / "project"
+    folder = tmp_path_factory.mktemp("first") / "project"
     folder.mkdir()
     subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True)
     shutil.copy(SCRIPT, folder / "train.py")
@@ -43,6 +43,12 @@ def repository(tmp_path: Path) -> Path:
     ).stdout.split()
     assert set(tracked) == {"train.py", *WRITTEN}
     return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path, written: Path) -> Path:
+    """The same for one test."""
+    return shutil.copytree(written, tmp_path / "project")
 
 
 @pytest.fixture
@@ -90,6 +96,8 @@ def test_one_commit_is_a_pipeline_that_passes_at_gitlab(repository, machine, git
     assert done.exit_code == 0, done.output[-8000:]
     assert set(done.jobs.values()) == {0}
     check(done.records(), "gitlab")
+    assert "no champion memory" in done.records()["promote"]["reason"]
+    assert "comment: nothing this is no pull request" in done.log("mlops-result")
 
 
 def test_what_the_user_wrote_is_the_script_and_what_the_docs_say():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,15 +31,25 @@ def server() -> Iterator[Forge]:
         yield made
 
 
-def at(server: Forge, folder: Path) -> dict[str, str]:
-    """A runner's machine on which the server's address is the stand-in's: act itself says that it is GitHub's."""
-    path = folder / "server.sh"
-    path.write_text(f"export GITHUB_API_URL={server.url}/api/v3\n")
-    return {"BASH_ENV": str(path)}
+@pytest.fixture
+def machine(server: Forge, mlflow_server: str, tmp_path: Path) -> dict[str, str]:
+    """With an MLflow server, so that no job starts one of its own; other tests let them."""
+    return {
+        **act.at_server(server.url, tmp_path),
+        "MLOPS_CI_TRACKING__URI": mlflow_server,
+        "MLOPS_CI_PROJECT__NAME": f"proposed-{secrets.token_hex(4)}",
+        "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1",
+        "MLOPS_CI_VERIFY__LEVEL": "static",
+    }
 
 
-def test_the_whole_pipeline_ends_green_with_all_records(run, server: Forge, tmp_path: Path):
-    done = run(event="pull_request", payload=OWN, environment=at(server, tmp_path), secrets={"GITHUB_TOKEN": BOT})
+def test_the_whole_pipeline_ends_green_with_all_records(run, machine, server: Forge, tmp_path: Path):
+    done = run(
+        event="pull_request",
+        payload=OWN,
+        environment=machine,
+        secrets={"GITHUB_TOKEN": BOT},
+    )
     assert done.exit_code == 0, done.log[-8000:]
     assert done.result == "success"
     assert list(done.jobs) != []

@@ -116,9 +116,11 @@ def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Fo
     return sorted(newest.values(), key=lambda one: _position(one.handover))
 
 
-def _position(handover: Handover) -> tuple[int, str]:
+def _position(handover: Handover) -> tuple[int, bool, str]:
+    """The last job also notes the stages that no job ran: where another file's job runs one after that, it counts."""
     positions = [pipeline.NAMES.index(stage) for stage in handover.stages if stage in pipeline.NAMES]
-    return (max(positions, default=0), handover.job)
+    last = any(pipeline.STAGES[one].always for one in positions)
+    return (min(positions) if last else max(positions, default=0), not last, handover.job)
 
 
 def _check(found: Found) -> None:

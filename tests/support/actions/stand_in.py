@@ -6,6 +6,7 @@ STAND_IN_REPOSITORIES is a folder OWNER/NAME of repositories, STAND_IN_ARTIFACTS
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
 import shutil
 import subprocess
@@ -71,15 +72,33 @@ def upload() -> None:
 
 
 def download() -> None:
-    """Each artifact that fits the pattern in a folder of its own name; none is no error."""
-    pattern, path = value("PATTERN"), value("PATH")
-    if not pattern.endswith("*") or not path:
-        refuse(f"pattern {pattern!r}, path {path!r}")
-    for artifact in sorted(Path(os.environ["STAND_IN_ARTIFACTS"]).iterdir()):
+    """Each artifact that fits the pattern in a folder of its own name (none is no error), or what that one name has."""
+    name, pattern, path = value("NAME"), value("PATTERN"), value("PATH")
+    if (value("RUN_ID") != "") != (value("GITHUB_TOKEN") != ""):
+        refuse("artifacts of another run are had by its run-id and a token, not by one of them")
+    kept, target = Path(os.environ["STAND_IN_ARTIFACTS"]), Path(os.environ["GITHUB_WORKSPACE"], path)
+    if name and path and not pattern:
+        if not (kept / name).is_dir():
+            refuse(f"there is no artifact {name}")
+        shutil.copytree(kept / name, target, dirs_exist_ok=True)
+        return
+    if name or not pattern.endswith("*") or not path:
+        refuse(f"name {name!r}, pattern {pattern!r}, path {path!r}")
+    for artifact in sorted(kept.iterdir()):
         if fnmatch.fnmatchcase(artifact.name, pattern):
-            shutil.copytree(artifact, Path(os.environ["GITHUB_WORKSPACE"], path, artifact.name))
+            shutil.copytree(artifact, target / artifact.name)
             print(f"downloaded {artifact.name}")
 
 
+def alerts() -> None:
+    """A copy of the findings, one file for each category."""
+    file, category = Path(os.environ["GITHUB_WORKSPACE"], value("SARIF_FILE")), value("CATEGORY")
+    if not category or json.loads(file.read_text())["version"] != "2.1.0":
+        refuse(f"{file} is no SARIF 2.1.0 of the category {category!r}")
+    folder = Path(os.environ["STAND_IN_ARTIFACTS"]).with_name("alerts")
+    folder.mkdir(exist_ok=True)
+    shutil.copy(file, folder / f"{category}.sarif")
+
+
 if __name__ == "__main__":
-    {"checkout": checkout, "upload": upload, "download": download}[sys.argv[1]]()
+    {"checkout": checkout, "upload": upload, "download": download, "alerts": alerts}[sys.argv[1]]()

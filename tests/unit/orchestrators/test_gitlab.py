@@ -230,6 +230,13 @@ def test_gitlab_gets_the_findings_of_images_where_there_is_a_scan():
     assert "container_scanning" not in all_jobs("default", "ci/gitlab/decay.yml")["evaluate"]["artifacts"]["reports"]
 
 
+def test_the_page_names_every_report_and_no_other():
+    text = (ROOT / "docs" / "ci" / "gitlab.md").read_text()
+    shown = text.partition("## What GitLab shows")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", shown, re.MULTILINE)) == set(TRAIN["result"]["artifacts"]["reports"])
+    assert "not written" not in shown
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_file_that_scores_the_champion_is_one_job_that_keeps_the_page_of_a_champion_that_decayed(profile):
     jobs = all_jobs(profile, "ci/gitlab/decay.yml")

@@ -70,6 +70,17 @@ def test_code_of_a_fork_hands_on_by_artifacts_whatever_the_profile_and_nobody_el
             assert kept == [], (name, job)
 
 
+def test_through_the_store_a_job_runs_when_and_where_it_runs_otherwise():
+    """So that what is executed of one profile (code of a fork) is said of the other too."""
+    otherwise = {(name, job): body for name, job, body in jobs()}
+    for name, job, body in jobs("object-store"):
+        for key in ("if", "runs-on", "needs", "environment"):
+            assert body.get(key) == otherwise[name, job].get(key), (name, job, key)
+        (stages,) = (step for step in body["steps"] if step.get("id") == "stages")
+        (same,) = (step for step in otherwise[name, job]["steps"] if step.get("id") == "stages")
+        assert stages == same, (name, job)
+
+
 def test_a_job_that_cannot_hand_on_through_the_store_tells_its_exit_code():
     for name, job, body in jobs("object-store"):
         names = {step.get("id") for step in body["steps"]}

@@ -98,6 +98,21 @@ def test_the_newest_attempt_of_each_job_counts(run, artifacts, there):
     assert found.path("records/attempts/train.1.json").exists()
 
 
+def test_what_a_job_did_counts_and_not_that_it_was_left_out_before(run, artifacts, there):
+    """A dry run, whose last job notes what no job ran; another file then publishes it and promotes it."""
+    hand_on(run, artifacts, "plan", "plan")
+    hand_on(run, artifacts, "result", "publish", "promote", "report", status="skipped", reason="dry run")
+    hand_on(run, artifacts, "publish", "publish")
+    found, _ = collect(artifacts, there)
+    assert {name: one.status for name, one in found.records().items()} == {
+        "plan": "passed",
+        "publish": "passed",
+        "promote": "skipped",
+        "report": "skipped",
+    }
+    check_needs(found, ["promote"])
+
+
 def test_the_embedded_stores_go_along_and_the_last_job_wins(tmp_path, run, artifacts, there):
     store = tmp_path / "one" / ".mlops" / "mlflow"
     store.mkdir()

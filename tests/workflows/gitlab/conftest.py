@@ -15,7 +15,7 @@ from support.project import CONFIG
 
 EXAMPLE = (ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text()
 HOST = ("--input", "engine=host")
-RESULT = "mlops-result"
+SCHEDULE = {"CI_PIPELINE_SOURCE": "schedule"}
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,23 @@ class Site:
         config: str = CONFIG,
         files: dict[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
+        example: str = EXAMPLE,
     ) -> Pipeline:
         """The example of the docs in the small project in `folder`, with the engine `host`."""
-        consumer = make_consumer(folder / "model", EXAMPLE, config=config, files=files)
+        consumer = make_consumer(folder / "model", example, config=config, files=files)
         done = run_pipeline(consumer, self.bundle, *HOST, *arguments, variables=variables, machine=self.machine)
-        wanted = "mlops-build" in done.jobs and RESULT not in done.jobs
-        return and_always(done, RESULT, self.bundle, *HOST, machine=self.machine) if wanted else done
+        return self._to_its_end(done, variables) if "mlops-build" in done.jobs else done
 
-    def try_again(self, first: Pipeline, job: str, folder: Path) -> Pipeline:
+    def try_again(self, first: Pipeline, job: str, folder: Path, variables: Mapping[str, str]) -> Pipeline:
         """One job of a pipeline once more, and what follows in any case."""
-        done = try_again(first, job, folder, self.bundle, *HOST, machine=self.machine)
-        return and_always(done, RESULT, self.bundle, *HOST, machine=self.machine)
+        done = try_again(first, job, folder, self.bundle, *HOST, variables=variables, machine=self.machine)
+        return self._to_its_end(done, variables)
+
+    def _to_its_end(self, done: Pipeline, variables: Mapping[str, str] | None) -> Pipeline:
+        result = f"{next(iter(done.jobs)).rpartition('-')[0]}-result"
+        if result in done.jobs:
+            return done
+        return and_always(done, result, self.bundle, *HOST, variables=variables, machine=self.machine)
 
 
 @pytest.fixture(scope="session")

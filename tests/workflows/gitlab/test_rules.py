@@ -18,7 +18,10 @@ MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_COMMIT_BRANCH"
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_consumer(tmp_path_factory.mktemp("rules") / "model", EXAMPLE)
+    """The example with the files of two more schedules."""
+    weekly = "  - project: org/mlops-ci\n    ref: v1\n    file: ci/gitlab/decay.yml\n"
+    example = EXAMPLE.rstrip() + "\n" + weekly + weekly.replace("decay", "rescan")
+    return make_consumer(tmp_path_factory.mktemp("rules") / "model", example)
 
 
 @pytest.mark.parametrize(
@@ -54,16 +57,13 @@ def test_which_jobs_run(consumer: Path, gitlab_bundle: Path, variables: Mapping[
     [
         ({"CI_PIPELINE_SOURCE": "schedule", "MLOPS_SCHEDULE": "decay"}, {"mlops-decay-evaluate"}),
         ({"CI_PIPELINE_SOURCE": "schedule", "MLOPS_SCHEDULE": "rescan"}, {"mlops-rescan-rescan"}),
-        ({"CI_PIPELINE_SOURCE": "schedule"}, {f"mlops-nightly-{name}" for name in ALL}),
         ({"MLOPS_SCHEDULE": "decay"}, {f"mlops-{name}" for name in ALL}),
     ],
-    ids=["its schedule", "that of the rescan", "that of the nights", "a push"],
+    ids=["its schedule", "that of the rescan", "a push"],
 )
 def test_each_schedule_runs_its_own_file(
-    tmp_path: Path, gitlab_bundle: Path, variables: Mapping[str, str], jobs: set[str]
+    consumer: Path, gitlab_bundle: Path, variables: Mapping[str, str], jobs: set[str]
 ) -> None:
-    weekly = "  - project: org/mlops-ci\n    ref: v1\n    file: ci/gitlab/decay.yml\n"
-    consumer = make_consumer(tmp_path / "model", EXAMPLE.rstrip() + "\n" + weekly + weekly.replace("decay", "rescan"))
     assert set(planned(consumer, gitlab_bundle, variables)) == jobs
 
 

@@ -49,9 +49,10 @@ def test_the_pipeline_is_valid(tmp_path: Path, gitlab_ci_local: None, profile: s
     assert {f"mlops-{name}-plan" for name in FILES if name not in ("train", "decay", "rescan")} < set(jobs)
     assert {"mlops-decay-evaluate", "mlops-rescan-rescan"} < set(jobs)
     check(expanded)
-    expanded.write_text(expanded.read_text().replace("max: 2", "max: 7", 1))
-    with pytest.raises(AssertionError, match="retry"):
-        check(expanded)
+    if (profile, kind) == ("default", "file"):
+        expanded.write_text(expanded.read_text().replace("max: 2", "max: 7", 1))
+        with pytest.raises(AssertionError, match="retry"):
+            check(expanded)
 
 
 def test_the_scripts_are_clean(tmp_path: Path, gitlab_bundle: Path) -> None:

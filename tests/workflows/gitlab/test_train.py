@@ -1,22 +1,28 @@
-"""The example of the docs, executed: the whole pipeline in isolated jobs, and how it ends when something is wrong."""
+"""The example of the docs, executed: a whole night in isolated jobs, with servers as a site has them, its canary and
+the person who approves; and how a pipeline ends when something is wrong. Other tests run `train.yml` to its end.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from mlflow import MlflowClient
 
 from mlops_ci import pipeline
 from support.gitlab_ci import Pipeline
 from support.project import CONFIG, EVALUATE, TRAIN
 
-from .conftest import Site
+from .conftest import EXAMPLE, SCHEDULE, Site
 
-JOBS = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "result")
+PREFIX = "mlops-nightly-"
+HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "canary")
+JOBS = (*HANDING_ON, "approve", "result")
 QUICK = CONFIG.replace("seconds = 3.0", "seconds = 0.1")
 BROKEN = """\
 import os
@@ -28,31 +34,59 @@ if os.path.exists({marker!r}):
     with open(os.path.join(os.environ["MLOPS_OUTPUT_DIR"], "metrics.json"), "w") as file:
         json.dump({{"closeness": 0.1}}, file)
 """
+SITE = """
+[publish]
+approval = true
+store = "{store}"
+
+[tracking]
+uri = "{mlflow}"
+
+[verify]
+level = "static"
+
+[nightly]
+canary = "next"
+
+[mode.next.image]
+layer = "torch"
+
+[mode.next.train.params]
+rate = 0.45
+"""
 
 
 @dataclass(frozen=True)
 class Green:
-    """A pipeline that passed, and what can go wrong on its machine when a job is tried again."""
+    """A night that passed, what its servers know of it, and what can go wrong when a job is tried again."""
 
     done: Pipeline
+    name: str
+    mlflow: str
     broken: Path
     poor: Path
 
 
 @pytest.fixture(scope="module")
-def green(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Green:
+def green(site: Site, mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Green:
     """The whole pipeline."""
-    folder = tmp_path_factory.mktemp("green")
+    folder, name = tmp_path_factory.mktemp("green"), f"night-{secrets.token_hex(4)}"
     broken, poor = folder / "broken", folder / "poor"
     files = {
         "train.py": BROKEN.format(marker=str(broken)) + TRAIN,
         "evaluate.py": EVALUATE + POOR.format(marker=str(poor)),
     }
-    return Green(done=site.run(folder, config=QUICK, files=files), broken=broken, poor=poor)
+    config = QUICK.replace('name = "mean"', f'name = "{name}"')
+    config += SITE.format(store=folder / "store", mlflow=mlflow_server)
+    # The include of the nights is the last one.
+    example = EXAMPLE.rstrip() + "\n      canary: true\n"
+    words = ("--manual", f"{PREFIX}approve")
+    done = site.run(folder, *words, config=config, files=files, variables=SCHEDULE, example=example)
+    return Green(done=done, name=name, mlflow=mlflow_server, broken=broken, poor=poor)
 
 
 def codes(done: Pipeline) -> dict[str, int]:
-    return {name.removeprefix("mlops-"): code for name, code in done.jobs.items()}
+    return {name.removeprefix(PREFIX): code for name, code in done.jobs.items()}
 
 
 def statuses(done: Pipeline) -> dict[str, str]:
@@ -64,31 +98,52 @@ def test_the_whole_pipeline_ends_green_with_all_records(green: Green) -> None:
     assert done.exit_code == 0, done.output[-8000:]
     assert codes(done) == dict.fromkeys(JOBS, 0)
     records = done.records()
-    assert statuses(done) == {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "skipped"}
-    assert "no champion memory" in records["promote"]["reason"]
+    # The last job has seen what promote itself left.
+    assert statuses(done) == {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "waiting", "canary": "passed"}
     assert {record["provider"] for record in records.values()} == {"gitlab"}
     assert len({record["run"] for record in records.values()}) == 1
     assert records["train"]["outputs"]["devices"] == ["cpu"]
-    assert records["publish"]["outputs"]["model"] == {"name": "mean", "version": "1"}
-    assert "comment: nothing this is no pull request" in done.log("mlops-result")
+    assert records["publish"]["outputs"]["model"] == {"name": green.name, "version": "1"}
+
+
+def test_the_canary_is_a_run_of_its_own_and_told_beside(green: Green) -> None:
+    canary, night = green.done.records()["canary"], green.done.records()
+    assert (canary["exit_code"], canary["outputs"]["overlay"]) == (0, "next")
+    assert canary["outputs"]["cell"] != canary["run"]
+    assert canary["outputs"]["content_key"] != night["build"]["outputs"]["images"]["train"]["content_key"]
+    assert canary["outputs"]["night"] == night["evaluate"]["outputs"]["metrics"]
+    assert canary["outputs"]["metrics"] != canary["outputs"]["night"]
+    summary = (green.done.artifacts(f"{PREFIX}result") / ".mlops" / "gitlab" / "summary.md").read_text()
+    assert canary["outputs"]["cell"] in summary
+    known = MlflowClient(tracking_uri=green.mlflow).search_model_versions(f"name = '{green.name}'")
+    assert len(known) == 1, "it is never published"
+
+
+def test_a_person_approves_and_the_champion_moves(green: Green) -> None:
+    champion = MlflowClient(tracking_uri=green.mlflow).get_model_version_by_alias(green.name, "champion")
+    assert str(champion.version) == "1"
+    page = green.done.artifacts(f"{PREFIX}approve") / ".mlops" / "gitlab" / "report.html"
+    assert re.search(r"is now the champion, approved by \S+", page.read_text())
 
 
 def test_every_job_hands_on_what_later_ones_and_those_of_users_need(green: Green) -> None:
     done, records = green.done, green.done.records()
-    plan, result = done.outputs("mlops-plan"), done.outputs("mlops-result")
+    plan, result = done.outputs(f"{PREFIX}plan"), done.outputs(f"{PREFIX}result")
     assert plan["MLOPS_RESULT_RUN_ID"] == records["plan"]["run"]
     assert (plan["MLOPS_RESULT_TRUSTED"], result["MLOPS_RESULT_RESULT"]) == ("true", "passed")
-    assert json.loads(result["MLOPS_RESULT_RESULT_JSON"])["metrics"] == records["evaluate"]["outputs"]["metrics"]
-    for job in JOBS[:-1]:
-        (folder,) = (done.artifacts(f"mlops-{job}") / ".mlops" / "handover").iterdir()
+    facts = json.loads(result["MLOPS_RESULT_RESULT_JSON"])
+    assert facts["metrics"] == records["evaluate"]["outputs"]["metrics"]
+    assert (facts["canary"]["status"], facts["canary"]["cell"]) == ("passed", records["canary"]["outputs"]["cell"])
+    for job in HANDING_ON:
+        (folder,) = (done.artifacts(f"{PREFIX}{job}") / ".mlops" / "handover").iterdir()
         assert folder.name.startswith(f"{job}-")
 
 
 def test_the_reports_are_what_gitlab_reads(green: Green) -> None:
     done, records = green.done, green.done.records()
-    folder = done.artifacts("mlops-result") / ".mlops" / "gitlab"
+    folder = done.artifacts(f"{PREFIX}result") / ".mlops" / "gitlab"
     cases = {case.get("name") for case in ET.parse(folder / "junit.xml").iter("testcase")}
-    assert {name for name in records if name != "report"} < cases
+    assert {name for name in records if name not in ("report", "canary")} < cases
     closeness = records["evaluate"]["outputs"]["metrics"]["closeness"]
     assert f'mlops_ci_metric{{name="closeness"}} {closeness!r}' in (folder / "metrics.txt").read_text()
     assert list(json.loads((folder / "annotations.json").read_text())) == ["mlops-ci"]
@@ -100,33 +155,32 @@ def test_the_reports_are_what_gitlab_reads(green: Green) -> None:
 
 def test_a_failing_script_ends_train_with_its_class(site: Site, green: Green, tmp_path: Path) -> None:
     green.broken.touch()
-    done = site.try_again(green.done, "mlops-train", tmp_path)
+    done = site.try_again(green.done, f"{PREFIX}train", tmp_path, SCHEDULE)
     green.broken.unlink()
     assert codes(done) == {"train": 20, "result": 20}
     assert statuses(done) == {
         **dict.fromkeys(("plan", "build", "check", "scan", "prepare", "verify"), "passed"),
         "train": "failed",
-        "promote": "skipped",
+        "canary": "skipped",
         "report": "passed",
     }
-    assert done.outputs("mlops-result")["MLOPS_RESULT_EXIT_CODE"] == "20"
-    failure = ET.parse(done.artifacts("mlops-result") / ".mlops" / "gitlab" / "junit.xml").find(".//failure")
+    assert done.outputs(f"{PREFIX}result")["MLOPS_RESULT_EXIT_CODE"] == "20"
+    reports = done.artifacts(f"{PREFIX}result") / ".mlops" / "gitlab"
+    failure = ET.parse(reports / "junit.xml").find(".//failure")
     assert failure is not None
     assert "user-error (exit 20)" in failure.get("message", "")
-    quality = done.artifacts("mlops-result") / ".mlops" / "gitlab" / "gl-code-quality.json"
-    (issue,) = json.loads(quality.read_text())
+    (issue,) = json.loads((reports / "gl-code-quality.json").read_text())
     assert issue["location"] == {"path": "train.py", "lines": {"begin": 3}}
     assert issue["description"] == "ValueError: the numbers cannot be learned"
 
 
 def test_a_missed_floor_ends_evaluate_and_nothing_is_published(site: Site, green: Green, tmp_path: Path) -> None:
     green.poor.touch()
-    done = site.try_again(green.done, "mlops-evaluate", tmp_path)
+    done = site.try_again(green.done, f"{PREFIX}evaluate", tmp_path, SCHEDULE)
     green.poor.unlink()
     assert codes(done) == {"evaluate": 1, "result": 1}
     assert done.records()["evaluate"]["error"]["class"] == "rejected"
-    assert "publish" not in done.records()
-    assert done.records()["promote"]["status"] == "skipped"
+    assert not {"publish", "promote"} & set(done.records())
 
 
 def test_an_unhealthy_node_ends_before_the_training_begins(site: Site, tmp_path: Path) -> None:
@@ -135,6 +189,6 @@ def test_an_unhealthy_node_ends_before_the_training_begins(site: Site, tmp_path:
     taken = b"\1" * (total // 6)  # what the job asks for is there, and not free: another node would do
     done = site.run(tmp_path, config=QUICK.replace("gpus = 0", f"gpus = 0\nmemory = {total}"))
     assert len(taken) == total // 6
-    assert codes(done)["train"] == codes(done)["result"] == 11
+    assert (done.jobs["mlops-train"], done.jobs["mlops-result"]) == (11, 11)
     assert done.records()["verify"]["error"]["class"] == "unhealthy"
     assert "train" not in done.records()

@@ -22,6 +22,7 @@ def check(call: Call) -> Iterator[Finding]:
     """Everything about one call but its configuration."""
     yield from _ref(call)
     yield from _keys(call)
+    yield from _matrix(call)
     yield from github_permissions.check(call)
     yield from _inputs(call)
     yield from _secrets(call)
@@ -69,6 +70,22 @@ def _keys(call: Call) -> Iterator[Finding]:
         if name in call.job.fields:
             message = f"`{name}` is not allowed in a job that calls a workflow: GitHub refuses it"
             yield call.found("error", call.job.line_of(name), message, _instead(name))
+
+
+def _matrix(call: Call) -> Iterator[Finding]:
+    """A vector must have a value: "Matrix vector does not contain any values" is how GitHub fails such a job."""
+    matrix = call.job.get("strategy", "matrix")
+    if matrix is None:
+        return
+    for name, vector in matrix.fields.items():
+        line = matrix.line_of(name)
+        if name in ("include", "exclude"):
+            continue
+        if vector.kind == "list" and not vector.items:
+            yield call.found("error", line, f"`{name}` of the matrix is empty: GitHub refuses it", "name its cells")
+        elif vector.kind == "scalar" and "if" not in call.job.fields:
+            message = f"`{name}` of the matrix is known only when the workflow runs: empty, it is an error at GitHub"
+            yield call.found("advice", line, message, "if: ${{ needs.JOB.outputs.NAME != '[]' }}")
 
 
 def _instead(name: str) -> str:

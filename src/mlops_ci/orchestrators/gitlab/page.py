@@ -221,9 +221,8 @@ scan found, what `[check]` commands and failed jobs said of it |
 | `metrics` | metrics of the model, findings by severity, sizes |
 | `annotations` | links to the page and to MLflow |
 | `cyclonedx` | the SBOMs of the images |
+| `container_scanning` | the vulnerabilities that the scan found, for GitLab's [vulnerability report](../scanning.md) |
 | `dotenv` | `MLOPS_RESULT_...` for jobs of yours that need `mlops-result`: {outputs} |
-
-`container_scanning` is not written: the scan does not keep findings in a form that it wants.
 
 ## A site of its own
 
@@ -243,9 +242,10 @@ handover = "store"                # through the object store, not by artifacts
 ## What has been tried
 
 All of this runs in this project's tests with [gitlab-ci-local](https://github.com/firecow/gitlab-ci-local) in isolated
-jobs on its shell executor, and every file is checked against GitLab's own schema. It executes neither `retry`,
-`timeout`, `resource_group`, `interruptible` nor identity tokens: for these the tests look at the rendered files. **It
-has not run on a GitLab server yet.**
+jobs on its shell executor, the profile `kubernetes` in containers of the image that its jobs name, and every file is
+checked against GitLab's own schema. It executes neither `retry`, `timeout`, `resource_group`, `interruptible` nor
+identity tokens: for these the tests look at the rendered files. **It has not run on a GitLab server or on Kubernetes
+yet.**
 """
 
 

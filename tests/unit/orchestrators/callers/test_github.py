@@ -258,6 +258,20 @@ def test_cells_of_a_matrix_have_names_of_their_own(repository: Repository, only:
     assert repository.github().findings == ()
 
 
+def test_a_matrix_that_is_or_may_become_empty_is_told(repository: Repository, only: Only):
+    repository.spoil(WORKFLOW, WITH, WITH + "      artifact-prefix: mlops-${{ matrix.variant }}-\n")
+    repository.spoil(WORKFLOW, HERE, "    strategy:\n      matrix:\n        variant: []\n" + HERE)
+    assert "`variant` of the matrix is empty" in only(repository.github()).message
+    assert repository.github().refused
+    repository.spoil(WORKFLOW, "variant: []", "variant: ${{ fromJSON(needs.cells.outputs.variants) }}")
+    found = only(repository.github())
+    assert (found.level, found.fix) == ("advice", "if: ${{ needs.JOB.outputs.NAME != '[]' }}")
+    repository.spoil(
+        WORKFLOW, "    strategy:\n", "    if: ${{ needs.cells.outputs.variants != '[]' }}\n    strategy:\n"
+    )
+    assert repository.github().findings == ()
+
+
 def test_retry_is_called_with_its_own_grant(empty: Repository):
     example = (Path(__file__).parents[4] / "examples" / "github" / "retry.yml").read_text()
     empty.write(".github/workflows/retry.yml", example)
