@@ -22,12 +22,13 @@ from support.project import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "github" / "train.yml"
+FLEET = ROOT / "examples" / "github" / "fleet.yml"
 ACTIONS = Path(__file__).with_name("actions")
 BUNDLE, RELEASE = "org/mlops-ci", "v1"
 CONSUMER = "consumer/project"
 LIMIT = 600
 # Labels of runners that jobs of these tests ask for: all are this machine.
-LABELS = ("ubuntu-latest", "gpu", "self-hosted", "linux")
+LABELS = ("ubuntu-latest", "gpu", "gpu-01", "gpu-02", "self-hosted", "linux")
 # A job that runs after the called file and keeps what that handed on.
 AFTER = """
   after:
@@ -71,11 +72,11 @@ class Acted:
         """How the called file ended, as its caller sees it."""
         return (self.folder / "result.txt").read_text()
 
-    def facts(self, file: str, *, attempt: int = 1) -> dict[str, Any]:
+    def facts(self, file: str, *, attempt: int = 1, prefix: str = "*-") -> dict[str, Any]:
         """What the last job of a called file said. act runs no job after a called file that failed, so that a
         caller's own job cannot tell.
         """
-        (path,) = self.artifacts.glob(f"*-{file}-result-{attempt}/*/files/runs/*/result.json")
+        (path,) = self.artifacts.glob(f"{prefix}{file}-result-{attempt}/*/files/runs/*/result.json")
         return json.loads(path.read_text())
 
     @property
