@@ -20,7 +20,7 @@ NUMBER = re.compile(r"\s*([+-]?\d+)")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A GPU. `index` counts in the order of the PCI bus, as the driver does; `parts` are the UUIDs of its partitions."""
+    """A GPU. `index` counts in the order of the PCI bus, as the driver does; `parts` are its partitions' UUIDs."""
 
     index: int
     uuid: str
