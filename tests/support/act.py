@@ -22,7 +22,6 @@ from support.project import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "github" / "train.yml"
-FLEET = ROOT / "examples" / "github" / "fleet.yml"
 ACTIONS = Path(__file__).with_name("actions")
 BUNDLE, RELEASE = "org/mlops-ci", "v1"
 CONSUMER = "consumer/project"

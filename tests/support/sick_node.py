@@ -13,6 +13,20 @@ from pathlib import Path
 from support.leftovers import of_project
 
 TICK = 0.1
+# What a fleet is looked at with: a project that asks for little, and one scanner.
+MODEST = """\
+[project]
+name = "fleet"
+
+[image]
+variant = "cpu"
+layer = "torch"
+
+[train]
+command = "python train.py"
+gpus = 0
+"""
+PLAIN = {"MLOPS_CI_SCAN__SECRETS": "false"}
 EXAMINES = " probe device "
 
 
@@ -29,7 +43,7 @@ def sick_nodes(folder: Path, sick: Callable[[Path], bool] = lambda _: True) -> I
         thread.join()
 
 
-def has_label(place: Path) -> str:
+def label_of(place: Path) -> str:
     """The label of the GPU runner that the run in this place was planned for."""
     runs = next(parent for parent in place.parents if parent.parent.name == "runs")
     (label,) = json.loads((runs / "records" / "plan.json").read_text())["outputs"]["runners"]["gpu"]

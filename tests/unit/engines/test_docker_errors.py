@@ -32,7 +32,7 @@ JOB = Job(
             "nvidia-smi",
         ),
         (
-            "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=13.0, please update your driver: unknown",
+            "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=13.0, please update: unknown",
             DriverTooOldError,
             3,
             "[image] variant",

@@ -14,7 +14,6 @@ from support.oci_server import OciServer, trivy_database_server
 from support.project import CONFIG
 
 EXAMPLE = (ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text()
-FLEET = (ROOT / "examples" / "gitlab" / "fleet.gitlab-ci.yml").read_text()
 HOST = ("--input", "engine=host")
 RESULT = "mlops-result"
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.gitlab_ci import Pipeline, make_consumer, planned, run_pipeline
-from support.project import CONFIG
-from support.sick_node import sick_nodes
+from support.gitlab_ci import ROOT, Pipeline, make_consumer, planned, run_pipeline
+from support.sick_node import MODEST, PLAIN, sick_nodes
 
-from .conftest import FLEET, Site
+from .conftest import Site
 
+FLEET = (ROOT / "examples" / "gitlab" / "fleet.gitlab-ci.yml").read_text()
 LABELS = ("gpu-01", "gpu-02")
 JOBS = ("plan", "build", "scan", "prepare", "train", "result")
 HERE = FLEET.replace("      settings:", "      engine: host\n      settings:")
@@ -19,9 +19,9 @@ SCHEDULE = {"CI_PIPELINE_SOURCE": "schedule", "MLOPS_SCHEDULE": "fleet"}
 
 
 def test_a_fleet_of_which_one_node_is_sick(site: Site, tmp_path: Path) -> None:
-    consumer = make_consumer(tmp_path / "fleet", HERE, config=CONFIG)
+    consumer = make_consumer(tmp_path / "fleet", HERE, config=MODEST)
     with sick_nodes(tmp_path, lambda place: "/gpu-02-train/" in f"{place}/"):
-        done = run_pipeline(consumer, site.bundle, variables=SCHEDULE, machine=site.machine)
+        done = run_pipeline(consumer, site.bundle, variables=SCHEDULE, machine={**site.machine, **PLAIN})
     assert done.exit_code != 0
     healthy = {f"gpu-01-{name}": 0 for name in JOBS}
     sick = {f"gpu-02-{name}": 11 if name in ("train", "result") else 0 for name in JOBS}
