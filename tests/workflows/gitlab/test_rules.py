@@ -54,11 +54,10 @@ def test_which_jobs_run(consumer: Path, gitlab_bundle: Path, variables: Mapping[
     [
         ({"CI_PIPELINE_SOURCE": "schedule", "MLOPS_SCHEDULE": "decay"}, {"mlops-decay-evaluate"}),
         ({"CI_PIPELINE_SOURCE": "schedule", "MLOPS_SCHEDULE": "rescan"}, {"mlops-rescan-rescan"}),
-        ({"CI_PIPELINE_SOURCE": "schedule", "MLOPS_SCHEDULE": "fleet"}, set()),
         ({"CI_PIPELINE_SOURCE": "schedule"}, {f"mlops-nightly-{name}" for name in ALL}),
         ({"MLOPS_SCHEDULE": "decay"}, {f"mlops-{name}" for name in ALL}),
     ],
-    ids=["its schedule", "that of the rescan", "that of a fleet", "that of the nights", "a push"],
+    ids=["its schedule", "that of the rescan", "that of the nights", "a push"],
 )
 def test_each_schedule_runs_its_own_file(
     tmp_path: Path, gitlab_bundle: Path, variables: Mapping[str, str], jobs: set[str]
