@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from mlops_ci.guest.health import queue, rules
+from mlops_ci.guest.health import rules, schedstat
 from mlops_ci.guest.health.check import Check, health_of, verdict_of
 from mlops_ci.guest.health.findings import Look, checks_of, devices_of
 from mlops_ci.guest.health.queue import Delay
@@ -105,11 +105,11 @@ def test_the_kernels_own_count_of_waiting(tmp_path):
     process(7, 7, _7="5000000000 2000000000 9\n", _8="1 3000000000 2\n")
     process(9, 7, _9="1 8000000000 2\n")
     process(11, 11, _11="1 99000000000 2\n", _12="garbage\n")
-    assert queue.waits(7, proc=tmp_path) == {7: 2.0, 8: 3.0}
-    assert queue.session_waits(7, proc=tmp_path) == {7: 2.0, 8: 3.0, 9: 8.0}
-    assert queue.longest(queue.waits(7, proc=tmp_path), {8: 2.5}) == 2.0
-    assert queue.longest(queue.waits(404, proc=tmp_path), {}) == 0.0
-    assert queue.pressure(tmp_path / "none") == ""
+    assert schedstat.waits(7, proc=tmp_path) == {7: 2.0, 8: 3.0}
+    assert schedstat.session_waits(7, proc=tmp_path) == {7: 2.0, 8: 3.0, 9: 8.0}
+    assert schedstat.longest(schedstat.waits(7, proc=tmp_path), {8: 2.5}) == 2.0
+    assert schedstat.longest(schedstat.waits(404, proc=tmp_path), {}) == 0.0
+    assert schedstat.pressure(tmp_path / "none") == ""
 
 
 def test_nothing_that_was_seen_is_no_pass():
