@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from mlops_ci.guest.health import tables
 from mlops_ci.images import catalogue
 from mlops_ci.images.catalogue import Catalogue
 from mlops_ci.images.plan import plan_images
@@ -60,12 +61,12 @@ def enlarged(folder: Path) -> Path:
     text = re.split(r"(?m)^\[\[variants\]\]$", text)[0]
     for number in range(VARIANTS):
         series = f"3.{number}"
+        tables.table("compatibility")["wheels"]["torch"][series] = ["12.8"]
         text += (
-            f'\n[torch."{series}"]\ntorch = "{series}.0"\ntorchvision = "0.1"\ntorchaudio = "1.0"\n'
-            f'upstream = ["cu128"]\ndefault = "cu128"\n'
+            f'\n[torch."{series}"]\ntorch = "{series}.0"\ntorchvision = "0.1"\ntorchaudio = "1.0"\ndefault = "cu128"\n'
         )
     for number in range(VARIANTS):
-        text += f'\n[[variants]]\ntorch = "3.{number}"\nbuild = "cu128"\nindex = "general"\nsm = ["9.0"]\n'
+        text += f'\n[[variants]]\ntorch = "3.{number}"\nbuild = "cu128"\nindex = "general"\n'
         for lock in where.glob("*/requirements.2.9-cu128.lock"):
             lock.with_name(f"requirements.3.{number}-cu128.lock").write_text(f"# {number}\n{lock.read_text()}")
     (where / "catalogue.toml").write_text(text)

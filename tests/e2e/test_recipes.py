@@ -130,4 +130,6 @@ def test_the_health_hook_lets_a_job_begin_only_on_a_node_that_may_train(tmp_path
     refused = shell(f"{folder}/job-started.sh", environment, tmp_path)
     assert refused.returncode not in (0, 1, 2, 70), refused.stderr
     assert "::error title=this node may not train::" in refused.stderr
-    assert records(folder)["verify"]["status"] == "failed"
+    refusal = records(folder)["verify"]
+    assert (refusal["status"], refusal["outputs"]["verdict"]) == ("failed", "unhealthy")
+    assert any(one["status"] == "BLOCK" and one["advice"] for one in refusal["outputs"]["checks"])

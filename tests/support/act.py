@@ -31,7 +31,7 @@ BUNDLE, RELEASE = "org/mlops-ci", "v1"
 CONSUMER = "consumer/project"
 LIMIT = 600
 # Labels of runners that jobs of these tests ask for: all are this machine.
-LABELS = ("ubuntu-latest", "gpu", "self-hosted", "linux")
+LABELS = ("ubuntu-latest", "gpu", "gpu-01", "gpu-02", "self-hosted", "linux")
 # A job that runs after the called file and keeps what that handed on.
 AFTER = """
   after:
@@ -93,11 +93,11 @@ class Acted:
         """How the called file ended, as its caller sees it."""
         return (self.folder / "result.txt").read_text()
 
-    def facts(self, file: str, *, attempt: int = 1) -> dict[str, Any]:
+    def facts(self, file: str, *, attempt: int = 1, prefix: str = "*-") -> dict[str, Any]:
         """What the last job of a called file said. act runs no job after a called file that failed, so that a
         caller's own job cannot tell.
         """
-        (path,) = self.artifacts.glob(f"*-{file}-result-{attempt}/*/files/runs/*/result.json")
+        (path,) = self.artifacts.glob(f"{prefix}{file}-result-{attempt}/*/files/runs/*/result.json")
         return json.loads(path.read_text())
 
     @property

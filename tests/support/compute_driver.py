@@ -9,8 +9,17 @@ import time
 import torch
 from compute_faults import Fault
 
+from mlops_ci.guest.health.active import exact
 from mlops_ci.guest.health.active.catalogue import CHECKS
 from mlops_ci.guest.health.active.context import Context, applies, untouched
+
+SHAPES, KINDS = exact.CPU_SHAPE, exact.kinds
+
+
+def with_shape(shape: list[int] | None) -> None:
+    """Let the exact products have the shape that a GPU gives them, of float32 alone; without one, a CPU's again."""
+    exact.CPU_SHAPE = SHAPES if shape is None else (tuple(shape),)
+    exact.kinds = KINDS if shape is None else lambda context: [one for one in KINDS(context) if one.name == "fp32"]
 
 
 def main() -> None:
@@ -20,6 +29,7 @@ def main() -> None:
     for case in json.load(sys.stdin):
         fault = Fault(torch, case["fault"]) if case.get("fault") else untouched
         names = [case["check"]] if "check" in case else [one.id for one in CHECKS if applies(one, gpus=0)]
+        with_shape(case.get("shape"))
         began = time.process_time()
         rows = []
         for name in names:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_ci import process
+from mlops_ci.guest.visible import VARIABLE, Candidate, named
 
 # `nvidia-smi -L`: "GPU 0: NVIDIA H100 (UUID: GPU-...)"; below it "  MIG 1g.10gb Device 0: (UUID: MIG-...)".
-LISTED = re.compile(r"^(?P<indent>\s*)(?:GPU|MIG)\b.*\(UUID: (?P<uuid>[^)]+)\)\s*$")
+LISTED = re.compile(r"^(?:GPU (?P<index>\d+)|(?P<indent>\s+)MIG)\b.*\(UUID: (?P<uuid>[^)]+)\)\s*$")
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 # The driver shows question marks for a GPU that nobody has opened since boot.
 DRIVER_UUID = re.compile(r"^GPU UUID:\s*(?P<uuid>GPU-[0-9a-fA-F-]+)\s*$", re.MULTILINE)
@@ -26,41 +28,33 @@ def visible_devices(environ: Mapping[str, str], *, driver_folder: Path = DRIVER_
         listed = parse_listing(answer.stdout) if answer.exit_code == 0 else ()
     except process.ProgramMissingError:
         listed = ()
-    return allowed(listed or driver_devices(driver_folder), environ.get("CUDA_VISIBLE_DEVICES"))
+    return allowed(listed or driver_devices(driver_folder), environ.get(VARIABLE))
 
 
-def parse_listing(text: str) -> tuple[str, ...]:
-    """The UUIDs in the output of `nvidia-smi -L`; a GPU that has partitions is represented by them."""
-    found: list[str] = []
-    whole = False
+def parse_listing(text: str) -> tuple[Candidate, ...]:
+    """The GPUs in the output of `nvidia-smi -L`, each with its partitions."""
+    found: list[Candidate] = []
     for match in filter(None, map(LISTED.match, text.splitlines())):
-        if match["indent"] and whole:
-            found.pop()
-        whole = not match["indent"]
-        found.append(match["uuid"])
+        if not match["indent"]:
+            found.append(Candidate(int(match["index"]), match["uuid"]))
+        elif found:
+            found[-1] = replace(found[-1], parts=(*found[-1].parts, match["uuid"]))
     return tuple(found)
 
 
-def driver_devices(folder: Path) -> tuple[str, ...]:
-    """The UUIDs in the driver's folder, one subfolder per GPU, by their PCI addresses."""
-    texts = (path.read_text(errors="replace") for path in sorted(folder.glob("*/information")))
-    return tuple(match["uuid"] for match in map(DRIVER_UUID.search, texts) if match is not None)
+def driver_devices(folder: Path) -> tuple[Candidate, ...]:
+    """The GPUs in the driver's folder, one subfolder per GPU, by their PCI addresses."""
+    texts = [path.read_text(errors="replace") for path in sorted(folder.glob("*/information"))]
+    found = enumerate(map(DRIVER_UUID.search, texts))
+    return tuple(Candidate(index, match["uuid"]) for index, match in found if match is not None)
 
 
-def allowed(devices: tuple[str, ...], visible: str | None) -> tuple[str, ...]:
-    """Those of `devices` that CUDA_VISIBLE_DEVICES names, by index or by the beginning of a UUID; None allows all.
+def allowed(gpus: tuple[Candidate, ...], shown: str | None) -> tuple[str, ...]:
+    """The UUIDs of what CUDA_VISIBLE_DEVICES names; None allows all. A GPU that has partitions is given by them.
 
-    As in CUDA, the list ends at the first name that fits no device.
+    Of several partitions in the list a process sees one, and each of several jobs may have another one: all are given.
     """
-    if visible is None:
-        return devices
-    chosen: list[str] = []
-    for word in filter(None, (part.strip() for part in visible.split(","))):
-        if word.isdigit():
-            fitting = devices[int(word) : int(word) + 1]
-        else:
-            fitting = tuple(device for device in devices if device.startswith(word))
-        if len(fitting) != 1:
-            break
-        chosen += fitting
-    return tuple(dict.fromkeys(chosen))
+    found: list[str] = []
+    for one in named(shown, gpus):
+        found += [one.part] if one.part else gpus[one.place].parts or (gpus[one.place].uuid,)
+    return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,10 @@ NOT_STARTED = (126, 127)
 
 class NvidiaRuntimeMissingError(MissingError):
     """Docker can't hand GPUs to containers on this machine."""
+
+
+class DriverTooOldError(MissingError):
+    """The image asks for a newer NVIDIA driver than this machine has."""
 
 
 class SharedFolderError(MissingError):
@@ -47,8 +52,19 @@ def translated(job: Job) -> Iterator[None]:
         ) from error
 
 
+# NVIDIA_REQUIRE_CUDA of an image (NVIDIA Container Toolkit): the container ends before its first program.
+UNSATISFIED = re.compile(r"unsatisfied condition: ([^,\n]+)")
+
+
 def refusal(said: str, job: Job) -> MlopsError:
     """What the engine's refusal means. The texts are those of Docker 20 to 28."""
+    unsatisfied = UNSATISFIED.search(said)
+    if unsatisfied is not None:
+        return DriverTooOldError(
+            f"this machine's NVIDIA driver does not satisfy what the image asks for ({unsatisfied[1].strip()}): {said}",
+            hint="update the driver, or take an image with an older CUDA: [image] variant; `mlops-ci plan` with "
+            '`variant = "auto"` takes the newest that the driver runs',
+        )
     if "could not select device driver" in said or "nvidia-container" in said:
         return NvidiaRuntimeMissingError(
             f"Docker can't give containers a GPU: {said}",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mlops_ci.errors import InternalError, UsageError
+from mlops_ci.guest.health import compatibility
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.resources import bundle
 
@@ -50,28 +51,36 @@ class ExternalBase:
 
 @dataclass(frozen=True, kw_only=True)
 class Cuda:
-    """A CUDA release.
-
-    `minimum`: the oldest NVIDIA driver that runs what is built with it; `native` the one that came with it, from which
-    nothing is limited.
-    """
+    """A CUDA release; which drivers run it says the table of the health check."""
 
     name: str
     version: str
-    minimum: str
-    native: str | None = None
+
+    @property
+    def minimum(self) -> str:
+        """The oldest NVIDIA driver that runs what is built with it."""
+        return compatibility.oldest_driver(self.version) or ""
+
+    @property
+    def native(self) -> str | None:
+        """The driver that came with it, from which nothing is limited; None where the table does not know it."""
+        return compatibility.own_driver(self.version)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A release series of PyTorch with its exact pins. `upstream`: the builds that its makers published."""
+    """A release series of PyTorch with its exact pins."""
 
     series: str
     torch: str
     torchvision: str
     torchaudio: str
-    upstream: tuple[str, ...]
     default: str
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The builds that its makers published."""
+        return (CPU, *(f"cu{cuda.replace('.', '')}" for cuda in compatibility.published(self.series)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +88,7 @@ class Variant:
     """One build of one release of PyTorch, such as `cu128` of 2.9.
 
     `local` is the local version of its wheels, `hashed` the Pythons whose wheel (for `machine`) the lock has a hash of,
-    `sm` the compute capabilities that it holds code for, `pending` why it has no locks (None: it has them).
+    `pending` why it has no locks (None: it has them).
     """
 
     release: Release
@@ -89,7 +98,6 @@ class Variant:
     platform: str
     machine: str
     hashed: tuple[str, ...]
-    sm: tuple[str, ...] = ()
     cuda: Cuda | None = None
     pending: str | None = None
 
@@ -120,11 +128,15 @@ class Variant:
         found = {"torch": release.torch, "torchvision": release.torchvision, "torchaudio": release.torchaudio}
         return {name: f"{version}{self.local}" for name, version in found.items()}
 
+    @property
+    def sm(self) -> tuple[str, ...]:
+        """The compute capabilities that its wheels hold code for."""
+        return compatibility.architectures(self.release.series, self.cuda.version) if self.cuda else ()
+
     def runs_on(self, capability: str) -> bool:
-        """Whether its wheels hold code for a GPU: code for X.Y runs on X.Z from Z = Y on."""
+        """Whether its wheels hold code for a GPU."""
         major, minor = (int(part) for part in capability.split("."))
-        numbers = [tuple(int(part) for part in name.split(".")) for name in self.sm]
-        return any(major == has[0] and has[1] <= minor for has in numbers)
+        return self.cuda is not None and compatibility.has_code(self.release.series, self.cuda.version, (major, minor))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,6 +100,8 @@ def _releases(known: Catalogue) -> Iterator[str]:
     for cuda in known.cudas.values():
         if cuda.name != f"cu{cuda.version.replace('.', '')}":
             yield f"[cuda.{cuda.name}] version {cuda.version!r} does not fit the name"
+        if not cuda.minimum:
+            yield f"the table of compatibility does not say which driver runs CUDA {cuda.version}"
 
 
 def _variants(known: Catalogue) -> Iterator[str]:
@@ -107,7 +109,7 @@ def _variants(known: Catalogue) -> Iterator[str]:
         if variant.name not in variant.release.upstream:
             yield f"the variant {variant.id} was never published (upstream: {', '.join(variant.release.upstream)})"
         if variant.cuda and not variant.sm:
-            yield f"the variant {variant.id} names no `sm`"
+            yield f"the table of compatibility does not say for which GPUs the variant {variant.id} has code"
 
 
 def missing_locks(known: Catalogue) -> Iterator[str]:

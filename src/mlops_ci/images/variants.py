@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mlops_ci.engines.local_gpus import LocalGpu, local_gpus
+from mlops_ci.guest.health.compatibility import newest
 from mlops_ci.images.catalogue import CPU, Catalogue, ImpossibleVariantError, Variant, load, numbers
 from mlops_ci.settings.image import ImageSettings
 
@@ -15,12 +18,18 @@ DRIVER_VERSION = re.compile(r"Kernel Module(?: for \S+)?\s+(\d+(?:\.\d+)+)")
 
 
 def resolve(
-    image: ImageSettings, gpus: int = 0, *, catalogue: Catalogue | None = None, driver_file: Path = DRIVER_FILE
+    image: ImageSettings,
+    gpus: int = 0,
+    *,
+    catalogue: Catalogue | None = None,
+    driver_file: Path = DRIVER_FILE,
+    here: Callable[[], Sequence[LocalGpu]] = local_gpus,
 ) -> str:
     """The build for `[image] torch` and `variant`. `gpus` is how many are asked for; 0 also means "all that are here".
 
-    `auto` gives the newest CUDA that this machine's driver runs, else `cpu`. Where GPUs are asked for without a driver
-    here, the training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.
+    `auto` gives the newest CUDA that this machine's driver runs and whose build has code for its GPUs (or those that
+    `[image] sm` names), else `cpu`: by the health check's table. Where GPUs are asked for without a driver here, the
+    training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.
     Raises `UnknownVariantError`, `ImpossibleVariantError`.
     """
     known = catalogue or load()
@@ -39,21 +48,11 @@ def resolve(
     driver = driver_version(driver_file)
     if driver is None and gpus == 0 and not image.sm:
         return CPU
-    found = newest(fitting, driver)
-    return found.name if found else CPU
-
-
-def newest(builds: list[Variant], driver: str | None) -> Variant | None:
-    """The newest CUDA among builds that a driver runs, best one that it runs without limits; any without a driver."""
-
-    def version(variant: Variant) -> tuple[int, ...]:
-        return numbers(variant.cuda.version) if variant.cuda else ()
-
-    if driver is None:
-        return max(builds, key=version, default=None)
-    whole = [one for one in builds if one.cuda and one.cuda.native and numbers(one.cuda.native) <= numbers(driver)]
-    limited = [one for one in builds if one.cuda and numbers(one.cuda.minimum) <= numbers(driver)]
-    return max(whole or limited, key=version, default=None)
+    if driver is not None and not image.sm:
+        # Where none fits, plan says so with what would: nothing is silently computed on the CPU.
+        fitting = [one for one in builds if all(one.runs_on(gpu.shown) for gpu in here())] or builds
+    found = newest([one.cuda.version for one in fitting if one.cuda], driver or "")
+    return next((one.name for one in fitting if one.cuda and one.cuda.version == found), CPU)
 
 
 def driver_version(path: Path = DRIVER_FILE) -> str | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlops_ci.config.explain import effective
-from mlops_ci.images import images_lock
+from mlops_ci.engines.local_gpus import local_gpus
+from mlops_ci.images import catalogue, images_lock
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, PlanOutputs
 from mlops_ci.run.clock import now, stamp
@@ -15,7 +16,7 @@ from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.settings.governance import Governance
 from mlops_ci.stages import night
 from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runners, switched_on
-from mlops_ci.stages.fit import local_gpus, misfits
+from mlops_ci.stages.fit import misfits
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 
@@ -115,7 +116,10 @@ def _misfits(session: Session) -> list[str]:
     match = re.fullmatch(r"cu(\d+)(\d)", session.variant)
     if match is None or not session.gpus or not session.provider.local:
         return []
-    return misfits(session.settings.tables.image.torch, f"{match[1]}.{match[2]}", local_gpus())
+    known = catalogue.load()
+    release = known.release(session.settings.tables.image.torch)
+    offered = [one.cuda.version for one in known.of(release).values() if one.cuda and not one.pending]
+    return misfits(release.torch, f"{match[1]}.{match[2]}", local_gpus(), offered=offered)
 
 
 def governing(governance: Governance) -> Iterator[str]:

@@ -68,8 +68,8 @@ def _look(wanted: Wanted, gpus: int, level: str | None, console: Console) -> Out
         folder = Path(name)
         # The job's user in a container is another one than ours.
         folder.chmod(0o755)
-        # GPUs that are not there cannot be leased: the check says why they are not.
-        leased = gpus if gpus <= len(visible_devices(os.environ)) else 0
+        # GPUs that are not there cannot be leased: the check says why they are not. Only in a container it cannot know.
+        leased = gpus if wanted.image or gpus <= len(visible_devices(os.environ)) else 0
         job = _job(wanted, gpus, level, folder, leased)
         lines: list[str] = []
         engine = choose("docker", local=True, project=folder, console=console) if wanted.image else None

@@ -11,6 +11,7 @@ from mlops_ci.engines.devices import visible_devices
 from mlops_ci.errors import GateError, MlopsError
 from mlops_ci.records.codec import to_json
 from mlops_ci.reporting.health import screen
+from mlops_ci.stages.absent import kernel_log
 from mlops_ci.stages.addresses import store_opener
 from mlops_ci.stages.health import Node, boot_id, examine
 from mlops_ci.stages.image import image
@@ -57,6 +58,7 @@ def run(session: Session) -> Result:
         cache=session.workspace.cache / "health",
         max_age=verify.max_age,
         store=store_opener(session.settings)(verify.history) if verify.history else None,
+        host=kernel_log if _gpus(session) and session.engine.name == "docker" else None,
     )
     found = examine(node, lambda level: _look(session, level), session.console.say)
     for line in screen(found.outputs, verbose=session.console.verbose):

@@ -41,6 +41,7 @@ def test_two_processes_of_torchrun_sum_right(python_with_torch, zipapp, tmp_path
 @pytest.mark.parametrize(
     ("kind", "status", "cause"),
     [
+        ("hurried", "SKIP", "rank 1 was still busy at the deadline during: meeting the others"),
         ("hang", "BLOCK", "rank 1 was still busy at the deadline during: meeting the others"),
         ("crash", "BLOCK", "rank 1 crashed with SIGSEGV during: meeting the others"),
         ("error", "BLOCK", "rank 1 ended with exit code 1 during: meeting the others: NCCL error: unhandled"),
@@ -50,10 +51,13 @@ def test_two_processes_of_torchrun_sum_right(python_with_torch, zipapp, tmp_path
     ],
 )
 def test_a_rank_that_does_not_do_its_part_is_named(monkeypatch, kind, status, cause):
-    monkeypatch.setenv("SICK_RANK", kind)
+    hurried = kind == "hurried"
+    monkeypatch.setenv("SICK_RANK", "hang" if hurried else kind)
     monkeypatch.setattr(ranks, "GRACE", 0.2)
     began = time.monotonic()
-    rows = ranks.run_ranks(ranks.Launch([sys.executable, str(SICK)], 2, 1, 2 if kind in ("hang", "slow") else 20))
+    deadline = 2 if kind in ("hang", "hurried", "slow") else 20
+    launch = ranks.Launch([sys.executable, str(SICK)], 2, 1, deadline, usual=5.0 if hurried else 0.0)
+    rows = ranks.run_ranks(launch)
     assert time.monotonic() - began < 15
     check = judged(Context(torch=None, device="cpu", budget=1), rows)[0]
     assert check.status == status

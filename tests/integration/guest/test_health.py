@@ -1,5 +1,8 @@
 """May this node train in this image? The real checks, a real torch, and images that are broken in known ways."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -94,6 +97,36 @@ def test_a_torch_that_cannot_be_imported(health, torch, code, check, cause):
     assert cause in outcome["by_id"][check]["cause"]
     assert outcome["by_id"]["memory.total"]["status"] == "PASS"
     assert outcome["took"] < 5 + GRACE or "sleep" not in torch
+
+
+# So much computing that a core of its own has done it in time, and the seventh part of one has not.
+STARVES = """
+import os, time
+os.sched_setaffinity(0, {CORE})
+over = time.process_time() + 1.5
+while time.process_time() < over: pass
+__version__ = "2.13.0"
+"""
+
+
+@pytest.fixture
+def busy_core():
+    """A core of this machine that six others want too."""
+    core = max(os.sched_getaffinity(0))
+    spin = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
+    hogs = [subprocess.Popen([sys.executable, "-c", spin], start_new_session=True) for _ in range(6)]
+    yield core
+    for hog in hogs:
+        hog.kill()
+        hog.wait()
+
+
+def test_a_cpu_that_others_use_up_is_not_called_sick(health, busy_core):
+    outcome = health(torch=STARVES.replace("CORE", str(busy_core)), timeout=4)
+    check = outcome["by_id"]["torch.import"]
+    assert (check["status"], outcome["verdict"], outcome["exit_code"]) == ("SKIP", "cpu-only", 0)
+    assert check["cause"].startswith("this machine was too busy: the examination of cpu was still busy")
+    assert outcome["took"] < 4 + GRACE
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.engines.devices import allowed, driver_devices, parse_listing
+from mlops_ci.guest.visible import Candidate
 
 TWO = """\
 GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-5a2f0f0e-0000-4000-8000-000000000001)
@@ -21,14 +22,26 @@ GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-b)
 
 
 def test_whole_gpus():
-    assert parse_listing(TWO) == (
+    assert allowed(parse_listing(TWO), None) == (
         "GPU-5a2f0f0e-0000-4000-8000-000000000001",
         "GPU-5a2f0f0e-0000-4000-8000-000000000002",
     )
 
 
-def test_partitions_stand_for_the_gpu_that_was_split():
-    assert parse_listing(PARTITIONED) == ("MIG-1", "MIG-2", "GPU-b")
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (None, ("MIG-1", "MIG-2", "GPU-b")),
+        ("0", ("MIG-1", "MIG-2")),
+        ("1", ("GPU-b",)),  # an index counts GPUs, not their partitions
+        ("GPU-a", ("MIG-1", "MIG-2")),
+        ("MIG-2", ("MIG-2",)),
+        ("MIG-2,MIG-1", ("MIG-2", "MIG-1")),
+        ("MIG-3", ()),
+    ],
+)
+def test_partitions_stand_for_the_gpu_that_was_split(shown: str | None, expected: tuple[str, ...]):
+    assert allowed(parse_listing(PARTITIONED), shown) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +59,7 @@ def test_the_drivers_own_folder(tmp_path: Path):
     (tmp_path / "0000:81:00.0").mkdir()
     (tmp_path / "0000:81:00.0" / "information").write_text("GPU UUID: \t GPU-????????-????-????-????-????????????\n")
 
-    assert driver_devices(tmp_path) == ("GPU-11111111-aaaa", "GPU-22222222-aaaa")
+    assert allowed(driver_devices(tmp_path), None) == ("GPU-11111111-aaaa", "GPU-22222222-aaaa")
     assert driver_devices(tmp_path / "missing") == ()
 
 
@@ -58,15 +71,13 @@ DEVICES = ("GPU-abc", "GPU-abd", "GPU-xyz")
     [
         (None, DEVICES),
         ("", ()),
-        ("-1", ()),
-        ("0,2", ("GPU-abc", "GPU-xyz")),
         ("2, 0", ("GPU-xyz", "GPU-abc")),
         ("0,7,1", ("GPU-abc",)),
         ("GPU-x", ("GPU-xyz",)),
         ("GPU-ab", ()),
-        ("0,0", ("GPU-abc",)),
-        ("NoDevFiles", ()),
+        ("0,0", ()),
     ],
 )
 def test_the_callers_own_restriction_holds(visible: str | None, expected: tuple[str, ...]):
-    assert allowed(DEVICES, visible) == expected
+    gpus = tuple(Candidate(index, uuid) for index, uuid in enumerate(DEVICES))
+    assert allowed(gpus, visible) == expected

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.engines.base import EngineRefusedError, EnvironmentMissingError, Job, Mount
-from mlops_ci.engines.docker_errors import NvidiaRuntimeMissingError, SharedFolderError, check_started, refusal
+from mlops_ci.engines.docker_errors import (
+    DriverTooOldError,
+    NvidiaRuntimeMissingError,
+    SharedFolderError,
+    check_started,
+    refusal,
+)
 from mlops_ci.engines.jobfiles import Reading
 
 JOB = Job(
@@ -24,6 +30,12 @@ JOB = Job(
             NvidiaRuntimeMissingError,
             3,
             "nvidia-smi",
+        ),
+        (
+            "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=13.0, please update: unknown",
+            DriverTooOldError,
+            3,
+            "[image] variant",
         ),
         (
             'invalid mount config for type "bind": bind source path does not exist: /builds/x',

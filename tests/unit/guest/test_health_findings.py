@@ -4,9 +4,10 @@ from datetime import date
 
 import pytest
 
-from mlops_ci.guest.health import rules
+from mlops_ci.guest.health import rules, schedstat
 from mlops_ci.guest.health.check import Check, health_of, verdict_of
 from mlops_ci.guest.health.findings import Look, checks_of, devices_of
+from mlops_ci.guest.health.queue import Delay
 from mlops_ci.guest.health.row import MARK, Told, read
 from mlops_ci.guest.task import Expectation, HealthRequest, Silence
 
@@ -53,6 +54,62 @@ def test_a_child_that_stopped_names_the_step(step, name):
     (check,) = checks_of(None, [look], None, Expectation(gpus=1))
     assert (check.id, check.status, check.node) == (name, "BLOCK", True)
     assert check.cause == f"the examination of cuda:0 crashed with SIGSEGV during: {step}"
+
+
+def late(part, step, *checks, delay, **facts):
+    """What becomes of a child that its deadline met in this step: (seconds, waited, of the step, waited of it)."""
+    look = Look(part, Told(list(checks), facts, step), "was still busy after 57.0 s", Delay(*delay, "some avg10=97.1"))
+    return checks_of(None, [look], None, Expectation(gpus=int(part.startswith("cuda"))))[-1]
+
+
+@pytest.mark.parametrize(
+    ("step", "delay", "status"),
+    [
+        ("torch import", (57, 50, 56, 49.5), "SKIP"),
+        ("active numerics.exact", (57, 40, 20, 18), "SKIP"),
+        ("active device.context", (57, 45, 0.5, 0.1), "SKIP"),
+        ("torch import", (57, 0.2, 56, 0.1), "BLOCK"),  # it slept: a hang
+        ("torch import", (57, 5, 56, 5), "BLOCK"),  # the machine is busy, and not that busy
+        ("torch import", (57, 28, 56, 28), "BLOCK"),  # half of the time is enough to import torch: it spins
+        ("active numerics.exact", (57, 30, 26, 1), "BLOCK"),  # it was starved before, and hangs now
+        ("active numerics.exact", (57, 40, 40, 30), "BLOCK"),
+    ],
+)
+def test_a_child_that_got_no_core_could_not_be_observed_and_a_hang_is_a_finding(step, delay, status):
+    check = late("cpu", step, delay=delay)
+    assert (check.status, check.node) == (status, status == "BLOCK")
+    assert check.cause.startswith("this machine was too busy: the examination of cpu") is (status == "SKIP")
+    if status == "SKIP":
+        assert check.cause.endswith(f"it waited {delay[1]:.1f} of 57.0 s for a core")
+        assert (check.evidence, verdict_of([check]).exit_code) == ("some avg10=97.1", 0)
+
+
+def test_a_gpu_that_was_asked_for_and_never_reached_is_no_healthy_one():
+    starved = (57, 50, 56, 49.5)
+    check = late("cuda:0", "torch import", delay=starved)
+    assert (check.status, verdict_of([check]).exit_code) == ("BLOCK", 11)
+    assert check.cause.startswith("this machine was too busy")
+    answered = Check("device.context.cuda:0", "PASS")
+    seen = late("cuda:0", "active matmul", answered, delay=(*starved[:2], 20, 15), gpu={"uuid": UUID, "name": "H100"})
+    assert (seen.status, seen.uuid) == ("SKIP", UUID)
+
+
+def test_the_kernels_own_count_of_waiting(tmp_path):
+    def process(pid, session, **threads):
+        (tmp_path / str(pid) / "task").mkdir(parents=True)
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a) b) S 1 {pid} {session} 0\n")
+        for thread, text in threads.items():
+            (tmp_path / str(pid) / "task" / thread[1:]).mkdir()
+            (tmp_path / str(pid) / "task" / thread[1:] / "schedstat").write_text(text)
+
+    process(7, 7, _7="5000000000 2000000000 9\n", _8="1 3000000000 2\n")
+    process(9, 7, _9="1 8000000000 2\n")
+    process(11, 11, _11="1 99000000000 2\n", _12="garbage\n")
+    assert schedstat.waits(7, proc=tmp_path) == {7: 2.0, 8: 3.0}
+    assert schedstat.session_waits(7, proc=tmp_path) == {7: 2.0, 8: 3.0, 9: 8.0}
+    assert schedstat.longest(schedstat.waits(7, proc=tmp_path), {8: 2.5}) == 2.0
+    assert schedstat.longest(schedstat.waits(404, proc=tmp_path), {}) == 0.0
+    assert schedstat.pressure(tmp_path / "none") == ""
 
 
 def test_nothing_that_was_seen_is_no_pass():

@@ -112,12 +112,12 @@ def test_no_driver(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("shown", "seen"), [(None, 1), ("0", 1), ("GPU-42", 1), ("1, GPU-4", 1), ("1", 0), ("", 0), ("GPU-5,-1", 0)]
+    ("shown", "seen"), [(None, 1), ("0", 1), ("GPU-42", 1), ("1,0", 0), ("GPU-4,GPU-5", 1), ("", 0), ("MIG-7", 1)]
 )
 def test_only_the_gpus_of_this_job_are_looked_at(driver, shown, seen):
     driver(Driver())
     environment = {} if shown is None else {"CUDA_VISIBLE_DEVICES": shown}
-    assert len(nvml.visible(opened().gpus(), environment)) == seen
+    assert len(nvml.shown_to_job(opened().gpus(), environment)) == seen
 
 
 def test_a_gpu_counts_as_used_when_it_took_memory(driver):

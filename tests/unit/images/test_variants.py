@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.engines.local_gpus import LocalGpu
+from mlops_ci.guest.health import compatibility
 from mlops_ci.images import catalogue
 from mlops_ci.images.catalogue import ImpossibleVariantError, UnknownVariantError
 from mlops_ci.images.variants import driver_version, resolve
@@ -47,6 +49,52 @@ def test_newest_cuda_that_the_driver_runs(
 ) -> None:
     image = ImageSettings(torch="2.9")
     assert resolve(image, catalogue=known, driver_file=driver(tmp_path, version)) == variant
+
+
+def gpus(*capabilities: tuple[int, int]) -> list[LocalGpu]:
+    return [LocalGpu(name="NVIDIA", capability=one, driver="580.65.06") for one in capabilities]
+
+
+@pytest.mark.parametrize(
+    ("torch", "here", "variant"),
+    [
+        ("2.9", gpus((9, 0)), "cu130"),
+        ("2.9", gpus((7, 0)), "cu128"),
+        ("2.13", gpus((7, 0)), "cu126"),
+        ("2.13", gpus((9, 0), (7, 0)), "cu126"),
+        # None has code for it: the driver's newest, and plan says that it does not fit.
+        ("2.15", gpus((7, 0)), "cu130"),
+    ],
+)
+def test_auto_looks_at_the_gpus_that_are_here(
+    known: catalogue.Catalogue, tmp_path: Path, torch: str, here: list[LocalGpu], variant: str
+) -> None:
+    path = driver(tmp_path, "595.10")
+    assert resolve(ImageSettings(torch=torch), catalogue=known, driver_file=path, here=lambda: here) == variant
+
+
+def test_what_plan_chooses_is_what_verify_lets_pass(known: catalogue.Catalogue, tmp_path: Path) -> None:
+    """For every driver and GPU that the table tells apart: no build is chosen that the health check then refuses."""
+    for release in known.releases.values():
+        for version in ("525.60.13", "535.183.01", "550.54.14", "570.26", "575.51.03", "580.65.06"):
+            for gpu in gpus((7, 0), (7, 5), (8, 6), (9, 0), (10, 0), (12, 0)):
+                path = driver(tmp_path, version)
+                name = resolve(
+                    ImageSettings(torch=release.series), catalogue=known, driver_file=path, here=lambda gpu=gpu: [gpu]
+                )
+                offered = [one.cuda.version for one in known.of(release).values() if one.cuda]
+                if compatibility.fitting(release.torch, version, gpu.capability, among=offered) is None:
+                    continue
+                chosen = known.of(release)[name]
+                build = compatibility.Build(
+                    release.torch, chosen.cuda.version, tuple(f"sm_{sm.replace('.', '')}" for sm in chosen.sm)
+                )
+                found = [
+                    compatibility.driver_check(build, version, None, gpu.name, gpu.capability),
+                    *compatibility.gpu_checks(build, version, gpu.name, gpu.capability),
+                ]
+                refused = [check.id for check in found if check.status == "BLOCK" and check.id != "driver.gpu"]
+                assert refused == [], (release.series, version, gpu.capability, name)
 
 
 def test_what_has_no_locks_is_not_chosen(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mlops_ci.fleet import history
+from mlops_ci.guest.health.check import Check
 from mlops_ci.stages.health import Node, examine
 from mlops_ci.stages.train import used
 from mlops_ci.stores.open import open_store
@@ -129,3 +130,28 @@ def test_a_history_that_cannot_be_reached_costs_a_warning_and_no_training(node, 
 def test_a_training_that_used_fewer_gpus_is_told(gpus, devices, words):
     said = used(gpus, devices)
     assert said == [] if words is None else words in said[0]
+
+
+@pytest.mark.parametrize(
+    ("read", "code", "verdict"),
+    [
+        (Check("xid.history", "BLOCK", 79, cause="fell off the bus", advice="x", node=True), 11, "unhealthy"),
+        (Check("xid.history", "PASS"), None, "healthy"),
+        (None, None, "healthy"),
+    ],
+)
+def test_the_hosts_kernel_log_counts_where_the_container_cannot_read_it(node, read, code, verdict):
+    asked = []
+
+    def host(devices):
+        asked.append(devices)
+        return read
+
+    unread = {"id": "xid.history", "status": "SKIP", "cause": "unreadable"}
+    found = examine(replace(node, host=host), lambda _: outcome(STATIC, unread), print)
+    assert asked == [["GPU-a"]]
+    assert (found.error.exit_code if found.error else None, found.outputs.verdict) == (code, verdict)
+    status = next(one.status for one in found.outputs.checks if one.id == "xid.history")
+    assert status == (read.status if read else "SKIP")
+    examine(replace(node, host=host, image="b"), lambda _: outcome(STATIC), print)
+    assert len(asked) == 1, "only where the container could not read it"

@@ -46,7 +46,8 @@ def _silent(_: str) -> None:
 
 @dataclass
 class Card:
-    """An open GPU. `split`: MIG is on, and `part` is the partition that the job has, where that is known.
+    """An open GPU. `split`: MIG is on, with these `parts` (handle, UUID), and `part` is the job's, where that is known.
+    `uuid` is then the partition's, and `whole` the GPU's.
 
     `note` hears of each question before it is asked, so that one that never returns can be named.
     """
@@ -56,10 +57,12 @@ class Card:
     limits: Mapping[str, float]
     name: str = ""
     uuid: str = ""
+    whole: str = ""
     capability: tuple[int, int] | None = None
     bus: str = ""
     split: bool = False
     part: Any = None
+    parts: list[tuple[Any, str]] = field(default_factory=list)
     note: Callable[[str], None] = field(default=_silent)
 
     def ask(self, question: str, *arguments: Any) -> Answer:

@@ -45,7 +45,7 @@ def driver_check(build: Build, driver: str, cuda: int | None, name: str, capabil
     if not driver:
         return Check(check, SKIP, cause="the driver's version is not known")
     wanted = numbers(build.cuda)
-    least = table("compatibility")["toolkits"]["minimum"].get(str(wanted[0]))
+    least = oldest_driver(build.cuda)
     if least is None:
         return Check(check, SKIP, cause=f"the table does not know CUDA {build.cuda}")
     if numbers(driver) < numbers(least):
@@ -65,7 +65,7 @@ def gpu_checks(build: Build, driver: str, name: str, capability: tuple[int, int]
     if capability is None:
         yield Check("torch.architecture", SKIP, cause="the GPU's compute capability is not known")
         return
-    yield _generation(driver, name, capability)
+    yield generation_check(driver, name, capability)
     if build.cuda is None or not build.architectures:
         yield Check("torch.architecture", SKIP, cause="this build does not name the architectures that it has code for")
         return
@@ -78,7 +78,8 @@ def gpu_checks(build: Build, driver: str, name: str, capability: tuple[int, int]
         yield Check("torch.architecture", BLOCK, shown, None, "", cause, advice, evidence=" ".join(build.architectures))
 
 
-def _generation(driver: str, name: str, capability: tuple[int, int]) -> Check:
+def generation_check(driver: str, name: str, capability: tuple[int, int]) -> Check:
+    """Whether the driver knows this generation of GPUs: not yet, still, or no longer."""
     known = table("compatibility")
     check = "driver.gpu"
     if not driver:
@@ -110,34 +111,65 @@ def supported(architectures: Sequence[str], capability: tuple[int, int]) -> bool
     return False
 
 
+def oldest_driver(cuda: str) -> str | None:
+    """The oldest driver that runs programs of that CUDA; None where the table does not know it."""
+    found: str | None = table("compatibility")["toolkits"]["minimum"].get(str(numbers(cuda)[0]))
+    return found
+
+
+def own_driver(cuda: str) -> str | None:
+    """The driver that came with that CUDA, from which on nothing is limited; None where the table does not know it."""
+    found: str | None = table("compatibility")["toolkits"]["shipped"].get(cuda)
+    return found
+
+
 def runs(cuda: str, driver: str) -> bool:
     """Whether a driver runs programs of that CUDA."""
-    least = table("compatibility")["toolkits"]["minimum"].get(str(numbers(cuda)[0]))
+    least = oldest_driver(cuda)
     return least is not None and numbers(driver) >= numbers(least)
 
 
-def has_code(torch: str, cuda: str, capability: tuple[int, int]) -> bool:
-    """Whether PyTorch's own wheel of that version and CUDA has code for a GPU, as far as the table knows."""
+def runs_whole(cuda: str, driver: str) -> bool:
+    """Whether it runs them without limits: an older one cannot compile their PTX."""
+    own = own_driver(cuda)
+    return own is not None and numbers(driver) >= numbers(own)
+
+
+def published(torch: str) -> Sequence[str]:
+    """Every CUDA that its makers built this torch with, as far as the table knows."""
+    return _wheels().get(".".join(map(str, series(torch))), ())
+
+
+def architectures(torch: str, cuda: str) -> tuple[str, ...]:
+    """What PyTorch's own wheel of that version and CUDA has code for; nothing where the table does not know it."""
     rows = [
         row
         for row in table("compatibility")["wheels"]["architectures"]
         if cuda in row["cuda"] and series(torch) >= numbers(row["from"])
     ]
-    if not rows:
-        return True
-    newest = max(rows, key=lambda row: numbers(row["from"]))
-    return supported([f"sm_{one.replace('.', '')}" for one in newest["list"]], capability)
+    return tuple(max(rows, key=lambda row: numbers(row["from"]))["list"]) if rows else ()
 
 
-def fitting(torch: str, driver: str, capability: tuple[int, int] | None) -> str | None:
+def has_code(torch: str, cuda: str, capability: tuple[int, int]) -> bool:
+    """Whether that wheel has code for a GPU, as far as the table knows."""
+    known = architectures(torch, cuda)
+    return not known or supported([f"sm_{one.replace('.', '')}" for one in known], capability)
+
+
+def newest(builds: Sequence[str], driver: str) -> str | None:
+    """The newest CUDA among these that a driver runs, best one that it runs without limits; any without a driver."""
+    if not driver:
+        return max(builds, key=numbers, default=None)
+    whole = [cuda for cuda in builds if runs_whole(cuda, driver)]
+    return max(whole or [cuda for cuda in builds if runs(cuda, driver)], key=numbers, default=None)
+
+
+def fitting(
+    torch: str, driver: str, capability: tuple[int, int] | None, *, among: Sequence[str] | None = None
+) -> str | None:
     """The newest CUDA with a wheel of this torch for that driver and GPU; None where there is none."""
-    builds = _wheels().get(".".join(map(str, series(torch))), [])
-    good = [
-        cuda
-        for cuda in builds
-        if (not driver or runs(cuda, driver)) and (capability is None or has_code(torch, cuda, capability))
-    ]
-    return max(good, key=numbers) if good else None
+    builds = published(torch) if among is None else among
+    return newest([cuda for cuda in builds if capability is None or has_code(torch, cuda, capability)], driver)
 
 
 def _take(torch: str, driver: str, capability: tuple[int, int] | None) -> str:

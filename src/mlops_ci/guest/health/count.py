@@ -7,29 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from mlops_ci.guest.health.check import BLOCK, PASS, WARN, Check
 from mlops_ci.guest.health.cuda_errors import meaning
 from mlops_ci.guest.health.driver import Listed
+from mlops_ci.guest.visible import VARIABLE, Candidate, visible
 
 ADVICE = "Check that the job is started with GPUs (driver, container toolkit, CUDA_VISIBLE_DEVICES)."
 MASKED = ("", "all")
 
 
 def chosen(gpus: Sequence[Listed], environment: Mapping[str, str]) -> list[Listed]:
-    """Those that CUDA_VISIBLE_DEVICES names, in its order; as in CUDA the list ends at the first name that fits none.
-
-    A partition's name (MIG-...) stands for the GPU that has it, which the driver alone knows: all stay then.
-    """
-    shown = environment.get("CUDA_VISIBLE_DEVICES")
-    if shown is None or shown.strip().startswith("MIG-"):
-        return list(gpus)
-    found: list[Listed] = []
-    for word in (part.strip() for part in shown.split(",")):
-        if word.isdigit():
-            fitting = [gpu for gpu in gpus if gpu.index == int(word)]
-        else:
-            fitting = [gpu for gpu in gpus if word and gpu.uuid.startswith(word)]
-        if len(fitting) != 1:
-            break
-        found += fitting
-    return found
+    """Those that CUDA_VISIBLE_DEVICES shows the job, in its order; a partition stands for the GPU that has it."""
+    candidates = [Candidate(gpu.index, gpu.uuid, gpu.parts) for gpu in gpus]
+    return [gpus[one.place] for one in visible(environment.get(VARIABLE), candidates)]
 
 
 def driver_count(
@@ -37,7 +24,7 @@ def driver_count(
 ) -> Iterator[Check]:
     """The driver's count against the job's wish, and against the device nodes where all GPUs are the job's."""
     if len(usable) < wanted and len(gpus) >= wanted:
-        value = environment.get("CUDA_VISIBLE_DEVICES", "")
+        value = environment.get(VARIABLE, "")
         cause = f"{wanted} GPUs are asked for, and CUDA_VISIBLE_DEVICES={value!r} leaves {len(usable)} of {len(gpus)}"
         yield Check("gpu.count.driver", BLOCK, len(usable), wanted, "GPUs", cause, "Set it to what the job may use.")
         return

@@ -9,7 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlops_ci.guest.health.row import MARK, Told, read
+from mlops_ci.guest.health.queue import Delay
+from mlops_ci.guest.health.row import MARK, Told, is_step, read
+from mlops_ci.guest.health.schedstat import longest, pressure, session_waits, waits
 from mlops_ci.guest.output.lines import Line, LineSplitter
 from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.processes.children import closing, exit_code_of, send
@@ -23,7 +25,10 @@ SIGKILLED = -9
 
 @dataclass
 class Child:
-    """One child and what it said. `ending` is how it stopped before its end, in words; empty where it ended well."""
+    """One child and what it said. `ending` is how it stopped before its end, in words; empty where it ended well.
+
+    `delay` says of a late one what kept it.
+    """
 
     name: str
     argv: Sequence[str]
@@ -31,7 +36,11 @@ class Child:
     told: Told = field(default_factory=Told)
     ending: str = ""
     late: bool = False
+    delay: Delay | None = None
     pid: int = 0
+    begun: float = 0.0
+    step_begun: float = 0.0
+    step_waits: Mapping[int, float] = field(default_factory=dict)
     output: int = -1
     exited: float | None = None
     lines: list[str] = field(default_factory=list)
@@ -64,6 +73,7 @@ class Crew:
 
     def _start(self, child: Child) -> None:
         output, inner = os.pipe()
+        child.begun = child.step_begun = time.monotonic()
         child.splitter = LineSplitter(lambda line: self._line(child, line))
         try:
             child.pid = self.supervisor.children.start(
@@ -102,6 +112,7 @@ class Crew:
                 child.exited = now
             elif child.exited is None and now > child.deadline:
                 child.late = True
+                child.delay = _delay(child, now)
                 self._kill(child)
                 child.exited = now
 
@@ -138,8 +149,21 @@ class Crew:
         text = line.text.decode("utf-8", "replace")
         if text.startswith(MARK):
             child.lines.append(text)
+            if is_step(text):
+                child.step_begun, child.step_waits = time.monotonic(), waits(child.pid)
         elif text:
             self.log.line(line)
+
+
+def _delay(child: Child, now: float) -> Delay:
+    waited = session_waits(child.pid)
+    return Delay(
+        seconds=now - child.begun,
+        waited=longest(waited, {}),
+        step_seconds=now - child.step_begun,
+        step_waited=longest(waited, child.step_waits),
+        pressure=pressure(),
+    )
 
 
 def ending_of(code: int | None) -> str:

@@ -15,6 +15,7 @@ from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, WARN, Check
 from mlops_ci.guest.health.static.all import lost
 from mlops_ci.guest.health.tables import table
 from mlops_ci.guest.sampling.nvml import BUNDLED, LIBRARY
+from mlops_ci.guest.visible import VARIABLE, Candidate, visible
 
 LIBRARY_NOT_FOUND = 12
 NO_BINDING = -1
@@ -42,6 +43,7 @@ class Listed:
     name: str
     bus: str
     capability: tuple[int, int] | None
+    parts: tuple[str, ...] = ()
 
 
 def open_driver(note: Note) -> Driver:
@@ -112,7 +114,8 @@ def listed(driver: Driver, note: Note) -> tuple[list[Listed], list[Check]]:
             gone.append(lost(error))
             continue
         if isinstance(card, Card):
-            found.append(Listed(index, card.uuid, card.name, card.bus, card.capability))
+            parts = tuple(uuid for _, uuid in card.parts)
+            found.append(Listed(index, card.whole, card.name, card.bus, card.capability, parts))
         else:
             gone.append(card)
     return found, gone
@@ -134,6 +137,7 @@ def open_card(
         cause = f"GPU {index} has no name: {name.reason or 'the driver gives an empty one'}"
         return Check("gpu.lost", BLOCK, cause=cause, advice="Have this node looked at; reboot it.", node=True)
     card.name, card.uuid = text(name.value), text(uuid.value)
+    card.whole = card.uuid
     card.bus = text(getattr(bus.value, "busId", b""))
     capability = card.ask("nvmlDeviceGetCudaComputeCapability")
     if capability.there:
@@ -148,15 +152,16 @@ def _find_part(card: Card, environment: Mapping[str, str]) -> None:
     if not card.split:
         return
     count = card.ask("nvmlDeviceGetMaxMigDeviceCount")
-    parts = []
     for number in range(int(count.value or 0)):
         part = card.ask("nvmlDeviceGetMigDeviceHandleByIndex", number)
         if part.there:
-            parts.append((part.value, text(asked(card.binding, "nvmlDeviceGetUUID", part.value).value)))
-    shown = environment.get("CUDA_VISIBLE_DEVICES") or environment.get("NVIDIA_VISIBLE_DEVICES") or ""
-    named = [part for part in parts if part[1] and part[1] in shown] or parts
-    if len(named) == 1:
-        card.part, card.uuid = named[0]
+            card.parts.append((part.value, text(asked(card.binding, "nvmlDeviceGetUUID", part.value).value)))
+    own = Candidate(0, card.whole, tuple(uuid for _, uuid in card.parts))
+    shown = environment.get(VARIABLE) or environment.get("NVIDIA_VISIBLE_DEVICES")
+    meant = [one.part for one in visible(shown, [own])]
+    mine = [part for part in card.parts if part[1] and part[1] in meant] or card.parts
+    if len(mine) == 1:
+        card.part, card.uuid = mine[0]
 
 
 def package(providers: Callable[[], Mapping[str, list[str]]] | None = None) -> Iterator[Check]:

@@ -8,10 +8,12 @@ from typing import Any
 
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
 from mlops_ci.guest.health.count import torch_count
+from mlops_ci.guest.health.queue import Delay
 from mlops_ci.guest.health.row import Told
 from mlops_ci.guest.task import Expectation
 
 DEVICE_CHECKS = ("device.context", "device.answers")
+BUSY_ADVICE = "End what else runs on this machine's processors, or run on another node."
 NODE_ADVICE = "Run on another node; if it happens there too, the image is at fault."
 
 
@@ -22,6 +24,7 @@ class Look:
     part: str
     told: Told
     ending: str = ""
+    delay: Delay | None = None
 
 
 def checks_of(survey: Look | None, devices: Sequence[Look], whole: Look | None, expect: Expectation) -> list[Check]:
@@ -105,7 +108,15 @@ def _stopped(look: Look) -> Iterator[Check]:
     step = look.told.step
     name = "torch.import" if step in ("start", "torch import") else _named(step, look.part)
     cause = f"the examination of {look.part} {look.ending} during: {step}"
-    yield Check(name, BLOCK, cause=cause, advice=NODE_ADVICE, node=True, uuid=str(_gpu(look)["uuid"]))
+    delay, uuid = look.delay, str(_gpu(look)["uuid"])
+    if delay is None or not delay.starved(step, cpu=not look.part.startswith("cuda")):
+        yield Check(name, BLOCK, cause=cause, advice=NODE_ADVICE, node=True, uuid=uuid)
+        return
+    cause = f"this machine was too busy: {cause}, and {delay.told()}"
+    # Nothing is known of a GPU that was never reached, and it was asked for.
+    unseen = look.part.startswith("cuda") and not _answered(look)
+    status = BLOCK if unseen else SKIP
+    yield Check(name, status, None, None, "", cause, BUSY_ADVICE, node=unseen, evidence=delay.pressure, uuid=uuid)
 
 
 def _named(step: str, part: str) -> str:

@@ -69,14 +69,14 @@ class HealthJob:
         requests = [self._request(index, deadline) for index in range(max(1, gpus))]
         devices = [_child(one.device, deadline, "device", one.written()) for one in requests]
         crew.run([*survey, *devices])
-        looks = [Look(child.name, child.told, child.ending) for child in devices]
+        looks = [_look(child) for child in devices]
         whole = []
         sound = all("torch" in look.told.facts and not look.ending for look in looks)
         if together and sound and self.supervisor.stop is None:
             whole = [_child("node", self.over, "together", self._request(0, self.over).written())]
             crew.run(whole)
         result.devices, result.device_details = devices_of(looks)
-        first, last = (next((Look(one.name, one.told, one.ending) for one in part), None) for part in (survey, whole))
+        first, last = (next(map(_look, part), None) for part in (survey, whole))
         checks = checks_of(first, looks, last, self.task.expect)
         return [*checks, *against_peers(checks, self.task.health.limits)]
 
@@ -125,6 +125,10 @@ class HealthJob:
         if self.supervisor.stop is not None:
             return classify(Evidence(code=None, stop=self.supervisor.stop))
         return verdict_of(checks)
+
+
+def _look(child: Child) -> Look:
+    return Look(child.name, child.told, child.ending, child.delay)
 
 
 def _child(name: str, deadline: float, kind: str, argument: str) -> Child:

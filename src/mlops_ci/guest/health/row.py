@@ -30,6 +30,11 @@ def say(kind: str, value: Any) -> None:
     sys.stdout.flush()
 
 
+def is_step(line: str) -> bool:
+    """Whether a marked line says that a step begins."""
+    return line.startswith(f'{MARK}["step",')
+
+
 def read(lines: Iterable[str]) -> Told:
     """What the marked lines say; others, and damaged ones, are passed over."""
     told = Told()

@@ -47,6 +47,7 @@ def survey(say: Say, *, wanted: int, environment: Mapping[str, str], places: Pla
             check(one)
         version, cuda = versions(driver, note)
         say("fact", ["driver", {"version": version, "cuda": cuda}])
+        say("fact", ["listed", len(gpus)])
         say("fact", ["gpus", [vars(gpu) for gpu in usable]])
     say("step", "kernel log")
     lines, why = xid.read_log(places.kmsg, places.logs)

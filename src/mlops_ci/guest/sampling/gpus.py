@@ -6,7 +6,7 @@ import os
 import threading
 from typing import Any
 
-from mlops_ci.guest.sampling.nvml import Gpu, open_nvml, visible
+from mlops_ci.guest.sampling.nvml import Gpu, open_nvml, shown_to_job
 
 USED_BYTES = 64 * 1024 * 1024
 """Memory beyond the start by which a GPU counts as used: less than any CUDA context takes."""
@@ -54,7 +54,7 @@ class GpuSampler:
         nvml, self.reason = open_nvml()
         while nvml is not None:
             try:
-                self.note(visible(nvml.gpus(), os.environ))
+                self.note(shown_to_job(nvml.gpus(), os.environ))
             except Exception as error:
                 self.reason = f"GPU sampling ended: {error}"
                 return

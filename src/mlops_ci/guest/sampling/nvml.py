@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_ci.guest.visible import VARIABLE, Candidate, visible
+
 LIBRARY = "libnvidia-ml.so.1"
 BUNDLED = "mlops_ci.guest.vendor.pynvml"
 
@@ -28,15 +30,13 @@ class Gpu:
     power_watts: float | None
     temperature_c: int | None
     processes: tuple[int, ...]
+    parts: tuple[str, ...] = ()
 
 
-def visible(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> list[Gpu]:
-    """Those that `CUDA_VISIBLE_DEVICES` shows to the job (indices or beginnings of UUIDs); all where it is not set."""
-    shown = environment.get("CUDA_VISIBLE_DEVICES")
-    if shown is None:
-        return list(gpus)
-    names = [name.strip() for name in shown.split(",") if name.strip()]
-    return [gpu for gpu in gpus if any(name == str(gpu.index) or gpu.uuid.startswith(name) for name in names)]
+def shown_to_job(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> list[Gpu]:
+    """Those that `CUDA_VISIBLE_DEVICES` shows to the job, in its order; all where it is not set."""
+    candidates = [Candidate(gpu.index, gpu.uuid, gpu.parts) for gpu in gpus]
+    return [gpus[one.place] for one in visible(environment.get(VARIABLE), candidates)]
 
 
 class Nvml:
@@ -69,7 +69,16 @@ class Nvml:
             power_watts=None if milliwatts is None else milliwatts / 1000,
             temperature_c=self._get(binding.nvmlDeviceGetTemperature, handle, binding.NVML_TEMPERATURE_GPU),
             processes=tuple(int(process.pid) for process in processes or ()),
+            parts=self._parts(handle),
         )
+
+    def _parts(self, handle: Any) -> tuple[str, ...]:
+        """The UUIDs of the partitions of a GPU that is split (MIG)."""
+        binding = self._binding
+        mode = self._get(binding.nvmlDeviceGetMigMode, handle)
+        count = self._get(binding.nvmlDeviceGetMaxMigDeviceCount, handle) if mode and mode[0] else 0
+        parts = [self._get(binding.nvmlDeviceGetMigDeviceHandleByIndex, handle, number) for number in range(count or 0)]
+        return tuple(_text(self._get(binding.nvmlDeviceGetUUID, part)) for part in parts if part is not None)
 
     def _get(self, getter: Callable[..., Any], *arguments: Any) -> Any:
         try:

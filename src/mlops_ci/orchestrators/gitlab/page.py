@@ -39,6 +39,7 @@ under a name of your own ([below](#a-site-of-its-own)). Then register runners wi
 | a schedule | none: that is what `nightly.yml` is for, and nothing else | `nightly` |
 | a schedule with the variable `MLOPS_SCHEDULE`: `decay` | none: that is what `decay.yml` is for | `weekly` |
 | a schedule with the variable `MLOPS_SCHEDULE`: `rescan` | none: that is what `rescan.yml` is for | `nightly` |
+| a schedule with the variable `MLOPS_SCHEDULE`: `fleet` | none; those of `verify.yml`, once per node | `main` |
 | a merge request from a fork, in this project | one that says why nothing runs, and fails with 4 | – |
 
 The modes apply while the input `mode` is `auto`; every other word is the overlay `[mode.NAME]` for all pipelines. The

@@ -20,6 +20,8 @@ FORK = "$CI_MERGE_REQUEST_SOURCE_PROJECT_PATH && $CI_MERGE_REQUEST_SOURCE_PROJEC
 NEVER = "never"
 # A schedule runs whatever includes it: this variable of it says that it is not the one of the nights.
 KIND = "MLOPS_SCHEDULE"
+# Looking at every node of a list is done by a file that runs in other pipelines too.
+FLEET, FLEET_FILE = "fleet", "verify"
 
 Rule = dict[str, Any] | Explained
 
@@ -36,7 +38,7 @@ def rules(file: CalledFile, *, changing: bool = False, beside: bool = False) -> 
         found.append(Explained("Only where it was asked for.", {"if": _is_false(CANARY), "when": NEVER}))
     if file.name in SCHEDULED:
         return [*found, *_schedules(file)]
-    found.append(Explained("Schedules are for nightly.yml, decay.yml and rescan.yml.", {"if": SCHEDULE, "when": NEVER}))
+    found += _other_schedules(file)
     if changing:
         found.append({"if": MERGE_REQUEST, "when": NEVER})
     found += _sources()
@@ -48,14 +50,33 @@ def rules(file: CalledFile, *, changing: bool = False, beside: bool = False) -> 
 
 def _schedules(file: CalledFile) -> list[Rule]:
     """Several files in one project have a schedule each, which GitLab tells apart by a variable of it."""
-    own = {name: f'{SCHEDULE} && ${KIND} == "{name}"' for name in (DECAY, RESCAN)}
+    own = {DECAY: DECAY, RESCAN: RESCAN, FLEET_FILE: FLEET}
     if file.name in own:
-        return [Explained(f"The schedule that has {KIND}: {file.name} among its variables.", {"if": own[file.name]})]
+        return [_own_schedule(own[file.name], {"if": _scheduled(own[file.name])})]
     others = [
-        Explained(f"That schedule is for {name}.yml.", {"if": condition, "when": NEVER})
-        for name, condition in own.items()
+        Explained(f"That schedule is for {name}.yml.", {"if": _scheduled(kind), "when": NEVER})
+        for name, kind in own.items()
     ]
     return [*others, {"if": SCHEDULE}]
+
+
+def _other_schedules(file: CalledFile) -> list[Rule]:
+    """A file that merge requests and pushes run leaves schedules to others, but for the one that may be its own."""
+    scheduled = _scheduled(FLEET)
+    fleet = [
+        _own_schedule(FLEET, _set(f"{_is_auto()} && {scheduled}", MLOPS_CI_MODE="main")),
+        {"if": scheduled},
+    ]
+    why = "Schedules are for nightly.yml, decay.yml and rescan.yml."
+    return [*(fleet if file.name == FLEET_FILE else []), Explained(why, {"if": SCHEDULE, "when": NEVER})]
+
+
+def _scheduled(kind: str) -> str:
+    return f'{SCHEDULE} && ${KIND} == "{kind}"'
+
+
+def _own_schedule(kind: str, rule: dict[str, Any]) -> Rule:
+    return Explained(f"The schedule that has {KIND}: {kind} among its variables.", rule)
 
 
 def fork_rules() -> list[Rule]:

@@ -21,6 +21,8 @@ from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
 
 CPU_PROCESSES = 2
 DEADLINE = 30.0
+USUAL, USUAL_CPU = 8.0, 5.0
+"""Seconds that all of it takes at most: with NCCL on GPUs (below its cost in the catalogue), and on a slow CPU."""
 
 
 def run(context: Context) -> list[Check]:
@@ -32,7 +34,8 @@ def _reduce(context: Context) -> list[Check]:
     count = CPU_PROCESSES if context.cpu else int(context.torch.cuda.device_count())
     command = [sys.executable, "-m", collective_worker.__name__, "cuda"]
     program = partial(collective_worker.main, ["cpu"]) if context.cpu else command
-    rows = run_ranks(Launch(program, count, _free_port(), min(context.left(), DEADLINE)))
+    usual = context.by_device(gpu=USUAL, cpu=USUAL_CPU)
+    rows = run_ranks(Launch(program, count, _free_port(), min(context.left(), DEADLINE), usual))
     return judged(context, rows)
 
 

@@ -15,6 +15,7 @@ from typing import IO, Any, Union
 
 from mlops_ci.guest import layout
 from mlops_ci.guest.health.active.forked import Forked
+from mlops_ci.guest.health.schedstat import longest, waits
 
 MARK = "MLOPS-RANK "
 TICK = 0.02
@@ -26,13 +27,15 @@ GRACE = 2.0
 class Launch:
     """The same program `count` times, with torchrun's variables; `deadline` in seconds.
 
-    The program is a command line, or a function for forks of this process.
+    `usual` is what it takes at most: who is late with less than that, waiting for a core not counted, had no time. The
+    program is a command line, or a function for forks of this process.
     """
 
     program: Union[Sequence[str], Callable[[], int]]
     count: int
     port: int
     deadline: float
+    usual: float = 0.0
 
 
 @dataclass
@@ -46,12 +49,13 @@ class _Rank:
 def run_ranks(launch: Launch) -> list[dict[str, Any]]:
     """One row per rank: what it said, with `error` saying how it ended where it did not come to its end.
 
-    `slow` is true for one that had not even begun: this says more about the machine's load than about a device.
+    `slow` is true for one that had no time, or had not even begun: this says more about the machine's load than about a
+    device.
     """
     with contextlib.ExitStack() as stack:
         ranks = [_start(launch, number, stack) for number in range(launch.count)]
         _wait(ranks, time.monotonic() + launch.deadline)
-        return [_row(rank) for rank in ranks]
+        return [_row(rank, launch) for rank in ranks]
 
 
 def _start(launch: Launch, number: int, stack: contextlib.ExitStack) -> _Rank:
@@ -82,12 +86,13 @@ def _wait(ranks: Sequence[_Rank], deadline: float) -> None:
         time.sleep(TICK)
 
 
-def _row(rank: _Rank) -> dict[str, Any]:
+def _row(rank: _Rank, launch: Launch) -> dict[str, Any]:
     said, code = _said(rank.out), rank.process.poll()
     step = said.get("step", "start")
     if code is None:
         error = f"was still busy at the deadline during: {step}"
-        return {"rank": rank.number, "error": error, "slow": step in ("start", "import")}
+        worked = launch.deadline - longest(waits(rank.process.pid), {})
+        return {"rank": rank.number, "error": error, "slow": step in ("start", "import") or worked < launch.usual}
     if code == 0 and "wrong" in said:
         return {**said, "rank": rank.number}
     ending = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
