@@ -25,8 +25,6 @@ def signing(tables: Tables) -> Iterator[Finding]:
     ):
         if own is not None and other is None:
             yield Finding(key=key, message=f"needs `{name}`: an identity is one only together with who vouches for it")
-    if given.public_key is not None and given.identity is not None:
-        yield Finding(key=PUBLIC, message="one signature counts: keep either `public-key`, or `identity` and `issuer`")
     if given.required != "never" and given.public_key is None and given.identity is None:
         message = "needs `public-key`, or `identity` and `issuer`: whose signature counts"
         yield Finding(key=("signing", "required"), message=message, given=(PUBLIC, IDENTITY))

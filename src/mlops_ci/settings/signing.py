@@ -37,7 +37,8 @@ class SigningSettings(Table):
     identity: Annotated[
         Text | None, Example("https://github.com/org/mlops-ci/.github/workflows/train.yml@v1"), Stricter("listed")
     ] = None
-    """Or the identity that must have signed keylessly: on GitHub the workflow file that ran, with its ref."""
+    """The identity that must have signed keylessly: on GitHub the workflow file that ran, with its ref. Beside a
+    public key both signatures must be there."""
     issuer: Annotated[Address | None, Example("https://token.actions.githubusercontent.com"), Stricter("listed")] = None
     """Who must have vouched for that identity."""
     required: Annotated[Literal["always", "verify", "never"], Stricter("earlier")] = "never"

@@ -46,7 +46,8 @@ def in_words(settings: SigningSettings) -> Iterator[str]:
     elif settings.key is not None:
         yield f"what is built is signed with the key in {settings.key}"
     if settings.required != "never":
-        whose = settings.identity or (settings.public_key or "").partition("\n")[0]
+        names = (settings.public_key, settings.identity)
+        whose = " and of ".join(name.partition("\n")[0] for name in names if name)
         when = "before any job runs in it" if settings.required == "always" else "before verify and train run in it"
         yield f"the image must have a signature of {whose} {when}"
 
@@ -95,11 +96,14 @@ def checked(session: Session, ref: str) -> str:
 def ask(image: str, settings: Settings, environ: Mapping[str, str], console: Console) -> str:
     """Whose signature an image of a registry (`repository@digest`) has; raises unless it is whom the settings name."""
     signing = settings.tables.signing
+    found = []
+    if signing.public_key is not None:
+        key = trusted_key(settings, environ)
+        found.append(judged(image, key, signatures(open_registry(settings), image, key).verdict))
     if signing.identity is not None and signing.issuer is not None:
         program(environ, console).verify(image, identity=signing.identity, issuer=signing.issuer)
-        return f"identity {signing.identity}"
-    key = trusted_key(settings, environ)
-    return judged(image, key, signatures(open_registry(settings), image, key).verdict)
+        found.append(f"identity {signing.identity}")
+    return " and ".join(found)
 
 
 def judged(image: str, key: PublicKey, found: Verdict) -> str:
@@ -140,10 +144,11 @@ def trusted_key(settings: Settings, environ: Mapping[str, str]) -> PublicKey:
 
 def _by_files(session: Session, ref: str, digest: str, found: SignedImage | None) -> str:
     """The same for an image that only this engine has: the signatures are files of the run."""
-    if session.settings.tables.signing.public_key is None:
+    signing = session.settings.tables.signing
+    if signing.public_key is None or signing.identity is not None:
         raise SignatureUncheckedError(
             f"a keyless signature is asked for, and {ref} lies in no registry that could keep one",
-            hint="set [image] registry, or name a [signing] public-key",
+            hint="set [image] registry, or name a [signing] public-key alone",
         )
     key = trusted_key(session.settings, session.environ)
     bundles = [session.run.open(one).read_bytes() for one in (found.files if found is not None else ())]

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlops_ci.errors import MissingError
 from mlops_ci.files import sha256_of, write_atomic
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.records.build import BuiltImage, SignedImage, Signing
@@ -26,10 +27,26 @@ NO_IMAGE = {
 NOT_ALONE = "a keyless signature is kept in a registry, and no [image] registry is configured"
 
 
+class CannotSignError(MissingError):
+    """An image would be built and pushed without the signature that everybody who runs it asks for."""
+
+
 def intend(session: Session) -> None:
-    """Note which images are to be built and signed: should we end between both, the next try signs them."""
+    """Note which images are to be built and signed: should we end between both, the next try signs them.
+
+    Raises `CannotSignError` where nobody can sign, and what is built would be an image that later runs find and refuse.
+    """
     if not _wanted(session):
         return
+    tables = session.settings.tables
+    building = any(plan.action == "build" for plan in session.resolution.images)
+    if building and tables.signing.required != "never" and tables.image.registry and session.engine.name == "docker":
+        who = signer(session.settings, session.environ, session.console)
+        if isinstance(who, str):
+            raise CannotSignError(
+                f"an image must be built, and cannot be signed here: {who}",
+                hint="let the pipeline that has the key build it first, or leave out [image] registry on this machine",
+            )
     for plan in session.resolution.images:
         if plan.action == "build":
             write_atomic(_note(session, plan.content_key), session.run.id)
