@@ -69,7 +69,7 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
         image = built.get(plan.name)
         if image is None:
             continue
-        sbom = sboms[-1] if plan.name == top else None
+        sbom = sboms[-1] if sboms and plan.name == top else None
         if not registry and isinstance(who, KeySigner):
             made = _with_files(session, who, plan, built, sbom)
         elif image.built or _note(session, plan.content_key).exists():
