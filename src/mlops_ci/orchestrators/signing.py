@@ -13,7 +13,7 @@ How = Literal["key", "keyless"]
 HOWS: tuple[str, ...] = ("key", "keyless")
 SIGNS = "build"
 # Stages that run something in the image.
-IN_THE_IMAGE = frozenset({"check", "prepare", "verify", "train", "evaluate"})
+IN_THE_IMAGE = frozenset({"check", "prepare", "verify", "train", "evaluate", "canary"})
 
 
 def signing(file: CalledFile, how: How) -> CalledFile:
