@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -111,6 +112,52 @@ def compare_command(first: str, second: str, **values: Any) -> int:
     Exit codes: 0 equal, 1 different, 3 an image is not in this engine, 4 one could not be looked into.
     """
     return call("image_look:compare", first, second, as_json=values["json"])
+
+
+@images_group.command("keys", short_help="Make a pair of keys to sign images with.")
+@click.argument("folder", metavar="[FOLDER]", default=".", type=click.Path(file_okay=False, path_type=Path))
+def keys_command(folder: Path) -> int:
+    """Write `cosign.key` and `cosign.pub` into a folder, in the forms of `cosign generate-key-pair`.
+
+    The private key is encrypted with the password in the variable COSIGN_PASSWORD. Exit codes: 0, 2 there is a key
+    already, 3 the password or the library that signs (`mlops-ci[sign]`) is missing.
+    """
+    return call("signatures:keys", folder)
+
+
+@images_group.command("sign", short_help="Sign images that are in a registry, by their digests.")
+@click.argument("refs", metavar="[IMAGE]...", nargs=-1)
+@CONFIG
+@BUILDERS
+@VARIANT
+@MODE
+@SET
+@VERBOSE
+def sign_command(refs: tuple[str, ...], **values: Any) -> int:
+    """Sign the project's image, or the named ones, as [signing] says: for what was built before signing was set up.
+
+    The stage build signs what it builds. Exit codes: 0, 2 nobody is named who signs, 3 the key or an image is not
+    there, 10 the registry did not answer.
+    """
+    return call("signatures:sign", options(values), refs)
+
+
+@images_group.command("verify", short_help="Do images have the signature that [signing] asks for?")
+@click.argument("refs", metavar="[IMAGE]...", nargs=-1)
+@CONFIG
+@BUILDERS
+@VARIANT
+@MODE
+@SET
+@JSON
+@VERBOSE
+def verify_command(refs: tuple[str, ...], **values: Any) -> int:
+    """Look for a valid signature of the project's image, or the named ones, in their registry.
+
+    Exit codes: 0 valid, 1 none or not valid, 3 the public key or an image is not there, 4 what is there cannot be read,
+    10 the registry did not answer.
+    """
+    return call("signatures:verify", options(values), refs)
 
 
 COMMANDS: tuple[click.Command, ...] = (images_group,)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Runner = Literal["plan", "cpu", "gpu"]
-Secret = Literal["registry", "store", "tracking", "channels", "ping"]
+Secret = Literal["registry", "signing", "store", "tracking", "channels", "ping"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +16,10 @@ class Stage:
     `needs` are the stages whose records must be passed or skipped. `runner` is the class of machine. `retry` says which
     exit codes the orchestrator may retry: on the same runner (10), on another node (11), resuming (12). `permissions`
     are the CI job's beyond reading the repository. `secrets` are the credentials that it needs: to pull or push images,
-    to reach the object store, to reach the tracking server; called files add those of who is told. `untrusted` says
-    that it may also run for code of a fork: on a hosted runner, without a secret. `guarded` stages wait for a person
-    where the CI system can ask one, and are not interrupted. `session` is the nox session that runs the stage.
+    to sign them, to reach the object store, to reach the tracking server; called files add those of who is told.
+    `untrusted` says that it may also run for code of a fork: on a hosted runner, without a secret. `guarded` stages
+    wait for a person where the CI system can ask one, and are not interrupted. `session` is the nox session that runs
+    the stage.
     """
 
     name: str
@@ -52,7 +53,7 @@ STAGES: tuple[Stage, ...] = (
         runner="cpu",
         session="build",
         permissions=("packages: write",),
-        secrets=("registry",),
+        secrets=("registry", "signing"),
         untrusted=True,
     ),
     Stage(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .fixtures_testbed import TESTBED
-from .testbed import http_probe
+from .testbed import http_probe, system_packages
 from .testbed.docker_engine import DockerEngine, DockerEngineContainerdStore
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -58,3 +58,12 @@ def _variable(name: str) -> str:
     if not os.environ.get(name):
         pytest.skip(f"{name} is not set: {TESTBED}")
     return os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def cosign() -> str:
+    """The program `cosign`: the other side's reader and writer of signatures."""
+    found = system_packages.find("cosign")
+    if found is None:
+        pytest.skip(f"there is no `cosign` on this machine: {TESTBED}")
+    return found

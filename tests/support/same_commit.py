@@ -20,6 +20,7 @@ from support.fixtures_servers import S3Endpoint
 from support.gitlab_ci import Pipeline
 from support.project import CONFIG, make_project
 from support.s3_places import BUCKET, make_bucket
+from support.signing import PASSWORD, Signer
 
 SESSIONS = ("build", "verify", "train")
 # What a repository adds to the example to use servers: variables and secrets of the organisation, one by one.
@@ -32,6 +33,15 @@ SERVERS = (
     secrets:
       aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}
       aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}
+      cosign-private-key: ${{ secrets.COSIGN_PRIVATE_KEY }}
+      cosign-password: ${{ secrets.COSIGN_PASSWORD }}
+"""
+# Who builds signs, and what is not signed does not run on the node that trains. The public key is in the repository.
+SIGNING = """
+[signing]
+key = "env://COSIGN_PRIVATE_KEY"
+public-key = "cosign.pub"
+required = "verify"
 """
 )
 
@@ -45,18 +55,25 @@ class Site:
     registry: str
     s3: S3Endpoint
     mlflow: str
+    signer: Signer
     name: str = field(default_factory=lambda: f"equal-{secrets.token_hex(4)}")
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The secrets of who signs."""
+        return {"COSIGN_PRIVATE_KEY": self.signer.private.read_text(), "COSIGN_PASSWORD": PASSWORD}
 
     def prepare(self) -> None:
         """Make the repository, with the examples for both CI systems and nothing that names a server."""
         config = CONFIG.replace("seconds = 3.0", "seconds = 0.1").replace('name = "mean"', f'name = "{self.name}"')
         config += '\n[verify]\nlevel = "static"\n'
         files = {
+            "cosign.pub": self.signer.public.read_text(),
             ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + act.AFTER,
             ".github/workflows/rescan.yml": act.RESCAN.read_text().replace(BUNDLE, REGISTRY + BUNDLE) + act.AFTER,
             ".gitlab-ci.yml": (act.ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text(),
         }
-        make_project(self.folder / "origin", config=config, files=files)
+        make_project(self.folder / "origin", config=config + SIGNING, files=files)
         make_bucket(self.s3)
 
     def clone(self, who: str, host: str) -> Path:
@@ -95,6 +112,7 @@ def by_sessions(site: Site) -> tuple[Called, Path]:
     environment = {
         **site.machine,
         **site.s3.environment,
+        **site.key,
         "MLOPS_CI_ENGINE": "docker",
         **as_variables(settings),
     }
@@ -118,7 +136,7 @@ def by_act(site: Site, program: Path, bundle: Path) -> act.Acted:
             "IMAGE_REGISTRY": site.registry,
             "MLOPS_CI_SETTINGS": "\n".join(f"{key}={value}" for key, value in settings.items()),
         },
-        secrets={"AWS_ACCESS_KEY_ID": site.s3.access_key, "AWS_SECRET_ACCESS_KEY": site.s3.secret_key},
+        secrets={"AWS_ACCESS_KEY_ID": site.s3.access_key, "AWS_SECRET_ACCESS_KEY": site.s3.secret_key, **site.key},
     )
 
 
@@ -142,6 +160,7 @@ def by_gitlab(site: Site, bundle: Path) -> Pipeline:
     variables = {
         **as_variables(site.fresh("gitlab")),
         **site.s3.environment,
+        **site.key,
         "CI_REGISTRY_IMAGE": f"{site.registry}/{site.images('gitlab')}",
         "CI_REGISTRY_USER": "",
         "CI_REGISTRY_PASSWORD": "",

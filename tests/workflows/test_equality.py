@@ -21,7 +21,7 @@ from mlops_ci.records.lasting import lasting
 from mlops_ci.records.record import Record
 from mlops_ci.run.handover import Handover
 from mlops_ci.stores.open import open_store
-from support import act, gitlab_ci
+from support import act, gitlab_ci, signing
 from support.act import Acted
 from support.cli import records
 from support.fixtures_servers import S3Endpoint
@@ -54,7 +54,14 @@ def site(
         "DOCKER_HOST": docker_host,
     }
     folder = tmp_path_factory.mktemp("same")
-    made = Site(folder=folder, machine=machine, registry=image_registry, s3=s3_server, mlflow=mlflow_server)
+    made = Site(
+        folder=folder,
+        machine=machine,
+        registry=image_registry,
+        s3=s3_server,
+        mlflow=mlflow_server,
+        signer=signing.signer(folder / "signer"),
+    )
     made.prepare()
     return made
 
@@ -96,6 +103,19 @@ def what_lasts(found: Records) -> Records:
     return {name: lasting(from_json(Record, one)) for name, one in found.items()}
 
 
+def signed(site: Site, found: Records, said: str) -> bool:
+    """Everything that was built was signed, and ran because it was; nothing of the key was said."""
+    whose = f"key {site.signer.key.public.id}"
+    build = found["build"]["outputs"]
+    assert build["signing"]["by"] == whose
+    assert set(build["signing"]["images"]) == set(build["images"])
+    assert build["signing"]["images"][build["top"]]["what"] == ["image", "provenance", "sbom"]
+    assert {found[stage]["outputs"]["signed_by"] for stage in ("verify", "train")} == {whose}
+    secrets = [line for text in site.key.values() for line in text.splitlines() if not line.startswith("-----")]
+    assert not [one for one in secrets if one in said or one in json.dumps(found)]
+    return True
+
+
 def promoted_by(provider: str, found: Records) -> bool:
     """A whole run in containers whose model, the first of its name, became the champion."""
     assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(pipeline.NAMES, "passed")
@@ -122,6 +142,7 @@ def test_a_workflow_ends_green_with_all_records(site: Site, github: Acted, monke
     use_credentials(monkeypatch, site.s3)
     assert verify(open_store(manifest["store"], endpoint=site.s3.endpoint), manifest["key"]) == []
     assert site.s3.secret_key not in github.log
+    assert signed(site, found, github.log)
 
     parts = in_the_store(site, "github", facts["run"])
     assert {one.job for one in parts} == set(JOBS)
@@ -153,6 +174,7 @@ def test_the_next_day_its_images_are_held_against_the_database(
 def test_a_pipeline_ends_green_with_all_records(site: Site, gitlab: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gitlab.exit_code == 0, gitlab.output[-8000:]
     assert promoted_by("gitlab", gitlab.records())
+    assert signed(site, gitlab.records(), gitlab.output)
     assert gitlab.outputs("mlops-result")["MLOPS_RESULT_RESULT"] == "passed"
     assert site.s3.secret_key not in gitlab.output
 

@@ -51,7 +51,7 @@ def list_catalogue(options: Options) -> int:
 
 def explain(options: Options) -> int:
     """Print of each image whether it exists, and what differs from the one before."""
-    asked = _ask(options)
+    asked = ask(options)
     before = _before(asked)
     rows = [_row(plan, before.get(plan.name)) for plan in asked.plans]
     if options.json:
@@ -81,7 +81,7 @@ def diff(options: Options, before: str, after: str, layer: str) -> int:
 
 def lock(options: Options) -> int:
     """Write images.lock from what exists."""
-    asked = _ask(options)
+    asked = ask(options)
     found = {plan.name: plan for plan in asked.plans if plan.found is not None}
     top = asked.plans[-1]
     if top.name not in found:
@@ -99,7 +99,7 @@ def lock(options: Options) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
+class Asked:
     """A project's images, after every question. `build` is release and variant."""
 
     settings: Settings
@@ -109,7 +109,8 @@ class _Asked:
     workspace: Workspace
 
 
-def _ask(options: Options) -> _Asked:
+def ask(options: Options) -> Asked:
+    """Plan the project's images, and ask which of them exist."""
     settings = load_settings(options)
     provider = new_provider()
     console = new_console(verbose=options.verbose, provider=provider)
@@ -122,7 +123,7 @@ def _ask(options: Options) -> _Asked:
     variant = resolve(settings.tables.image, 0 if wanted == "auto" else wanted)
     lookup = image_lookup(settings, engine=engine, workspace=workspace.cache)
     plans = plan_images(settings, engine=engine, variant=variant, lookup=lookup, cache=workspace.cache)
-    return _Asked(
+    return Asked(
         settings=settings,
         engine=engine,
         build=catalogue.load().variant(settings.tables.image.torch, variant).id,
@@ -131,7 +132,7 @@ def _ask(options: Options) -> _Asked:
     )
 
 
-def _before(asked: _Asked) -> dict[str, Mapping[str, str]]:
+def _before(asked: Asked) -> dict[str, Mapping[str, str]]:
     """The inputs of what was built before, by layer."""
     locked = images_lock.read(asked.settings.root) or {}
     found: dict[str, Mapping[str, str]] = {}

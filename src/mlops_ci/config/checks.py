@@ -9,25 +9,16 @@ import shlex
 import warnings
 import zoneinfo
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mlops_ci import cron
 from mlops_ci.config.expected import near
+from mlops_ci.config.finding import Finding
 from mlops_ci.config.keys import Key
+from mlops_ci.config.signing import signing
 from mlops_ci.guest.health import known
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
 from mlops_ci.settings.settings import Tables
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that makes no sense. It only holds if the settings at `given` are as the user wrote them."""
-
-    key: Key
-    message: str
-    given: tuple[Key, ...] = ()
-
 
 DATA: Key = ("data",)
 PREPARE: Key = ("prepare",)
@@ -57,6 +48,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _notify(tables, root)
     yield from _nightly(tables)
     yield from _verify(tables)
+    yield from signing(tables)
 
 
 def _commands(tables: Tables) -> Iterator[Finding]:

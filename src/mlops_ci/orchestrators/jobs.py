@@ -43,6 +43,7 @@ class Job:
     `target` is false for a job whose stages are not what the file is for: it is left out when the caller hands over
     a run in which they are done. `only_reads` is true where the job's identity is for reading the object store.
     `hands_on` is true where the run is handed on through that store: each job needs an identity there. A job
+    `signs` is true where the job has an identity to sign images with. A job
     `beside` the others has a run of its own: it may fail, and neither its end nor its records count.
     """
 
@@ -62,6 +63,7 @@ class Job:
     only_reads: bool = False
     hands_on: bool = False
     beside: bool = False
+    signs: bool = False
 
     @property
     def machine(self) -> str:

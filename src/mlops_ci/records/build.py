@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mlops_ci.records.marks import VOLATILE, VOLATILE_CONTENT
 from mlops_ci.records.record import FileRef
@@ -26,11 +26,35 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignedImage:
+    """An image that was signed: what of it (`image`, `provenance`, `sbom`), and where the signatures are kept.
+
+    `files` are they where no registry keeps them: Sigstore bundles.
+    """
+
+    ref: Annotated[str, VOLATILE]
+    digest: Annotated[str, VOLATILE]
+    what: tuple[str, ...]
+    kept: Literal["registry", "files"]
+    files: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """Who signed (`by`: a key's fingerprint, or the job's identity) and what, by layer; or `why` nothing is signed."""
+
+    by: Annotated[str, VOLATILE] = ""
+    images: Mapping[str, SignedImage] = field(default_factory=dict)
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildOutputs:
     """`images` from the lowest layer to the one that runs (`top`); `sbom`: CycloneDX, one file per scanned tree.
 
     `contents`: what is inside these trees beside packages, for a scan on a machine that does not have them.
     `layers`: the file system layers (DiffIDs) below the top image's own, with what brought each.
+    `signing`: what was signed; null where nothing is asked to be.
     """
 
     images: Mapping[str, BuiltImage]
@@ -38,3 +62,4 @@ class BuildOutputs:
     sbom: tuple[FileRef, ...]
     contents: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT] = ()
     layers: Annotated[Mapping[str, str], VOLATILE] = field(default_factory=dict)
+    signing: Signing | None = None

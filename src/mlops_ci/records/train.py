@@ -32,7 +32,10 @@ class TrainAttempt:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOutputs:
-    """`metrics` are the last values; `devices` what was really used; `model` the canonical model's files."""
+    """`metrics` are the last values; `devices` what was really used; `model` the canonical model's files.
+
+    `signed_by`: whose signature the image had, where one is asked for.
+    """
 
     tracking: TrackingRef
     attempts: tuple[TrainAttempt, ...]
@@ -43,3 +46,4 @@ class TrainOutputs:
     artifacts: tuple[FileRef, ...]
     seconds: Annotated[float, VOLATILE]
     peak_memory_bytes: Annotated[int | None, VOLATILE] = None
+    signed_by: str = ""

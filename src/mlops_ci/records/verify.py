@@ -42,6 +42,7 @@ class CheckedDevice:
 class VerifyOutputs:
     """`devices` names what would be used: GPU UUIDs, or `cpu`. `boot` is the boot of the node, `host` its name.
 
+    `signed_by`: whose signature the image has, where one is asked for.
     `computed_at`: when what costs GPU time was computed; an earlier time where an earlier verdict still counted.
     """
 
@@ -52,3 +53,4 @@ class VerifyOutputs:
     host: Annotated[str, VOLATILE] = ""
     boot: Annotated[str, VOLATILE] = ""
     computed_at: Annotated[str, VOLATILE] = ""
+    signed_by: str = ""

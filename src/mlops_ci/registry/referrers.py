@@ -27,23 +27,25 @@ if TYPE_CHECKING:
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 EMPTY_TYPE, EMPTY = "application/vnd.oci.empty.v1+json", b"{}"
+NOTHING: Mapping[str, str] = {}
 KEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
 
 
 class Referrers(Registry):
     """Keeps small files beside images and finds them again; logins and retries are those of `Registry`."""
 
-    def attach(self, ref: str, data: bytes, *, kind: str) -> str:
+    def attach(self, ref: str, data: bytes, *, kind: str, annotations: Mapping[str, str] = NOTHING) -> str:
         """Keep `data` (of the media type `kind`) beside the image `ref`; the digest of its manifest.
 
-        The same bytes again change nothing. Raises like `Registry.head`, and `RegistryDeniedError` where the image is
-        not there.
+        `annotations` say more of it than its type. The same bytes again change nothing. Raises like `Registry.head`,
+        and `RegistryDeniedError` where the image is not there.
         """
         reference = parse(ref)
         subject = self._descriptor(reference)
         config = self._push(reference, EMPTY, EMPTY_TYPE)
         layer = self._push(reference, data, kind)
-        manifest = _bytes(
+        said = {"annotations": dict(annotations)} if annotations else {}
+        manifest = as_bytes(
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
@@ -51,23 +53,30 @@ class Referrers(Registry):
                 "config": config,
                 "layers": [layer],
                 "subject": subject,
+                **said,
             }
         )
-        digest = _digest(manifest)
-        answer = self._exchange("PUT", reference, f"manifests/{digest}", body=manifest, headers=_type(MANIFEST))
+        digest = digest_of(manifest)
+        answer = self._exchange("PUT", reference, f"manifests/{digest}", body=manifest, headers=typed(MANIFEST))
         if "OCI-Subject" not in answer.headers:
-            entry = {"mediaType": MANIFEST, "digest": digest, "size": len(manifest), "artifactType": kind}
+            entry = {"mediaType": MANIFEST, "digest": digest, "size": len(manifest), "artifactType": kind, **said}
             self._add_to_tag(reference, str(subject["digest"]), entry)
         return digest
 
     def fetch(self, ref: str, *, kind: str) -> bytes | None:
         """The newest file of this media type beside the image; None where there is none."""
+        found = self.beside(ref, kind=kind)
+        return self._file(parse(ref), str(found[-1]["digest"])) if found else None
+
+    def beside(self, ref: str, *, kind: str) -> list[dict[str, Any]]:
+        """What is kept of this media type beside the image, the newest last: digests and annotations."""
         reference = parse(ref)
         subject = str(self._descriptor(reference)["digest"])
-        found = [one for one in self._listed(reference, subject) if one.get("artifactType") == kind]
-        if not found:
-            return None
-        manifest = self._read(reference, f"manifests/{found[-1]['digest']}", str(found[-1]["digest"]))
+        return [one for one in self._listed(reference, subject) if one.get("artifactType") == kind]
+
+    def _file(self, reference: Reference, kept: str) -> bytes:
+        """The one file of an artifact."""
+        manifest = self._read(reference, f"manifests/{kept}", kept)
         digest = str(json.loads(manifest)["layers"][0]["digest"])
         return self._read(reference, f"blobs/{digest}", digest)
 
@@ -79,35 +88,35 @@ class Referrers(Registry):
                 hint="`mlops-ci build` pushes it where [image] registry names one",
             )
         kind = answer.headers.get("Content-Type", MANIFEST).partition(";")[0]
-        return {"mediaType": kind, "digest": _digest(answer.data), "size": len(answer.data)}
+        return {"mediaType": kind, "digest": digest_of(answer.data), "size": len(answer.data)}
 
     def _push(self, reference: Reference, data: bytes, kind: str) -> dict[str, Any]:
-        digest = _digest(data)
+        digest = digest_of(data)
         if self._exchange("HEAD", reference, f"blobs/{digest}").status == 404:
             begun = self._exchange("POST", reference, "blobs/uploads/", body=b"")
             place = urljoin(f"{reference.api}/", begun.headers.get("Location", ""))
             query = "&" if urlsplit(place).query else "?"
             self._exchange(
-                "PUT", reference, f"{place}{query}digest={digest}", body=data, headers=_type("application/octet-stream")
+                "PUT", reference, f"{place}{query}digest={digest}", body=data, headers=typed("application/octet-stream")
             )
         return {"mediaType": kind, "digest": digest, "size": len(data)}
 
     def _add_to_tag(self, reference: Reference, subject: str, entry: Mapping[str, Any]) -> None:
         known = [one for one in self._tagged(reference, subject) if one.get("digest") != entry["digest"]]
-        index = _bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": [*known, entry]})
-        self._exchange("PUT", reference, f"manifests/{_tag(subject)}", body=index, headers=_type(INDEX))
+        index = as_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": [*known, entry]})
+        self._exchange("PUT", reference, f"manifests/{tag_of(subject)}", body=index, headers=typed(INDEX))
 
     def _listed(self, reference: Reference, subject: str) -> list[dict[str, Any]]:
         answer = self._exchange("GET", reference, f"referrers/{subject}", headers={"Accept": INDEX})
         return self._tagged(reference, subject) if answer.status == 404 else _entries(answer.data)
 
     def _tagged(self, reference: Reference, subject: str) -> list[dict[str, Any]]:
-        answer = self._exchange("GET", reference, f"manifests/{_tag(subject)}", headers=KEPT)
+        answer = self._exchange("GET", reference, f"manifests/{tag_of(subject)}", headers=KEPT)
         return [] if answer.status == 404 else _entries(answer.data)
 
     def _read(self, reference: Reference, path: str, digest: str) -> bytes:
         data = self._exchange("GET", reference, path, headers=KEPT).data
-        if _digest(data) != digest:
+        if digest_of(data) != digest:
             raise RegistryDeniedError(
                 f"the registry {reference.host or HUB} sent other bytes than {digest}",
                 hint="do not use what it sends; ask who runs the registry",
@@ -172,17 +181,21 @@ def _entries(data: bytes) -> list[dict[str, Any]]:
         ) from error
 
 
-def _bytes(document: Mapping[str, Any]) -> bytes:
+def as_bytes(document: Mapping[str, Any]) -> bytes:
+    """A manifest, index or configuration as it is pushed."""
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """The digest of bytes, as registries write it."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def _tag(digest: str) -> str:
+def tag_of(digest: str) -> str:
+    """The tag that stands for a digest."""
     return digest.replace(":", "-")
 
 
-def _type(kind: str) -> dict[str, str]:
+def typed(kind: str) -> dict[str, str]:
+    """The header that names the type of what is pushed."""
     return {"Content-Type": kind}

@@ -12,6 +12,7 @@ from mlops_ci.reporting.lineage import stages_seconds, top_image
 from mlops_ci.reporting.markdown import alerts, guarded, heading, metrics, stages, why
 from mlops_ci.reporting.markup import code, details, table, text
 from mlops_ci.reporting.newfindings import new_findings
+from mlops_ci.reporting.signatures import signatures
 from mlops_ci.reporting.verdict import verdict
 
 FINDINGS = 15
@@ -74,7 +75,8 @@ def _images(data: ReportData) -> str:
     if build is None or top is None:
         return ""
     built = sum(one.built for one in build.images.values())
-    return f"{text(top[0])} {size(top[1].bytes)}; {built} built, {len(build.images) - built} reused"
+    counts = f"{text(top[0])} {size(top[1].bytes)}; {built} built, {len(build.images) - built} reused"
+    return " ".join([f"{counts}.", *(text(words) for words in found)]) if (found := list(signatures(data))) else counts
 
 
 def _time(data: ReportData) -> str:

@@ -12,6 +12,7 @@ from mlops_ci.reporting.lineage import facts
 from mlops_ci.reporting.markup import code, table, text
 from mlops_ci.reporting.mermaid import xychart
 from mlops_ci.reporting.notices import warnings
+from mlops_ci.reporting.signatures import signatures
 
 Part = tuple[str, str]
 
@@ -136,7 +137,8 @@ def _images(data: ReportData) -> Part | None:
         for name, one in build.images.items()
     ]
     counts = _counted("built" if one.built else "reused" for one in build.images.values())
-    return f"Images: {counts}", table(("layer", "", "content key", "size", "time", "reference"), rows)
+    shown = table(("layer", "", "content key", "size", "time", "reference"), rows)
+    return f"Images: {counts}", "\n\n".join([shown, *(text(words) for words in signatures(data))])
 
 
 def _publication(data: ReportData) -> Part | None:

@@ -15,6 +15,7 @@ from mlops_ci.reporting.comparison import metric_rows, same_data
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.lineage import commit_to_model, facts, stages_seconds
 from mlops_ci.reporting.notices import notices, on_cpu, warnings
+from mlops_ci.reporting.signatures import signatures
 from mlops_ci.reporting.svg import line_chart
 from mlops_ci.reporting.timeline import timeline
 from mlops_ci.reporting.verdict import verdict
@@ -105,6 +106,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "notices": notices(data),
         "cpu": on_cpu(data),
         "stages": timeline(data),
+        "signatures": list(signatures(data)),
         "metrics": metric_rows(data),
         "same_data": same_data(data),
         "canary": {"word": canary_word(data), "line": canary_line(data), "rows": canary_rows(data)},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 GUARDED: Mapping[str, tuple[str, ...] | None] = {
     "policy": None,
     "scan": None,
+    "signing": ("public-key", "identity", "issuer", "required"),
     "verify": ("fail-on",),
     "train": ("allow-pickle",),
     "evaluate": ("metric", "goal", "floor", "margin", "slices"),

@@ -22,6 +22,7 @@ from mlops_ci.settings.project import ProjectSettings
 from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.settings.scan import ScanSettings
+from mlops_ci.settings.signing import SigningSettings
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.tracking import TrackingSettings
 from mlops_ci.settings.train import TrainSettings
@@ -51,6 +52,7 @@ class Tables(Table):
     publish: PublishSettings = PublishSettings()
     tracking: TrackingSettings = TrackingSettings()
     scan: ScanSettings = ScanSettings()
+    signing: SigningSettings = SigningSettings()
     policy: PolicySettings = PolicySettings()
     mirrors: MirrorSettings = MirrorSettings()
     runners: RunnerSettings = RunnerSettings()

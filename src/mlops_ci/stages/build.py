@@ -21,6 +21,7 @@ from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.sboms import keep
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.signing import intend, sign
 from mlops_ci.stages.trees import lasting, targets
 
 LAYERS = "layers.json"
@@ -28,11 +29,15 @@ LAYERS = "layers.json"
 
 def inputs(session: Session) -> Mapping[str, Any]:
     """Content keys name everything that an image is made from."""
-    return {"keys": [plan.content_key for plan in session.resolution.images], "engine": session.engine.name}
+    known = {"keys": [plan.content_key for plan in session.resolution.images], "engine": session.engine.name}
+    signing = session.settings.tables.signing
+    asked = {"signing": [signing.key, signing.keyless]} if signing.key or signing.keyless else {}
+    return {**known, **asked}
 
 
 def run(session: Session) -> Result:
     """Build from the lowest missing layer up; write the SBOM of what will run."""
+    intend(session)
     built, top, warnings = build_images(
         session.resolution.images,
         session.settings,
@@ -49,6 +54,8 @@ def run(session: Session) -> Result:
     contents = _contents(session, targets(session, built, top), sboms)
     layers = _layers(session, built, top)
     lost = keep(session, built, top, sboms, layers)
+    signing = sign(session, built, top, sboms)
+    unsigned = f"nothing is signed: {signing.why}" if signing is not None and not signing.by else ""
     return Result(
         outputs=BuildOutputs(
             images=built,
@@ -56,8 +63,9 @@ def run(session: Session) -> Result:
             sbom=tuple(session.run.file(path) for path in sboms),
             contents=tuple(session.run.file(path) for path in contents),
             layers=layers,
+            signing=signing,
         ),
-        warnings=(*warnings, *([lost] if lost else [])),
+        warnings=(*warnings, *(one for one in (lost, unsigned) if one)),
     )
 
 

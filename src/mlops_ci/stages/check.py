@@ -32,7 +32,7 @@ def run(session: Session) -> Result:
         return skipped("no [check] commands are configured")
     folder = session.run.path("check")
     with session.console.quiet():
-        outcome = run_job(session, job(session, folder), image(session))
+        outcome = run_job(session, job(session, folder), image(session, "check"))
     shutil.rmtree(folder / "work", ignore_errors=True)
     results = tuple(
         CommandResult(command=command, exit_code=one.exit_code, seconds=one.seconds)

@@ -29,7 +29,9 @@ def source(session: Session) -> Dataset | None:
 
 def _fetch(session: Session, command: str, output: Path) -> None:
     """Run the fetch command in the image's environment; it writes into `{output}` (also `{data}`)."""
-    run_job(session, fetch_job(session, session.run.path("prepare", "fetch"), command, output), image(session))
+    run_job(
+        session, fetch_job(session, session.run.path("prepare", "fetch"), command, output), image(session, "prepare")
+    )
 
 
 def fetch_job(session: Session, folder: Path, command: str, output: Path) -> JobSpec:

@@ -164,7 +164,7 @@ def _score(session: Session, command: str, who: str, model: Path) -> Score:
     spec = job(session, folder, command, model)
     output = spec.mounts["output"][0]
     with session.console.quiet():
-        run_job(session, spec, image(session))
+        run_job(session, spec, image(session, "evaluate"))
     shutil.rmtree(folder / "work", ignore_errors=True)
     found = output / PREDICTIONS
     score = Score(metrics=_metrics(output), predictions=read_predictions(found) if found.is_file() else None)

@@ -5,11 +5,21 @@ from __future__ import annotations
 from mlops_ci.images.build import build_images
 from mlops_ci.images.lookup import engine_image, image_lookup
 from mlops_ci.records.build import BuildOutputs
+from mlops_ci.stages import signed
 from mlops_ci.stages.session import Session
 
 
-def image(session: Session) -> str:
-    """The reference of the image that was built, after a look whether it is here.
+def image(session: Session, stage: str = "") -> str:
+    """The image that was built and that a job of `stage` may run, after a look whether it is here, and is signed.
+
+    Raises unless it has the signature that the settings ask for.
+    """
+    ref = _here(session)
+    return signed.checked(session, ref) if signed.asked(session.settings.tables.signing, stage) else ref
+
+
+def _here(session: Session) -> str:
+    """The reference of the image that was built.
 
     What is not here is pulled from the registry where there is one, else built once more from the same inputs: the same
     content key means the same image.

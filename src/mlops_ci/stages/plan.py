@@ -19,6 +19,7 @@ from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runner
 from mlops_ci.stages.fit import misfits
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.signed import in_words
 
 # SGR 2, "faint": a sink without colours takes it out.
 DIM, RESET = "\x1b[2m", "\x1b[0m"
@@ -43,6 +44,8 @@ def run(session: Session) -> Result:
     governance = session.settings.governance
     _tell_settings(session)
     images = _tell_images(session)
+    for words in in_words(session.settings.tables.signing):
+        session.console.say(f"signing: {words}")
     if resolution.data_digest is not None:
         session.console.say(f"data: {resolution.data_digest}")
     machines = runners(session.settings.tables.runners, session.settings.tables.evaluate.on)

@@ -105,7 +105,11 @@ def _run_command(session: Session, raw: Dataset | None, command: str, folder: Pa
     partial = fresh(folder.with_name(f".{folder.name}.partial"))
     (partial / "data").mkdir()
     with session.console.quiet():
-        run_job(session, job(session, session.run.path("prepare"), raw, command, partial / "data"), image(session))
+        run_job(
+            session,
+            job(session, session.run.path("prepare"), raw, command, partial / "data"),
+            image(session, "prepare"),
+        )
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 

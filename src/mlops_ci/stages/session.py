@@ -34,6 +34,7 @@ class Session:
     """One invocation. Everything that it opens is closed when `stack` closes.
 
     `config` is the file that was named; `lost_job` what the CI system says of a job that failed and left no record.
+    `signed_by` is whose signature the image was found to have, once a stage has looked.
     """
 
     settings: Settings
@@ -47,6 +48,7 @@ class Session:
     force: bool = False
     config: Path | None = None
     lost_job: str = ""
+    signed_by: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _server: Future[str] | None = None
 

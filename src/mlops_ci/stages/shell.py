@@ -33,7 +33,7 @@ def shell_job(session: Session, stage: str, folder: Path, *, argv: Sequence[str]
     spec = SPECS[stage](session, folder / stage)
     request = {"argv": list(argv), "terminal": None if argv else terminal}
     task = {**spec.task, "kind": KIND, "model": None, "metrics": {}, "shell": request}
-    return replace(build_job(session, replace(spec, task=task, keep=()), image(session)), deadline=None)
+    return replace(build_job(session, replace(spec, task=task, keep=()), image(session, "shell")), deadline=None)
 
 
 def known_stage(stage: str) -> None:

@@ -21,6 +21,7 @@ from mlops_ci.stages.jobs import JobSpec, fresh, run_job
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.signed import demanded
 from mlops_ci.stages.verify import second_look
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
@@ -58,6 +59,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "image": session.resolution.top.content_key,
         "train": to_json(session.settings.tables.train),
         "gpus": session.gpus,
+        **demanded(session.settings.tables.signing),
     }
 
 
@@ -124,7 +126,7 @@ def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: f
         environment=job_environment(tracker, tracked) if settings.network else {},
         detail=LatestMetrics(folder / "job" / METRICS),
     )
-    return run_job(session, replace(spec, task={**spec.task, "timeout": timeout}), image(session))
+    return run_job(session, replace(spec, task={**spec.task, "timeout": timeout}), image(session, "train"))
 
 
 def job(session: Session, folder: Path, *, champion_folder: Path) -> JobSpec:
@@ -192,6 +194,7 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
             artifacts=tuple(session.run.file(path) for path in regular_files(outputs)) if outputs.is_dir() else (),
             seconds=round(outcome.seconds, 3),
             peak_memory_bytes=outcome.peak_memory_bytes,
+            signed_by=session.signed_by,
         ),
         warnings=tuple(warnings),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlops_ci.engines.devices import visible_devices
@@ -18,6 +19,7 @@ from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.signed import demanded
 from mlops_ci.training.outcome import JobError, Outcome
 from mlops_ci.training.task import health_task
 
@@ -42,6 +44,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "gpus": _gpus(session),
         "devices": visible_devices(session.environ) if _gpus(session) else (),
         "verify": to_json(session.settings.tables.verify),
+        **demanded(session.settings.tables.signing),
     }
 
 
@@ -61,6 +64,7 @@ def run(session: Session) -> Result:
         host=kernel_log if _gpus(session) and session.engine.name == "docker" else None,
     )
     found = examine(node, lambda level: _look(session, level), session.console.say)
+    found = replace(found, outputs=replace(found.outputs, signed_by=session.signed_by))
     for line in screen(found.outputs, verbose=session.console.verbose):
         session.console.say(line)
     if found.error is not None:
@@ -109,7 +113,7 @@ def _look(session: Session, level: str | None, *, after: bool = False) -> Outcom
         stage="verify", folder=folder, gpus=session.gpus if after else _gpus(session), network=False, task=task
     )
     with session.console.quiet():
-        outcome = run_job(session, spec, image(session))
+        outcome = run_job(session, spec, image(session, "verify"))
     shutil.rmtree(folder / "work", ignore_errors=True)
     return outcome
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.errors import MlopsError
 from mlops_ci.network import RetryPolicy
-from mlops_ci.registry.client import RegistryDeniedError
+from mlops_ci.registry.client import RegistryDeniedError, RegistryUnreachableError
 from mlops_ci.registry.referrers import INDEX, Referrers
-from support.registry_stub import Answer, stub_registry
+from support.registry_stub import Answer, Question, stub_registry
 
 KIND = "application/vnd.cyclonedx+json"
 QUICK = RetryPolicy(attempts=2, first_wait=0.01)
@@ -61,3 +62,51 @@ def test_a_registry_that_lists_referrers_is_asked_for_them(client: Referrers, ho
         else:
             with pytest.raises(RegistryDeniedError, match="other bytes"):
                 client.fetch(f"{stub.host}/a:1", kind=KIND)
+
+
+@pytest.mark.parametrize("body", [b'{"manifests": [', b"<html>sign in</html>", b"[]", b'{"manifests": 1}'])
+def test_a_list_that_is_cut_off_is_not_an_empty_one(client: Referrers, body: bytes) -> None:
+    def answer(question: Question) -> Answer:
+        return Answer(body=body if "/referrers/" in question.path else b"{}")
+
+    with stub_registry(answer) as stub, pytest.raises(RegistryUnreachableError, match="cannot be read") as caught:
+        client.fetch(f"{stub.host}/a:1", kind=KIND)
+    assert caught.value.exit_code == 10
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "asked"),
+    [
+        (401, RegistryDeniedError, 1),
+        (403, RegistryDeniedError, 1),
+        (429, RegistryUnreachableError, 2),
+        (500, RegistryUnreachableError, 2),
+    ],
+)
+def test_an_answer_that_is_none_is_not_nothing_beside_it(
+    client: Referrers, status: int, kind: type[MlopsError], asked: int
+) -> None:
+    with stub_registry(lambda _: Answer(status=status)) as stub:
+        for ask in (
+            lambda: client.fetch(f"{stub.host}/a:1", kind=KIND),
+            lambda: client.attach(f"{stub.host}/a:1", b"{}", kind=KIND),
+        ):
+            before = len(stub.questions)
+            with pytest.raises(kind) as caught:
+                ask()
+            assert (caught.value.exit_code, bool(caught.value.hint)) == (10, True)
+            assert len(stub.questions) - before == asked, "only what may pass is asked again"
+
+
+def test_an_upload_that_is_cut_off_keeps_nothing(client: Referrers) -> None:
+    def answer(question: Question) -> Answer:
+        if question.method == "PUT":
+            return Answer(headers={"Content-Length": "100", "Connection": "close"}, body=b"x")
+        if question.method == "POST":
+            return Answer(status=202, headers={"Location": "/v2/a/blobs/uploads/1"})
+        return Answer(status=404 if "/blobs/" in question.path else 200, body=b"{}")
+
+    with stub_registry(answer) as stub, pytest.raises(RegistryUnreachableError) as caught:
+        client.attach(f"{stub.host}/a:1", b"{}", kind=KIND)
+    assert caught.value.exit_code == 10
+    assert not [one for one in stub.questions if "/manifests/" in one.path and one.method == "PUT"]

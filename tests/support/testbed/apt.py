@@ -1,4 +1,4 @@
-"""Debian packages: the machine's own sources, Docker from the next release, no service started by an install."""
+"""Debian packages: own sources, Docker and cosign from the next release, no service started by an install."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .errors import BedError
 
 RELEASE = "bookworm"
 NEXT_RELEASE = "trixie"
-# Debian 12's own Docker is 20.10: no linked bake targets, no `COPY --link`, no heredocs.
-FROM_NEXT_RELEASE = ("docker.io", "docker-cli", "docker-buildx")
+# Debian 12's own Docker is 20.10: no linked bake targets, no `COPY --link`, no heredocs. It has no cosign.
+FROM_NEXT_RELEASE = ("docker.io", "docker-cli", "docker-buildx", "cosign")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SOURCES = Path("/etc/apt/sources.list.d/mlops-ci-testbed.sources")
 PREFERENCES = Path("/etc/apt/preferences.d/mlops-ci-testbed")
@@ -66,7 +66,7 @@ def next_release_source(sources: Sequence[Source]) -> str:
 
 
 def preferences() -> str:
-    """Pins: only Docker comes from the next release, nothing else is upgraded."""
+    """Pins: only Docker and cosign come from the next release, nothing else is upgraded."""
     return (
         f"Package: *\nPin: release n={NEXT_RELEASE}\nPin-Priority: 100\n\n"
         f"Package: {' '.join(FROM_NEXT_RELEASE)}\nPin: release n={NEXT_RELEASE}\nPin-Priority: 700\n"

@@ -18,7 +18,7 @@ OLDEST_ENGINE = 23  # the first with BuildKit as its default builder
 PLUGIN_FOLDERS = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/local/lib/docker/cli-plugins")
 
 DOCKER = {"iptables": "iptables", "ip": "iproute2", "mmdebstrap": "mmdebstrap"}
-REGISTRY = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
+REGISTRY = {"docker-registry": "docker-registry", "skopeo": "skopeo", "cosign": "cosign"}
 TOOLS = {"rsync": "rsync"}  # gitlab-ci-local copies the trees of its jobs with it
 
 # Tools that check what is written here for others; they need no server.

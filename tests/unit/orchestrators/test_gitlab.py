@@ -172,6 +172,15 @@ def test_identity_tokens_are_for_jobs_that_reach_the_store():
     assert "id_tokens" not in TRAIN["scan"]
 
 
+def test_keyless_signatures_are_of_the_job_that_builds_and_no_other():
+    found = all_jobs("keyless", "ci/gitlab/train.yml")
+    assert found["build"]["id_tokens"] == {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}}
+    for name, job in found.items():
+        assert ("SIGSTORE_ID_TOKEN" in job.get("id_tokens", {})) == (name == "build"), name
+        assert name == "build" or job == TRAIN[name], "nothing else differs"
+    assert "SIGSTORE" not in "".join(RENDERED["default"].values())
+
+
 def test_through_the_store_every_job_has_a_token_for_that_and_no_other_may_do_more():
     found = all_jobs("object-store", "ci/gitlab/train.yml")
     for name, job in found.items():

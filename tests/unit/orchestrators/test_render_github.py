@@ -82,6 +82,32 @@ def test_no_permission_is_added_within_a_release():
     assert found == json.loads(BASELINE.read_text()), "a change here needs a new major version of the bundle"
 
 
+def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
+    usual = {(name, job): body for name, job, body in jobs()}
+    for name, job, body in jobs("keyless"):
+        before = usual[name, job]
+        more = {"id-token": "write"} if job == "build" else {}
+        assert body["permissions"] == {**before["permissions"], **more}, (name, job)
+        said = json.dumps(body)
+        assert "COSIGN_PRIVATE_KEY" not in said, "no key where the job's identity signs"
+        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job == "build"), (
+            "and else for the job that builds alone"
+        )
+        assert "AWS_ROLE_ARN" not in said or "AWS_ROLE_ARN" in json.dumps(before), "the identity is for nothing else"
+        calls = [step["name"] for step in body["steps"] if "cosign-installer" in step.get("uses", "")]
+        assert bool(calls) == (job in ("build", "prepare", "train", "evaluate", "canary")), (name, job)
+    assert "cosign-installer" not in json.dumps(list(usual.values()))
+
+
+def test_a_key_reaches_the_build_for_own_code_alone():
+    for name, job, body in jobs():
+        if job == "build":
+            (step,) = [step for step in body["steps"] if "COSIGN_PRIVATE_KEY" in step.get("env", {})]
+            assert step["id"] == "stages"
+            for variable in ("COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"):
+                assert step["env"][variable].startswith("${{ needs.plan.outputs.trusted == 'true' && "), name
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_permissions_are_named_by_each_job_and_by_nothing_else(profile):
     for name, one in workflows(profile).items():

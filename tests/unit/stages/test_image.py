@@ -10,6 +10,7 @@ import pytest
 from mlops_ci.console import Console
 from mlops_ci.providers.github import github_provider
 from mlops_ci.records.build import BuildOutputs, BuiltImage
+from mlops_ci.settings.signing import SigningSettings
 from mlops_ci.stages import image as module
 
 
@@ -32,7 +33,7 @@ def session(log, tmp_path):
             top=SimpleNamespace(name="train", ref="env:/here/train-1", content_key="k" * 64), images=()
         ),
         engine=SimpleNamespace(name="host"),
-        settings=None,
+        settings=SimpleNamespace(tables=SimpleNamespace(signing=SigningSettings())),
         variant="cpu",
         workspace=SimpleNamespace(cache=tmp_path),
         console=Console(sink=provider.sink),

@@ -42,7 +42,7 @@ def test_another_distribution_is_refused(make) -> None:
 def test_pins_raise_docker_alone() -> None:
     everything, docker = apt.preferences().split("\n\n")
     assert everything.splitlines() == ["Package: *", "Pin: release n=trixie", "Pin-Priority: 100"]
-    assert docker.splitlines()[0] == "Package: docker.io docker-cli docker-buildx"
+    assert docker.splitlines()[0] == "Package: docker.io docker-cli docker-buildx cosign"
 
 
 @pytest.mark.parametrize(

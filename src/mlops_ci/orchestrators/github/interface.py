@@ -15,6 +15,10 @@ SECRETS: dict[Secret, tuple[tuple[str, str, str], ...]] = {
         ("registry-username", "MLOPS_CI_REGISTRY_USERNAME", "user of the image registry; empty: who started this"),
         ("registry-password", "MLOPS_CI_REGISTRY_PASSWORD", "its password or token; empty: the token of the job"),
     ),
+    "signing": (
+        ("cosign-private-key", "COSIGN_PRIVATE_KEY", "the key that signs images, for [signing] key"),
+        ("cosign-password", "COSIGN_PASSWORD", "its password, for [signing] password"),
+    ),
     "store": (
         ("aws-access-key-id", "AWS_ACCESS_KEY_ID", "key of the object store; better none, and a role"),
         ("aws-secret-access-key", "AWS_SECRET_ACCESS_KEY", "its secret"),

@@ -16,6 +16,7 @@ from mlops_ci.orchestrators.github.interface import SECRETS
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.step import a_step
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.signing import needs_program
 from mlops_ci.orchestrators.yaml_text import Value, item
 
 # Inside `.mlops`, which is part of no code digest, no build context and no difference from the commit.
@@ -28,6 +29,7 @@ def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
         checkout_step(profile),
         *bundle_steps(profile),
         *handing_on.collect(job, file, profile),
+        *_cosign(job, profile),
         *(_result(job, file) if job.name == "result" else _stages(job)),
         *_cancelled(job, file),
         *handing_on.hand_on(job, file, profile),
@@ -68,6 +70,13 @@ def bundle_steps(profile: Profile) -> list[list[str]]:
             with_={"ref": ref},
         ),
     ]
+
+
+def _cosign(job: Job, profile: Profile) -> list[list[str]]:
+    if profile.signing != "keyless" or not needs_program(job):
+        return []
+    why = "It asks Sigstore for the certificate of a signature, and looks at those of others."
+    return [a_step("Install cosign", why=why, uses=profile.action("cosign").uses)]
 
 
 def _stages(job: Job) -> list[list[str]]:

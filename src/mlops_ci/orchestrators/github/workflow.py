@@ -19,6 +19,7 @@ from mlops_ci.orchestrators.github.interface import variables, workflow_call
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.steps import steps
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.signing import signing
 from mlops_ci.orchestrators.yaml_text import comment, pair, pairs, section
 
 REASONS = {
@@ -27,6 +28,7 @@ REASONS = {
     ("packages", "write"): "to push the images that it built",
     ("id-token", "write"): "to prove to the object store who asks (OIDC)",
 }
+SIGNS = "to sign images as this very workflow (OIDC)"
 OWN_CODE_WHY = {
     "plan": "Whether this is no fork's: plan itself decides only while it runs, and secrets come before.",
     "result": "Whether this is no fork's: this job tells people also when plan has failed and says nothing.",
@@ -40,7 +42,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 
 def permissions(job: Job) -> dict[str, str]:
     """Everything that the job may do with its token."""
-    own = {**job.permissions, **({"id-token": "write"} if job.hands_on else {})}
+    own = {**job.permissions, **({"id-token": "write"} if job.hands_on or job.signs else {})}
     return {"contents": "read", **dict(sorted(own.items()))}
 
 
@@ -55,7 +57,7 @@ def granted(jobs: Iterable[Job]) -> dict[str, str]:
 
 def workflow(file: CalledFile, profile: Profile) -> str:
     """The text of the file."""
-    file = handing_over(file, profile.handover)
+    file = signing(handing_over(file, profile.handover), profile.signing)
     return document(file, profile, [_job(job, file, profile) for job in file.jobs])
 
 
@@ -121,7 +123,8 @@ def _about(job: Job) -> str:
 
 def permission_lines(job: Job) -> list[str]:
     """Each permission with its reason."""
-    return [f"{scope}: {access} # {REASONS[scope, access]}" for scope, access in permissions(job).items()]
+    reasons = {**REASONS, **({("id-token", "write"): SIGNS} if job.signs and not job.hands_on else {})}
+    return [f"{scope}: {access} # {reasons[scope, access]}" for scope, access in permissions(job).items()]
 
 
 def _run(job: Job, *, continues: bool) -> str:

@@ -16,6 +16,8 @@ from mlops_ci.orchestrators.jobs import Job
 Mapped = dict[str, Any]
 
 TOKEN, HANDOVER_TOKEN = "MLOPS_CI_AWS_TOKEN", "MLOPS_CI_HANDOVER_TOKEN"  # names of variables
+# Where cosign looks for the identity that signs, and for whom that must be made out.
+SIGNING_TOKEN, SIGSTORE = "SIGSTORE_ID_TOKEN", "sigstore"
 # The login that GitLab gives each job for its project's own registry.
 REGISTRY = {
     "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
@@ -136,10 +138,13 @@ def _job(file: CalledFile, job: Job) -> Mapped:
 
 
 def _tokens(job: Job) -> Mapped:
-    """Identities at the object store: of the stages, and of the commands that hand the run on."""
+    """Identities: at the object store of the stages, and of the commands that hand the run on; of who signs."""
     audience = Flow({"aud": use("aws-audience")})
     names = [*([TOKEN] if "store" in job.secrets else []), *([HANDOVER_TOKEN] if job.hands_on else [])]
-    return dict.fromkeys(names, audience)
+    own = (
+        {SIGNING_TOKEN: Explained("Signs images as this very pipeline.", Flow({"aud": SIGSTORE}))} if job.signs else {}
+    )
+    return {**dict.fromkeys(names, audience), **own}
 
 
 def _need(job: Job, name: str) -> Any:

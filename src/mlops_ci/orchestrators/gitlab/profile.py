@@ -11,6 +11,7 @@ from typing import Any
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.orchestrators.called import Handover
+from mlops_ci.orchestrators.signing import HOWS, How
 from mlops_ci.resources import read_toml
 from mlops_ci.version import version
 
@@ -39,6 +40,7 @@ class GitLabProfile:
     retention: str
     components: bool
     handover: Handover
+    signing: How
 
     @property
     def bundle(self) -> str:
@@ -109,6 +111,8 @@ def _profile(name: str, values: dict[str, Any], pattern: dict[str, Any]) -> GitL
         raise GitlabProfileError(
             f"{name}: handover is {values['handover']!r}", hint="artifact, or store for the object store"
         )
+    if values["signing"] not in HOWS:
+        raise GitlabProfileError(f"{name}: signing is {values['signing']!r}", hint="key, or keyless")
     fields: dict[str, Any] = {
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }

@@ -11,6 +11,7 @@ from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
 from mlops_ci.orchestrators.gitlab.jobs import jobs
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
 from mlops_ci.orchestrators.rescan import NAME as RESCAN
+from mlops_ci.orchestrators.signing import signing
 
 FILES = "ci/gitlab"
 COMPONENTS = "templates"
@@ -37,7 +38,7 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
 
 
 def _text(file: CalledFile, profile: GitLabProfile, *, component: bool) -> str:
-    file = file if file.name == DECAY else handing_over(file, profile.handover)
+    file = file if file.name == DECAY else signing(handing_over(file, profile.handover), profile.signing)
     inputs = inputs_of(file, profile, component=component)
     example = include_example(file, profile, component=component)
     head = comment(f"{file.title}: {file.about}.\n\n{NOTE}\n\n" + "".join(f"  {one}\n" for one in example.splitlines()))

@@ -1,0 +1,158 @@
+"""Signatures of what build has made: of the images, of where they come from, of the SBOM."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlops_ci.errors import MissingError
+from mlops_ci.files import sha256_of, write_atomic
+from mlops_ci.images.plan import LayerPlan
+from mlops_ci.records.build import BuiltImage, SignedImage, Signing
+from mlops_ci.registry.reference import parse
+from mlops_ci.signing import bundle, statement
+from mlops_ci.stages.making import predicate
+from mlops_ci.stages.sboms import KIND
+from mlops_ci.stages.session import Session
+from mlops_ci.stages.signers import KeySigner, Signer, open_registry, signer
+
+FOLDER = "signatures"
+SUFFIX = ".sigstore.json"
+IMAGE, PROVENANCE, SBOM = "image", "provenance", "sbom"
+NO_IMAGE = {
+    "host": "the host engine makes an environment on this machine and no image: there is nothing to sign",
+    "inside": "this process runs in an image that others made: there is nothing to sign",
+}
+NOT_ALONE = "a keyless signature is kept in a registry, and no [image] registry is configured"
+
+
+class CannotSignError(MissingError):
+    """An image would be built and pushed without the signature that everybody who runs it asks for."""
+
+
+def intend(session: Session) -> None:
+    """Note which images are to be built and signed: should we end between both, the next try signs them.
+
+    Raises `CannotSignError` where nobody can sign, and what is built would be an image that later runs find and refuse.
+    """
+    if not _wanted(session):
+        return
+    tables = session.settings.tables
+    building = any(plan.action == "build" for plan in session.resolution.images)
+    if building and tables.signing.required != "never" and tables.image.registry and session.engine.name == "docker":
+        who = signer(session.settings, session.environ, session.console)
+        if isinstance(who, str):
+            raise CannotSignError(
+                f"an image must be built, and cannot be signed here: {who}",
+                hint="let the pipeline that has the key build it first, or leave out [image] registry on this machine",
+            )
+    for plan in session.resolution.images:
+        if plan.action == "build":
+            write_atomic(_note(session, plan.content_key), session.run.id)
+
+
+def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Sequence[Path]) -> Signing | None:
+    """Sign what was built now; None where nothing is to be signed. An image that was there before is others' work."""
+    if not _wanted(session):
+        return None
+    if session.engine.name in NO_IMAGE:
+        return _said(session, Signing(why=NO_IMAGE[session.engine.name]))
+    who = signer(session.settings, session.environ, session.console)
+    if who is None or isinstance(who, str):
+        return _said(session, Signing(why=who or ""))
+    registry = bool(session.settings.tables.image.registry)
+    if not registry and not isinstance(who, KeySigner):
+        return _said(session, Signing(why=NOT_ALONE))
+    done = {}
+    for plan in session.resolution.images:
+        image = built.get(plan.name)
+        if image is None:
+            continue
+        sbom = sboms[-1] if sboms and plan.name == top else None
+        if not registry and isinstance(who, KeySigner):
+            made = _with_files(session, who, plan, built, sbom)
+        elif image.built or _note(session, plan.content_key).exists():
+            made = _in_registry(session, who, plan, built, sbom)
+        else:
+            continue
+        if made is not None:
+            done[plan.name] = made
+        _note(session, plan.content_key).unlink(missing_ok=True)
+    return _said(session, Signing(by=who.by, images=done, why="" if done else "nothing was built"))
+
+
+def _wanted(session: Session) -> bool:
+    signing = session.settings.tables.signing
+    return signing.keyless or signing.key is not None
+
+
+def _note(session: Session, key: str) -> Path:
+    return session.workspace.cache / FOLDER / "intended" / key
+
+
+def _said(session: Session, signing: Signing) -> Signing:
+    for name, one in signing.images.items():
+        session.console.say(f"signed {name}: {', '.join(one.what)} of {one.digest} ({signing.by})")
+    if signing.why:
+        session.console.say(f"not signed: {signing.why}")
+    return signing
+
+
+def _in_registry(
+    session: Session, who: Signer, plan: LayerPlan, built: Mapping[str, BuiltImage], sbom: Path | None
+) -> SignedImage:
+    """Sign in the registry: the image, its provenance, and the SBOM that lies beside it, each by its digest."""
+    image = built[plan.name]
+    name = repository(image.ref)
+    subject = f"{name}@{image.digest}"
+    what = [IMAGE, PROVENANCE]
+    who.sign(subject)
+    work = session.run.path(FOLDER, f"{plan.name}.predicate.json")
+    work.parent.mkdir(exist_ok=True)
+    who.attest(subject, predicate(session, plan, built, sbom), work)
+    work.unlink(missing_ok=True)
+    if sbom is not None:
+        kept = open_registry(session.settings).beside(subject, kind=KIND)
+        if kept:
+            who.sign(f"{name}@{kept[-1]['digest']}")
+            what.append(SBOM)
+    return SignedImage(ref=image.ref, digest=image.digest, what=tuple(what), kept="registry")
+
+
+def _with_files(
+    session: Session, who: KeySigner, plan: LayerPlan, built: Mapping[str, BuiltImage], sbom: Path | None
+) -> SignedImage | None:
+    """Signatures as files beside the SBOM, of an image that only this engine has; kept for later runs of it."""
+    image = built[plan.name]
+    kept = session.workspace.cache / FOLDER / image.content_key / image.digest.removeprefix("sha256:")[:16]
+    if image.built or _note(session, plan.content_key).exists():
+        said = {
+            IMAGE: statement.statement(image.ref, image.digest, statement.SIGNED, {}),
+            PROVENANCE: statement.statement(
+                image.ref, image.digest, statement.PROVENANCE, predicate(session, plan, built, sbom)
+            ),
+        }
+        if sbom is not None:
+            said[SBOM] = statement.statement(sbom.name, f"sha256:{sha256_of(sbom)}", statement.SIGNED, {})
+        for name, text in said.items():
+            write_atomic(kept / f"{name}{SUFFIX}", bundle.bundle(text, who.key))
+    found = [name for name in (IMAGE, PROVENANCE, SBOM) if (kept / f"{name}{SUFFIX}").is_file()]
+    if not found:
+        return None
+    folder = session.run.path(FOLDER)
+    folder.mkdir(exist_ok=True)
+    files = [Path(shutil.copyfile(kept / f"{name}{SUFFIX}", folder / f"{plan.name}.{name}{SUFFIX}")) for name in found]
+    return SignedImage(
+        ref=image.ref,
+        digest=image.digest,
+        what=tuple(found),
+        kept="files",
+        files=tuple(session.run.file(path) for path in files),
+    )
+
+
+def repository(ref: str) -> str:
+    """The name of an image without its tag and digest."""
+    reference = parse(ref)
+    return f"{reference.host}/{reference.repository}" if reference.host else reference.repository
