@@ -36,6 +36,7 @@ SERVERS = (
       cosign-private-key: ${{ secrets.COSIGN_PRIVATE_KEY }}
       cosign-password: ${{ secrets.COSIGN_PASSWORD }}
 """
+)
 # Who builds signs, and what is not signed does not run on the node that trains. The public key is in the repository.
 SIGNING = """
 [signing]
@@ -43,7 +44,6 @@ key = "env://COSIGN_PRIVATE_KEY"
 public-key = "cosign.pub"
 required = "verify"
 """
-)
 
 
 @dataclass(frozen=True)
