@@ -71,7 +71,7 @@ class Site:
             "cosign.pub": self.signer.public.read_text(),
             ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + act.AFTER,
             ".github/workflows/rescan.yml": act.RESCAN.read_text().replace(BUNDLE, REGISTRY + BUNDLE) + act.AFTER,
-            ".gitlab-ci.yml": (act.ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text(),
+            ".gitlab-ci.yml": gitlab_ci.EXAMPLE.read_text(),
         }
         make_project(self.folder / "origin", config=config + SIGNING, files=files)
         make_bucket(self.s3)

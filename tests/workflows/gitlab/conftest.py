@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from support.gitlab_ci import ROOT, Pipeline, and_always, make_consumer, run_pipeline, try_again
+from support import gitlab_ci
+from support.gitlab_ci import Pipeline, and_always, make_consumer, run_pipeline, try_again
 from support.oci_server import OciServer, trivy_database_server
 from support.project import CONFIG
 
-EXAMPLE = (ROOT / "examples" / "gitlab" / ".gitlab-ci.yml").read_text()
+EXAMPLE = gitlab_ci.EXAMPLE.read_text()
 HOST = ("--input", "engine=host")
 SCHEDULE = {"CI_PIPELINE_SOURCE": "schedule"}
 
