@@ -27,9 +27,9 @@ def resolve(
 ) -> str:
     """The build for `[image] torch` and `variant`. `gpus` is how many are asked for; 0 also means "all that are here".
 
-    `auto` gives the newest CUDA that this machine's driver runs and whose build has code for its GPUs (or those that
-    `[image] sm` names), else `cpu`: by the health check's table. Where GPUs are asked for without a driver here, the
-    training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.
+    `auto` gives the newest CUDA that the driver runs and whose build has code for the GPUs by the health check's table,
+    else `cpu`: this machine's, or those that `[image] driver` and `sm` name. Where GPUs are asked for and no driver is
+    known, the training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.
     Raises `UnknownVariantError`, `ImpossibleVariantError`.
     """
     known = catalogue or load()
@@ -45,10 +45,10 @@ def resolve(
             f"no build of PyTorch {release.series} that can be made here has code for {_names(image.sm)}",
             hint=_advice(known, image.sm),
         )
-    driver = driver_version(driver_file)
+    driver = image.driver or driver_version(driver_file)
     if driver is None and gpus == 0 and not image.sm:
         return CPU
-    if driver is not None and not image.sm:
+    if driver is not None and not image.sm and not image.driver:
         # Where none fits, plan says so with what would: nothing is silently computed on the CPU.
         fitting = [one for one in builds if all(one.runs_on(gpu.shown) for gpu in here())] or builds
     found = newest([one.cuda.version for one in fitting if one.cuda], driver or "")
