@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlops_ci.engines.local_gpus import LocalGpu, local_gpus
-from mlops_ci.guest.health.compatibility import newest
+from mlops_ci.guest.health.compatibility import newest, runs
 from mlops_ci.images.catalogue import CPU, Catalogue, ImpossibleVariantError, Variant, load, numbers
 from mlops_ci.settings.image import ImageSettings
 
@@ -37,6 +37,7 @@ def resolve(
     if image.variant != AUTO:
         chosen = known.variant(release.series, image.variant)
         _check_gpus(known, chosen, image.sm)
+        _check_driver(known, chosen, image.driver)
         return chosen.name
     builds = [one for one in known.of(release).values() if one.cuda and not one.pending]
     fitting = [one for one in builds if all(one.runs_on(capability) for capability in image.sm)]
@@ -73,6 +74,19 @@ def _check_gpus(known: Catalogue, chosen: Variant, capabilities: tuple[str, ...]
     raise ImpossibleVariantError(
         f"PyTorch {chosen.release.series} for {chosen.name} has no code for {_names(missing)}: it was built {holds}",
         hint=_advice(known, missing),
+    )
+
+
+def _check_driver(known: Catalogue, chosen: Variant, driver: str | None) -> None:
+    """Raises `ImpossibleVariantError` for a driver that the settings name and that does not run a build."""
+    if driver is None or chosen.cuda is None or runs(chosen.cuda.version, driver):
+        return
+    offered = [one.cuda.version for one in known.of(chosen.release).values() if one.cuda and not one.pending]
+    better = newest(offered, driver)
+    take = f"use `cu{better.replace('.', '')}`, or update" if better else "update"
+    raise ImpossibleVariantError(
+        f"[image] driver {driver} cannot run {chosen.name}: CUDA {chosen.cuda.version} needs {chosen.cuda.minimum}",
+        hint=f"{take} the driver of those runners",
     )
 
 
