@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlops_ci.engines.local_gpus import LocalGpu, local_gpus
-from mlops_ci.guest.health.compatibility import newest
+from mlops_ci.guest.health.compatibility import newest, runs
 from mlops_ci.images.catalogue import CPU, Catalogue, ImpossibleVariantError, Variant, load, numbers
 from mlops_ci.settings.image import ImageSettings
 
@@ -27,9 +27,9 @@ def resolve(
 ) -> str:
     """The build for `[image] torch` and `variant`. `gpus` is how many are asked for; 0 also means "all that are here".
 
-    `auto` gives the newest CUDA that this machine's driver runs and whose build has code for its GPUs (or those that
-    `[image] sm` names), else `cpu`: by the health check's table. Where GPUs are asked for without a driver here, the
-    training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.
+    `auto` gives the newest CUDA that the driver runs and whose build has code for the GPUs by the health check's table,
+    else `cpu`: this machine's, or those that `[image] driver` and `sm` name. Where GPUs are asked for and no driver is
+    known, the training runs on another machine (a CI's planning job has no GPU): the newest CUDA of the series then.
     Raises `UnknownVariantError`, `ImpossibleVariantError`.
     """
     known = catalogue or load()
@@ -37,6 +37,7 @@ def resolve(
     if image.variant != AUTO:
         chosen = known.variant(release.series, image.variant)
         _check_gpus(known, chosen, image.sm)
+        _check_driver(known, chosen, image.driver)
         return chosen.name
     builds = [one for one in known.of(release).values() if one.cuda and not one.pending]
     fitting = [one for one in builds if all(one.runs_on(capability) for capability in image.sm)]
@@ -45,10 +46,10 @@ def resolve(
             f"no build of PyTorch {release.series} that can be made here has code for {_names(image.sm)}",
             hint=_advice(known, image.sm),
         )
-    driver = driver_version(driver_file)
+    driver = image.driver or driver_version(driver_file)
     if driver is None and gpus == 0 and not image.sm:
         return CPU
-    if driver is not None and not image.sm:
+    if driver is not None and not image.sm and not image.driver:
         # Where none fits, plan says so with what would: nothing is silently computed on the CPU.
         fitting = [one for one in builds if all(one.runs_on(gpu.shown) for gpu in here())] or builds
     found = newest([one.cuda.version for one in fitting if one.cuda], driver or "")
@@ -73,6 +74,19 @@ def _check_gpus(known: Catalogue, chosen: Variant, capabilities: tuple[str, ...]
     raise ImpossibleVariantError(
         f"PyTorch {chosen.release.series} for {chosen.name} has no code for {_names(missing)}: it was built {holds}",
         hint=_advice(known, missing),
+    )
+
+
+def _check_driver(known: Catalogue, chosen: Variant, driver: str | None) -> None:
+    """Raises `ImpossibleVariantError` for a driver that the settings name and that does not run a build."""
+    if driver is None or chosen.cuda is None or runs(chosen.cuda.version, driver):
+        return
+    offered = [one.cuda.version for one in known.of(chosen.release).values() if one.cuda and not one.pending]
+    better = newest(offered, driver)
+    take = f"use `cu{better.replace('.', '')}`, or update" if better else "update"
+    raise ImpossibleVariantError(
+        f"[image] driver {driver} cannot run {chosen.name}: CUDA {chosen.cuda.version} needs {chosen.cuda.minimum}",
+        hint=f"{take} the driver of those runners",
     )
 
 

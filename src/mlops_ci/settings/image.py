@@ -12,6 +12,7 @@ from mlops_ci.settings.words import Text
 Release = Annotated[str, Form(r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", 'a release such as "2.13" (in quotes)')]
 Variant = Annotated[str, Form(r"^(auto|cpu|cu[0-9]+)$", '"auto", "cpu", or a CUDA variant such as "cu128"')]
 Capability = Annotated[str, Form(r"^[0-9]{1,2}\.[0-9]$", 'a compute capability such as "12.0" (in quotes)')]
+Driver = Annotated[str, Form(r"^[0-9]{3}(\.[0-9]+){0,2}$", 'a driver such as "535.183.01" (in quotes)')]
 LayerName = Annotated[
     str, Form(r"^[a-z][a-z0-9-]*( ?\+ ?[a-z][a-z0-9-]*)*$", 'a layer such as "train" or "vision+train"')
 ]
@@ -33,6 +34,9 @@ class ImageSettings(Table):
     sm: tuple[Capability, ...] = ()
     """Compute capabilities of the GPUs that must be able to run it, such as `12.0`. A build without code for one of
     them is refused, and `auto` passes over it."""
+    driver: Annotated[Driver | None, Example("535.183.01")] = None
+    """The oldest NVIDIA driver of the runners that train, where `plan` runs on another machine: `auto` takes what it
+    runs. Default: the driver of this machine."""
     layer: LayerName = "train"
     """The layer of the image catalogue that your image is built on: `train`, `dev`, `devel`, `torch`, `vision`, `nlp`,
     or one of the first three on another than `torch`, such as `vision+train`."""

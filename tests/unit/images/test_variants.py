@@ -73,6 +73,22 @@ def test_auto_looks_at_the_gpus_that_are_here(
     assert resolve(ImageSettings(torch=torch), catalogue=known, driver_file=path, here=lambda: here) == variant
 
 
+def test_a_machine_without_gpu_plans_by_the_driver_and_the_gpus_of_its_runners(known: catalogue.Catalogue) -> None:
+    old = ImageSettings(torch="2.13", driver="535.183.01")
+    assert (
+        resolve(old, 1, catalogue=known, driver_file=NONE, here=lambda: pytest.fail("not of this machine")) == "cu126"
+    )
+    assert resolve(ImageSettings(torch="2.9", driver="580.65.06", sm=("7.0",)), 1, catalogue=known) == "cu128"
+    assert resolve(ImageSettings(torch="2.13", driver="450.80.02"), 1, catalogue=known, driver_file=NONE) == "cpu"
+
+
+def test_a_named_build_that_the_runners_driver_does_not_run_is_refused(known: catalogue.Catalogue) -> None:
+    with pytest.raises(ImpossibleVariantError, match=r"driver 535\.183\.01 cannot run cu130") as caught:
+        resolve(ImageSettings(torch="2.13", variant="cu130", driver="535.183.01"), 1, catalogue=known)
+    assert caught.value.hint == "use `cu126`, or update the driver of those runners"
+    assert resolve(ImageSettings(torch="2.13", variant="cu126", driver="535.183.01"), catalogue=known) == "cu126"
+
+
 def test_what_plan_chooses_is_what_verify_lets_pass(known: catalogue.Catalogue, tmp_path: Path) -> None:
     """For every driver and GPU that the table tells apart: no build is chosen that the health check then refuses."""
     for release in known.releases.values():
