@@ -81,13 +81,12 @@ def checked(session: Session, ref: str) -> str:
         found = built.signing.images.get(built.top) if built.signing is not None else None
         session.signed_by = _by_files(session, ref, here.digest, found)
     else:
-        known = f"{repository(ref)}@{digest}"
-        if known not in here.digests and here.digest != digest:
+        if here.digest != digest and not any(one.endswith(f"@{digest}") for one in here.digests):
             raise UnsignedImageError(
                 f"{ref} in this engine is not the image {digest} that was built",
                 hint="something else moved that name: remove the image here, and run the same command again",
             )
-        session.signed_by = ask(known, session.settings, session.environ, session.console)
+        session.signed_by = ask(f"{repository(ref)}@{digest}", session.settings, session.environ, session.console)
     session.console.say(f"signature of {ref}: valid, of {session.signed_by}")
     # By its id: a name can be moved between this look and the start.
     return here.digest

@@ -72,7 +72,7 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
         sbom = sboms[-1] if sboms and plan.name == top else None
         if not registry and isinstance(who, KeySigner):
             made = _with_files(session, who, plan, built, sbom)
-        elif image.built or _note(session, plan.content_key).exists():
+        elif _ours(session, plan, image):
             made = _in_registry(session, who, plan, built, sbom)
         else:
             continue
@@ -85,6 +85,11 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
 def _wanted(session: Session) -> bool:
     signing = session.settings.tables.signing
     return signing.keyless or signing.key is not None
+
+
+def _ours(session: Session, plan: LayerPlan, image: BuiltImage) -> bool:
+    """Built now, or by a try before this one that was killed before it signed; not what another job has pushed."""
+    return image.built or (plan.action == "reuse" and _note(session, plan.content_key).exists())
 
 
 def _note(session: Session, key: str) -> Path:
@@ -126,7 +131,7 @@ def _with_files(
     """Signatures as files beside the SBOM, of an image that only this engine has; kept for later runs of it."""
     image = built[plan.name]
     kept = session.workspace.cache / FOLDER / image.content_key / image.digest.removeprefix("sha256:")[:16]
-    if image.built or _note(session, plan.content_key).exists():
+    if _ours(session, plan, image):
         said = {
             IMAGE: statement.statement(image.ref, image.digest, statement.SIGNED, {}),
             PROVENANCE: statement.statement(

@@ -160,9 +160,18 @@ def test_an_image_that_was_there_keeps_the_signature_it_had_and_gets_none(sessio
 def test_a_build_that_was_killed_before_it_signed_signs_at_the_next_try(session, sbom):
     signing.intend(session)
     there = {name: image(name, built=False) for name in IMAGES}
+    found = tuple(plan(one.name, parent=one.parent, action="reuse") for one in session.resolution.images)
+    session.resolution = SimpleNamespace(images=found, top=found[-1])
     assert set(signing.sign(session, there, "train", [sbom]).images) == {"base", "train"}
     others = {name: image(name, built=False, digest=BASE) for name in IMAGES}
     assert signing.sign(session, others, "train", [sbom]).images == {}, "once"
+
+
+def test_an_image_that_another_job_pushed_meanwhile_is_not_ours_to_sign(session, sbom):
+    signing.intend(session)
+    lost = {name: image(name, built=False) for name in IMAGES}
+    found = signing.sign(session, lost, "train", [sbom])
+    assert (found.images, found.why) == ({}, "nothing was built")
 
 
 @pytest.mark.parametrize(
