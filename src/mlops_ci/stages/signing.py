@@ -17,7 +17,8 @@ from mlops_ci.stages.sboms import KIND
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signers import KeySigner, Signer, open_registry, signer
 
-FOLDER = "signatures"
+# In the cache; in a run they lie with the SBOM, in the folder that the job that builds hands on.
+FOLDER, BESIDE = "signatures", "sbom"
 SUFFIX = ".sigstore.json"
 IMAGE, PROVENANCE, SBOM = "image", "provenance", "sbom"
 NO_IMAGE = {
@@ -113,7 +114,7 @@ def _in_registry(
     subject = f"{name}@{image.digest}"
     what = [IMAGE, PROVENANCE]
     who.sign(subject)
-    work = session.run.path(FOLDER, f"{plan.name}.predicate.json")
+    work = session.run.path(BESIDE, f"{plan.name}.predicate.json")
     work.parent.mkdir(exist_ok=True)
     who.attest(subject, predicate(session, plan, built, sbom), work)
     work.unlink(missing_ok=True)
@@ -145,7 +146,7 @@ def _with_files(
     found = [name for name in (IMAGE, PROVENANCE, SBOM) if (kept / f"{name}{SUFFIX}").is_file()]
     if not found:
         return None
-    folder = session.run.path(FOLDER)
+    folder = session.run.path(BESIDE)
     folder.mkdir(exist_ok=True)
     files = [Path(shutil.copyfile(kept / f"{name}{SUFFIX}", folder / f"{plan.name}.{name}{SUFFIX}")) for name in found]
     return SignedImage(

@@ -11,6 +11,7 @@ from mlops_ci.errors import MlopsError
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.records.build import BuildOutputs, BuiltImage
+from mlops_ci.run.handover import selected
 from mlops_ci.run.run import Lineage, Run, RunInfo
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.governance import Governance
@@ -117,6 +118,8 @@ def test_without_a_registry_the_signatures_are_files_of_the_run(session, sbom):
     assert found.by == f"key {KEY.public.id}"
     top = found.images["train"]
     assert (top.kept, top.digest, top.what) == ("files", ID, ("image", "provenance", "sbom"))
+    handed_on = {path.relative_to(session.run.folder).as_posix() for path in selected(session.run, ["build"])}
+    assert {one.path for signed_image in found.images.values() for one in signed_image.files} <= handed_on
     own, provenance, of_sbom = (said(session, one) for one in top.files)
     assert own["subject"] == [{"name": "mlops-ci/train:c-1", "digest": {"sha256": "1" * 64}}]
     assert of_sbom["subject"][0]["name"] == "train.cdx.json"
