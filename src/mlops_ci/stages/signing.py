@@ -11,16 +11,17 @@ from mlops_ci.files import sha256_of, write_atomic
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.records.build import BuiltImage, SignedImage, Signing
 from mlops_ci.registry.reference import parse
-from mlops_ci.signing import bundle, statement
+from mlops_ci.signing import statement
+from mlops_ci.stages import signed_files
 from mlops_ci.stages.making import predicate
 from mlops_ci.stages.sboms import KIND
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.signed_files import FOLDER, IMAGE, SUFFIX
 from mlops_ci.stages.signers import KeySigner, Signer, open_registry, signer
 
-# In the cache; in a run they lie with the SBOM, in the folder that the job that builds hands on.
-FOLDER, BESIDE = "signatures", "sbom"
-SUFFIX = ".sigstore.json"
-IMAGE, PROVENANCE, SBOM = "image", "provenance", "sbom"
+# In a run they lie with the SBOM, in the folder that the job that builds hands on.
+BESIDE = "sbom"
+PROVENANCE, SBOM = "provenance", "sbom"
 NO_IMAGE = {
     "host": "the host engine makes an environment on this machine and no image: there is nothing to sign",
     "inside": "this process runs in an image that others made: there is nothing to sign",
@@ -131,18 +132,15 @@ def _with_files(
 ) -> SignedImage | None:
     """Signatures as files beside the SBOM, of an image that only this engine has; kept for later runs of it."""
     image = built[plan.name]
-    kept = session.workspace.cache / FOLDER / image.content_key / image.digest.removeprefix("sha256:")[:16]
+    kept = signed_files.folder(session.workspace.cache, image.content_key, image.digest)
     if _ours(session, plan, image):
-        said = {
-            IMAGE: statement.statement(image.ref, image.digest, statement.SIGNED, {}),
-            PROVENANCE: statement.statement(
-                image.ref, image.digest, statement.PROVENANCE, predicate(session, plan, built, sbom)
-            ),
-        }
+        signed_files.sign(who.key, image.ref, image.digest, kept)
+        made = predicate(session, plan, built, sbom)
+        provenance = statement.statement(image.ref, image.digest, statement.PROVENANCE, made)
+        signed_files.keep(who.key, provenance, kept, PROVENANCE)
         if sbom is not None:
-            said[SBOM] = statement.statement(sbom.name, f"sha256:{sha256_of(sbom)}", statement.SIGNED, {})
-        for name, text in said.items():
-            write_atomic(kept / f"{name}{SUFFIX}", bundle.bundle(text, who.key))
+            of_sbom = statement.statement(sbom.name, f"sha256:{sha256_of(sbom)}", statement.SIGNED, {})
+            signed_files.keep(who.key, of_sbom, kept, SBOM)
     found = [name for name in (IMAGE, PROVENANCE, SBOM) if (kept / f"{name}{SUFFIX}").is_file()]
     if not found:
         return None

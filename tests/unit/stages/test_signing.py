@@ -18,7 +18,7 @@ from mlops_ci.settings.governance import Governance
 from mlops_ci.signing import bundle, sealed, statement
 from mlops_ci.signing.errors import SignatureUncheckedError, SigningKeyError, UnsignedImageError
 from mlops_ci.signing.keys import generate
-from mlops_ci.stages import signed, signing
+from mlops_ci.stages import signed, signed_files, signing
 from mlops_ci.stages.signers import KeySigner, signer
 from support.report_outputs import info
 from support.signing import console, made
@@ -259,6 +259,12 @@ def test_anything_else_does_not(session, monkeypatch, change, kind, code, word):
         signed.checked(session, "mlops-ci/train:c-1")
     assert (caught.value.exit_code, word in caught.value.cause, bool(caught.value.hint)) == (code, True, True)
     assert session.signed_by == ""
+
+
+def test_a_signature_that_a_person_made_after_the_build_counts_on_this_machine(session, monkeypatch):
+    ready(session, monkeypatch, signed_images=False)
+    signed_files.sign(KEY, "mlops-ci/train:c-1", ID, signed_files.folder(session.workspace.cache, "t" * 64, ID))
+    assert signed.checked(session, "mlops-ci/train:c-1") == ID
 
 
 @pytest.mark.parametrize("engine", ["host", "inside"])
