@@ -38,11 +38,11 @@ def intend(session: Session) -> None:
 
     Raises `CannotSignError` where nobody can sign, and what is built would be an image that later runs find and refuse.
     """
-    if not _wanted(session):
+    if not _wanted(session) or session.engine.name in NO_IMAGE:
         return
     tables = session.settings.tables
     building = any(plan.action == "build" for plan in session.resolution.images)
-    if building and tables.signing.required != "never" and tables.image.registry and session.engine.name == "docker":
+    if building and tables.signing.required != "never" and tables.image.registry:
         who = signer(session.settings, session.environ, session.console)
         if isinstance(who, str):
             raise CannotSignError(
@@ -60,6 +60,7 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
         return None
     if session.engine.name in NO_IMAGE:
         return _said(session, Signing(why=NO_IMAGE[session.engine.name]))
+    _forget_lost(session, built)
     who = signer(session.settings, session.environ, session.console)
     if who is None or isinstance(who, str):
         return _said(session, Signing(why=who or ""))
@@ -89,9 +90,17 @@ def _wanted(session: Session) -> bool:
     return signing.keyless or signing.key is not None
 
 
+def _forget_lost(session: Session, built: Mapping[str, BuiltImage]) -> None:
+    """What was to be built and was not has been pushed by another job meanwhile: that is not ours to sign, now or ever."""
+    for plan in session.resolution.images:
+        image = built.get(plan.name)
+        if plan.action == "build" and image is not None and not image.built:
+            _note(session, plan.content_key).unlink(missing_ok=True)
+
+
 def _ours(session: Session, plan: LayerPlan, image: BuiltImage) -> bool:
-    """Built now, or by a try before this one that was killed before it signed; not what another job has pushed."""
-    return image.built or (plan.action == "reuse" and _note(session, plan.content_key).exists())
+    """Built now, or by a try before this one that ended before it signed."""
+    return image.built or _note(session, plan.content_key).exists()
 
 
 def _note(session: Session, key: str) -> Path:

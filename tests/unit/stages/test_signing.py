@@ -99,6 +99,12 @@ def sbom(session):
     return path
 
 
+def reused(session):
+    """The next run finds the images."""
+    plans = tuple(plan(one.name, parent=one.parent, action="reuse") for one in session.resolution.images)
+    session.resolution = SimpleNamespace(images=plans, top=plans[-1])
+
+
 def said(session, ref):
     envelope = bundle.read(session.run.open(ref).read_bytes())
     assert KEY.public.verifies(envelope.signatures[0], envelope.signed)
@@ -163,8 +169,7 @@ def test_an_image_that_was_there_keeps_the_signature_it_had_and_gets_none(sessio
 def test_a_build_that_was_killed_before_it_signed_signs_at_the_next_try(session, sbom):
     signing.intend(session)
     there = {name: image(name, built=False) for name in IMAGES}
-    found = tuple(plan(one.name, parent=one.parent, action="reuse") for one in session.resolution.images)
-    session.resolution = SimpleNamespace(images=found, top=found[-1])
+    reused(session)
     assert set(signing.sign(session, there, "train", [sbom]).images) == {"base", "train"}
     others = {name: image(name, built=False, digest=BASE) for name in IMAGES}
     assert signing.sign(session, others, "train", [sbom]).images == {}, "once"
@@ -173,8 +178,13 @@ def test_a_build_that_was_killed_before_it_signed_signs_at_the_next_try(session,
 def test_an_image_that_another_job_pushed_meanwhile_is_not_ours_to_sign(session, sbom):
     signing.intend(session)
     lost = {name: image(name, built=False) for name in IMAGES}
+    environ, session.environ = session.environ, {}
+    assert "not there" in signing.sign(session, lost, "train", [sbom]).why
+    session.environ = environ
     found = signing.sign(session, lost, "train", [sbom])
     assert (found.images, found.why) == ({}, "nothing was built")
+    reused(session)
+    assert signing.sign(session, lost, "train", [sbom]).images == {}, "nor by a later run"
 
 
 @pytest.mark.parametrize(
