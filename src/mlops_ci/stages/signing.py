@@ -91,7 +91,7 @@ def _wanted(session: Session) -> bool:
 
 
 def _forget_lost(session: Session, built: Mapping[str, BuiltImage]) -> None:
-    """What was to be built and was not has been pushed by another job meanwhile: that is not ours to sign, now or ever."""
+    """What was to be built and was not, another job has pushed meanwhile: that is not ours to sign, now or ever."""
     for plan in session.resolution.images:
         image = built.get(plan.name)
         if plan.action == "build" and image is not None and not image.built:
