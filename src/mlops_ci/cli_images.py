@@ -125,7 +125,7 @@ def keys_command(folder: Path) -> int:
     return call("signatures:keys", folder)
 
 
-@images_group.command("sign", short_help="Sign images that are in a registry, by their digests.")
+@images_group.command("sign", short_help="Sign images by their digests, as [signing] says.")
 @click.argument("refs", metavar="[IMAGE]...", nargs=-1)
 @CONFIG
 @BUILDERS
@@ -136,8 +136,9 @@ def keys_command(folder: Path) -> int:
 def sign_command(refs: tuple[str, ...], **values: Any) -> int:
     """Sign the project's image, or the named ones, as [signing] says: for what was built before signing was set up.
 
-    The stage build signs what it builds. Exit codes: 0, 2 nobody is named who signs, 3 the key or an image is not
-    there, 10 the registry did not answer.
+    The stage build signs what it builds. Named images are in a registry; the project's may be in this engine alone.
+    Exit codes: 0, 2 nobody is named who signs, 3 the key or an image is not there, 4 there is no image to sign, 10 the
+    registry did not answer.
     """
     return call("signatures:sign", options(values), refs)
 
@@ -152,7 +153,7 @@ def sign_command(refs: tuple[str, ...], **values: Any) -> int:
 @JSON
 @VERBOSE
 def verify_command(refs: tuple[str, ...], **values: Any) -> int:
-    """Look for a valid signature of the project's image, or the named ones, in their registry.
+    """Look for a valid signature of the project's image, or of named ones in their registry.
 
     Exit codes: 0 valid, 1 none or not valid, 3 the public key or an image is not there, 4 what is there cannot be read,
     10 the registry did not answer.

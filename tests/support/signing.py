@@ -40,6 +40,16 @@ class Signer:
     def private(self) -> Path:
         return self.folder / "cosign.key"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables by which a run signs with this key, and runs nothing that it has not signed."""
+        return {
+            "MLOPS_CI_SIGNING__KEY": str(self.private),
+            "MLOPS_CI_SIGNING__PUBLIC_KEY": str(self.public),
+            "MLOPS_CI_SIGNING__REQUIRED": "always",
+            "COSIGN_PASSWORD": PASSWORD,
+        }
+
     def settings(self, **signing: Any) -> Settings:
         """Settings that ask for a signature of this key."""
         return made(self.folder, public_key=str(self.public), **signing)

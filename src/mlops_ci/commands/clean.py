@@ -23,6 +23,7 @@ PARTS = {
     "databases": ("cache/mlflow", "empty databases for the embedded MLflow; made again when needed"),
     "builds": ("cache/builds", "generated build files; written again when needed"),
     "sbom": ("cache/sbom", "SBOMs by content key; made again when needed"),
+    "signatures": ("cache/signatures", "signatures of images that only this engine has: until they are built anew"),
     "runs": ("runs", "records, logs, models of all runs: gone for good"),
     "shell": ("shell", "folders that a killed `mlops-ci shell` left behind"),
     "reproduce": ("reproduce", "folders that a killed `mlops-ci reproduce` left behind"),

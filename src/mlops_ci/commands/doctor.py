@@ -23,7 +23,7 @@ from mlops_ci.network import ca_bundle
 from mlops_ci.scanning.binary import find
 
 ENOUGH_DISK = 10 * 1024**3
-EXTRAS = {"docker": "docker", "mlflow": "mlflow", "boto3": "s3"}
+EXTRAS = {"docker": "docker", "mlflow": "mlflow", "boto3": "s3", "nacl": "sign"}
 MARKS = {"ok": "✓", "lack": "!", "missing": "✗"}
 
 
@@ -69,6 +69,7 @@ def _findings() -> Iterator[Finding]:
             detail="installed" if there else "not installed",
             fix=f'pip install "mlops-ci[{extra}]"',
         )
+    yield _cosign()
     yield _server()
     yield _disk()
     bundle = ca_bundle()
@@ -126,6 +127,12 @@ def _trivy() -> Finding:
 def _trivy_version() -> str:
     trivy = find(Path.cwd())
     return f"Trivy {trivy.version} ({trivy.path})"
+
+
+def _cosign() -> Finding:
+    path = shutil.which("cosign")
+    fix = "install cosign, for keyless signatures; keys need none"
+    return Finding(name="cosign", status="ok" if path else "lack", detail=path or "not on PATH", fix=fix)
 
 
 def _server() -> Finding:

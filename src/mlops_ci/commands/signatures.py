@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -20,10 +21,10 @@ from mlops_ci.images.lookup import configured_ca_bundle
 from mlops_ci.registry.client import Registry
 from mlops_ci.registry.reference import parse
 from mlops_ci.settings.settings import Settings
-from mlops_ci.signing.errors import SigningKeyMissingError
+from mlops_ci.signing.errors import SignatureUncheckedError, SigningKeyMissingError
 from mlops_ci.signing.keys import generate
-from mlops_ci.stages import signed, signers
-from mlops_ci.stages.signing import repository
+from mlops_ci.stages import signed, signed_files, signers
+from mlops_ci.stages.signing import NO_IMAGE, NOT_ALONE, repository
 
 PRIVATE, PUBLIC = "cosign.key", "cosign.pub"
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105  # the name of a variable
@@ -67,15 +68,22 @@ def keys(folder: Path) -> int:
 
 
 def sign(options: Options, refs: Sequence[str]) -> int:
-    """Sign images of a registry by their digests; those of the project without a name."""
+    """Sign images by their digests, or those of this engine by their ids; the project's without a name."""
     settings, console = _surroundings(options)
     who = signers.signer(settings, os.environ, console)
     if who is None:
         raise NobodyNamedError("nobody is named who signs", hint="set [signing] key or keyless in mlops.toml")
     if isinstance(who, str):
         raise SigningKeyMissingError(who, hint="see docs/signing.md")
-    for image in _images(options, settings, refs):
-        click.echo(f"{image}: {'signed' if who.sign(image) else 'was signed before'} ({who.by})")
+    for one in _images(options, settings, refs):
+        if one.kept is None:
+            signed_now = who.sign(one.name)
+        elif isinstance(who, signers.KeySigner):
+            signed_files.sign(who.key, one.ref, one.digest, one.kept)
+            signed_now = True
+        else:
+            raise _no_registry(one.ref)
+        click.echo(f"{one.name}: {'signed' if signed_now else 'was signed before'} ({who.by})")
     return 0
 
 
@@ -88,12 +96,12 @@ def verify(options: Options, refs: Sequence[str]) -> int:
             hint="set [signing] public-key, or identity and issuer, in mlops.toml",
         )
     rows: list[dict[str, str | int]] = []
-    for image in _images(options, settings, refs):
+    for one in _images(options, settings, refs):
         try:
-            whose = signed.ask(image, settings, os.environ, console)
-            rows.append({"image": image, "exit_code": 0, "signed_by": whose, "why": ""})
+            whose = _whose(one, settings, console)
+            rows.append({"image": one.name, "exit_code": 0, "signed_by": whose, "why": ""})
         except MlopsError as error:
-            rows.append({"image": image, "exit_code": error.exit_code, "signed_by": "", "why": error.cause})
+            rows.append({"image": one.name, "exit_code": error.exit_code, "signed_by": "", "why": error.cause})
     if options.json:
         click.echo(json.dumps(rows, indent=2))
     else:
@@ -102,29 +110,61 @@ def verify(options: Options, refs: Sequence[str]) -> int:
     return next((int(row["exit_code"]) for row in rows if row["exit_code"]), 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    """An image to sign or to verify; `kept` is the folder of its signatures where no registry has it."""
+
+    ref: str
+    digest: str
+    kept: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """With its digest."""
+        return f"{repository(self.ref)}@{self.digest}"
+
+
+def _whose(one: _Image, settings: Settings, console: Console) -> str:
+    if one.kept is None:
+        return signed.ask(one.name, settings, os.environ, console)
+    if settings.tables.signing.identity is not None:
+        raise _no_registry(one.ref)
+    key = signed.trusted_key(settings, os.environ)
+    return signed.by_files(one.ref, one.digest, key, signed_files.found(one.kept))
+
+
 def _surroundings(options: Options) -> tuple[Settings, Console]:
     provider = new_provider()
     return load_settings(options, provider), new_console(verbose=options.verbose, provider=provider)
 
 
-def _own(options: Options) -> tuple[str, ...]:
-    """The project's image, with the images below it as far as a look at it has asked for them."""
-    plans = ask(options).plans
-    if plans[-1].found is None:
-        raise NotBuiltError(f"the image {plans[-1].ref} does not exist yet", hint="build it: mlops-ci build")
-    return tuple(plan.ref for plan in plans if plan.found is not None)
-
-
-def _images(options: Options, settings: Settings, refs: Sequence[str]) -> list[str]:
-    """The images as `repository@digest`."""
+def _images(options: Options, settings: Settings, refs: Sequence[str]) -> list[_Image]:
+    """The named images, which must be in a registry; else the project's, wherever it is."""
     registry = Registry(ca_bundle=configured_ca_bundle(settings))
+    if not refs:
+        return _own(options)
     found = []
-    for ref in refs or _own(options):
+    for ref in refs:
         digest = registry.head(ref) if parse(ref).host is not None else None
         if digest is None:
             raise NotInRegistryError(
-                f"{ref} is in no registry",
-                hint="signatures are kept there: build with [image] registry, or name the image with its registry",
+                f"{ref} is in no registry", hint="name the image with its registry, or none: then it is the project's"
             )
-        found.append(f"{repository(ref)}@{digest}")
+        found.append(_Image(ref=ref, digest=digest))
     return found
+
+
+def _own(options: Options) -> list[_Image]:
+    """The project's image, the one that runs."""
+    asked = ask(options)
+    top = asked.plans[-1]
+    if top.found is None:
+        raise NotBuiltError(f"the image {top.ref} does not exist yet", hint="build it: mlops-ci build")
+    if asked.engine != "docker":
+        raise SignatureUncheckedError(NO_IMAGE[asked.engine], hint="use --engine docker")
+    kept = signed_files.folder(asked.workspace.cache, top.content_key, top.found.digest)
+    return [_Image(ref=top.ref, digest=top.found.digest, kept=kept if parse(top.ref).host is None else None)]
+
+
+def _no_registry(ref: str) -> SignatureUncheckedError:
+    return SignatureUncheckedError(f"{ref}: {NOT_ALONE}", hint="set [image] registry, or use a key alone")

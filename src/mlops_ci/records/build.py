@@ -44,8 +44,8 @@ class Signing:
     """Who signed (`by`: a key's fingerprint, or the job's identity) and what, by layer; or `why` nothing is signed."""
 
     by: Annotated[str, VOLATILE] = ""
-    images: Mapping[str, SignedImage] = field(default_factory=dict)
-    why: str = ""
+    images: Annotated[Mapping[str, SignedImage], VOLATILE] = field(default_factory=dict)
+    why: Annotated[str, VOLATILE] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

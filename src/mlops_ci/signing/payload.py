@@ -28,5 +28,5 @@ def signed_digest(data: bytes) -> str | None:
     try:
         critical = json.loads(data)["critical"]
         return str(critical["image"]["docker-manifest-digest"]) if critical["type"] == TYPE else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -53,5 +53,5 @@ def read(data: bytes) -> Statement | None:
             digests=frozenset(f"{name}:{value}" for one in subjects for name, value in one.items()),
             predicate=dict(document.get("predicate") or {}),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

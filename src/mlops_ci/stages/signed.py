@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mlops_ci.signing.errors import (
 from mlops_ci.signing.keys import PublicKey, public_key
 from mlops_ci.signing.named import PEM, VARIABLE, named
 from mlops_ci.signing.verdict import Verdict
+from mlops_ci.stages import signed_files
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signers import by_key, open_registry, program, signatures
 from mlops_ci.stages.signing import repository
@@ -79,15 +80,15 @@ def checked(session: Session, ref: str) -> str:
     digest = built.images[built.top].digest
     if parse(ref).host is None:
         found = built.signing.images.get(built.top) if built.signing is not None else None
-        session.signed_by = _by_files(session, ref, here.digest, found)
+        kept = signed_files.folder(session.workspace.cache, built.images[built.top].content_key, here.digest)
+        session.signed_by = _by_files(session, ref, here.digest, found, kept)
     else:
-        known = f"{repository(ref)}@{digest}"
-        if known not in here.digests and here.digest != digest:
+        if here.digest != digest and not any(one.endswith(f"@{digest}") for one in here.digests):
             raise UnsignedImageError(
                 f"{ref} in this engine is not the image {digest} that was built",
                 hint="something else moved that name: remove the image here, and run the same command again",
             )
-        session.signed_by = ask(known, session.settings, session.environ, session.console)
+        session.signed_by = ask(f"{repository(ref)}@{digest}", session.settings, session.environ, session.console)
     session.console.say(f"signature of {ref}: valid, of {session.signed_by}")
     # By its id: a name can be moved between this look and the start.
     return here.digest
@@ -142,8 +143,8 @@ def trusted_key(settings: Settings, environ: Mapping[str, str]) -> PublicKey:
     return public_key(text)
 
 
-def _by_files(session: Session, ref: str, digest: str, found: SignedImage | None) -> str:
-    """The same for an image that only this engine has: the signatures are files of the run."""
+def _by_files(session: Session, ref: str, digest: str, found: SignedImage | None, kept: Path) -> str:
+    """The same for an image that only this engine has: the signatures are files of the run, or of this machine."""
     signing = session.settings.tables.signing
     if signing.public_key is None or signing.identity is not None:
         raise SignatureUncheckedError(
@@ -152,6 +153,11 @@ def _by_files(session: Session, ref: str, digest: str, found: SignedImage | None
         )
     key = trusted_key(session.settings, session.environ)
     bundles = [session.run.open(one).read_bytes() for one in (found.files if found is not None else ())]
+    return by_files(ref, digest, key, [*bundles, *signed_files.found(kept)])
+
+
+def by_files(ref: str, digest: str, key: PublicKey, bundles: Sequence[bytes]) -> str:
+    """Whose signature an image has of which only this engine knows; raises like `judged`."""
     return judged(f"{ref} ({digest})", key, verdict.of_bundles(bundles, key, digest, statement.SIGNED))
 
 

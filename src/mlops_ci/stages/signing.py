@@ -11,15 +11,17 @@ from mlops_ci.files import sha256_of, write_atomic
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.records.build import BuiltImage, SignedImage, Signing
 from mlops_ci.registry.reference import parse
-from mlops_ci.signing import bundle, statement
+from mlops_ci.signing import statement
+from mlops_ci.stages import signed_files
 from mlops_ci.stages.making import predicate
 from mlops_ci.stages.sboms import KIND
 from mlops_ci.stages.session import Session
+from mlops_ci.stages.signed_files import FOLDER, IMAGE, SUFFIX
 from mlops_ci.stages.signers import KeySigner, Signer, open_registry, signer
 
-FOLDER = "signatures"
-SUFFIX = ".sigstore.json"
-IMAGE, PROVENANCE, SBOM = "image", "provenance", "sbom"
+# In a run they lie with the SBOM, in the folder that the job that builds hands on.
+BESIDE = "sbom"
+PROVENANCE, SBOM = "provenance", "sbom"
 NO_IMAGE = {
     "host": "the host engine makes an environment on this machine and no image: there is nothing to sign",
     "inside": "this process runs in an image that others made: there is nothing to sign",
@@ -36,11 +38,11 @@ def intend(session: Session) -> None:
 
     Raises `CannotSignError` where nobody can sign, and what is built would be an image that later runs find and refuse.
     """
-    if not _wanted(session):
+    if not _wanted(session) or session.engine.name in NO_IMAGE:
         return
     tables = session.settings.tables
     building = any(plan.action == "build" for plan in session.resolution.images)
-    if building and tables.signing.required != "never" and tables.image.registry and session.engine.name == "docker":
+    if building and tables.signing.required != "never" and tables.image.registry:
         who = signer(session.settings, session.environ, session.console)
         if isinstance(who, str):
             raise CannotSignError(
@@ -58,6 +60,7 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
         return None
     if session.engine.name in NO_IMAGE:
         return _said(session, Signing(why=NO_IMAGE[session.engine.name]))
+    _forget_lost(session, built)
     who = signer(session.settings, session.environ, session.console)
     if who is None or isinstance(who, str):
         return _said(session, Signing(why=who or ""))
@@ -72,7 +75,7 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
         sbom = sboms[-1] if sboms and plan.name == top else None
         if not registry and isinstance(who, KeySigner):
             made = _with_files(session, who, plan, built, sbom)
-        elif image.built or _note(session, plan.content_key).exists():
+        elif _ours(session, plan, image):
             made = _in_registry(session, who, plan, built, sbom)
         else:
             continue
@@ -85,6 +88,19 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
 def _wanted(session: Session) -> bool:
     signing = session.settings.tables.signing
     return signing.keyless or signing.key is not None
+
+
+def _forget_lost(session: Session, built: Mapping[str, BuiltImage]) -> None:
+    """What was to be built and was not, another job has pushed meanwhile: that is not ours to sign, now or ever."""
+    for plan in session.resolution.images:
+        image = built.get(plan.name)
+        if plan.action == "build" and image is not None and not image.built:
+            _note(session, plan.content_key).unlink(missing_ok=True)
+
+
+def _ours(session: Session, plan: LayerPlan, image: BuiltImage) -> bool:
+    """Built now, or by a try before this one that ended before it signed."""
+    return image.built or _note(session, plan.content_key).exists()
 
 
 def _note(session: Session, key: str) -> Path:
@@ -108,7 +124,7 @@ def _in_registry(
     subject = f"{name}@{image.digest}"
     what = [IMAGE, PROVENANCE]
     who.sign(subject)
-    work = session.run.path(FOLDER, f"{plan.name}.predicate.json")
+    work = session.run.path(BESIDE, f"{plan.name}.predicate.json")
     work.parent.mkdir(exist_ok=True)
     who.attest(subject, predicate(session, plan, built, sbom), work)
     work.unlink(missing_ok=True)
@@ -125,22 +141,19 @@ def _with_files(
 ) -> SignedImage | None:
     """Signatures as files beside the SBOM, of an image that only this engine has; kept for later runs of it."""
     image = built[plan.name]
-    kept = session.workspace.cache / FOLDER / image.content_key / image.digest.removeprefix("sha256:")[:16]
-    if image.built or _note(session, plan.content_key).exists():
-        said = {
-            IMAGE: statement.statement(image.ref, image.digest, statement.SIGNED, {}),
-            PROVENANCE: statement.statement(
-                image.ref, image.digest, statement.PROVENANCE, predicate(session, plan, built, sbom)
-            ),
-        }
+    kept = signed_files.folder(session.workspace.cache, image.content_key, image.digest)
+    if _ours(session, plan, image):
+        signed_files.sign(who.key, image.ref, image.digest, kept)
+        made = predicate(session, plan, built, sbom)
+        provenance = statement.statement(image.ref, image.digest, statement.PROVENANCE, made)
+        signed_files.keep(who.key, provenance, kept, PROVENANCE)
         if sbom is not None:
-            said[SBOM] = statement.statement(sbom.name, f"sha256:{sha256_of(sbom)}", statement.SIGNED, {})
-        for name, text in said.items():
-            write_atomic(kept / f"{name}{SUFFIX}", bundle.bundle(text, who.key))
+            of_sbom = statement.statement(sbom.name, f"sha256:{sha256_of(sbom)}", statement.SIGNED, {})
+            signed_files.keep(who.key, of_sbom, kept, SBOM)
     found = [name for name in (IMAGE, PROVENANCE, SBOM) if (kept / f"{name}{SUFFIX}").is_file()]
     if not found:
         return None
-    folder = session.run.path(FOLDER)
+    folder = session.run.path(BESIDE)
     folder.mkdir(exist_ok=True)
     files = [Path(shutil.copyfile(kept / f"{name}{SUFFIX}", folder / f"{plan.name}.{name}{SUFFIX}")) for name in found]
     return SignedImage(

@@ -64,6 +64,20 @@ def test_what_nobody_set_is_as_strict_as_the_policy(folder):
     assert policy.sha256 == digest(POLICY)
 
 
+def test_an_organisation_can_demand_a_signature_of_its_own_key(folder):
+    demand = '[signing]\nrequired = "verify"\npublic-key = "env://ORG_KEY"\n'
+    found = under(folder, demand).tables.signing
+    assert (found.required, found.public_key) == ("verify", "env://ORG_KEY")
+    always = under(folder, demand, TRAIN + '[signing]\nrequired = "always"\n').tables.signing
+    assert (always.required, always.public_key) == ("always", "env://ORG_KEY")
+    own = '[signing]\nrequired = "never"\npublic-key = "cosign.pub"\n'
+    said = problems(folder, demand, TRAIN + own)
+    assert len(said) == 2
+    assert all("policy" in one for one in said)
+    unset = problems(folder, '[signing]\nidentity = ["https://github.com/org/*"]\n')
+    assert "is not set; the policy demands" in unset[0], "unset is nobody in particular"
+
+
 def test_a_repository_may_be_stricter(folder):
     own = '[scan]\nfail-on = ["CRITICAL", "HIGH", "MEDIUM"]\nfixable-only = false\ndb-max-age = "2h"\n'
     settings = under(folder, config=TRAIN + own)

@@ -76,6 +76,13 @@ def test_garbage_is_unreadable_which_is_no_no(data):
     assert found.refused
 
 
+def test_a_signed_payload_that_is_no_statement():
+    for payload_bytes in (b"[" * 100_000, b"{}", b"\xff"):
+        data = bundle.bundle(payload_bytes, KEY)
+        assert judge(data).refused == ("what is signed is no statement",)
+        assert judge(bundle.bundle(payload_bytes, OTHER)).unreadable
+
+
 def test_garbage_beside_a_valid_signature_takes_nothing_from_it():
     assert judge(b"garbage", signed(OTHER), signed()).valid
     mixed = judge(b"garbage", signed(OTHER))
@@ -99,6 +106,8 @@ def test_the_older_form_is_held_against_the_same():
     assert judged(simple(OTHER)).refused == (OTHER_KEY,)
     assert judged(simple(digest=ANOTHER)).refused == (f"it is of another image ({ANOTHER})",)
     assert judged(Simple(payload=b"{}", signature=KEY.sign(b"{}"))).unreadable
+    deep = b"[" * 100_000
+    assert judged(Simple(payload=deep, signature=KEY.sign(deep))).unreadable
     # A signed text that only looks like one: the type is part of what is looked at.
     other = json.dumps({"critical": {"image": {"docker-manifest-digest": DIGEST}, "type": "atomic"}}).encode()
     assert not judged(Simple(payload=other, signature=KEY.sign(other))).valid

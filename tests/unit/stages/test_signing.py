@@ -11,13 +11,14 @@ from mlops_ci.errors import MlopsError
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.records.build import BuildOutputs, BuiltImage
+from mlops_ci.run.handover import selected
 from mlops_ci.run.run import Lineage, Run, RunInfo
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.governance import Governance
 from mlops_ci.signing import bundle, sealed, statement
 from mlops_ci.signing.errors import SignatureUncheckedError, SigningKeyError, UnsignedImageError
 from mlops_ci.signing.keys import generate
-from mlops_ci.stages import signed, signing
+from mlops_ci.stages import signed, signed_files, signing
 from mlops_ci.stages.signers import KeySigner, signer
 from support.report_outputs import info
 from support.signing import console, made
@@ -98,6 +99,12 @@ def sbom(session):
     return path
 
 
+def reused(session):
+    """The next run finds the images."""
+    plans = tuple(plan(one.name, parent=one.parent, action="reuse") for one in session.resolution.images)
+    session.resolution = SimpleNamespace(images=plans, top=plans[-1])
+
+
 def said(session, ref):
     envelope = bundle.read(session.run.open(ref).read_bytes())
     assert KEY.public.verifies(envelope.signatures[0], envelope.signed)
@@ -117,6 +124,8 @@ def test_without_a_registry_the_signatures_are_files_of_the_run(session, sbom):
     assert found.by == f"key {KEY.public.id}"
     top = found.images["train"]
     assert (top.kept, top.digest, top.what) == ("files", ID, ("image", "provenance", "sbom"))
+    handed_on = {path.relative_to(session.run.folder).as_posix() for path in selected(session.run, ["build"])}
+    assert {one.path for signed_image in found.images.values() for one in signed_image.files} <= handed_on
     own, provenance, of_sbom = (said(session, one) for one in top.files)
     assert own["subject"] == [{"name": "mlops-ci/train:c-1", "digest": {"sha256": "1" * 64}}]
     assert of_sbom["subject"][0]["name"] == "train.cdx.json"
@@ -160,9 +169,22 @@ def test_an_image_that_was_there_keeps_the_signature_it_had_and_gets_none(sessio
 def test_a_build_that_was_killed_before_it_signed_signs_at_the_next_try(session, sbom):
     signing.intend(session)
     there = {name: image(name, built=False) for name in IMAGES}
+    reused(session)
     assert set(signing.sign(session, there, "train", [sbom]).images) == {"base", "train"}
     others = {name: image(name, built=False, digest=BASE) for name in IMAGES}
     assert signing.sign(session, others, "train", [sbom]).images == {}, "once"
+
+
+def test_an_image_that_another_job_pushed_meanwhile_is_not_ours_to_sign(session, sbom):
+    signing.intend(session)
+    lost = {name: image(name, built=False) for name in IMAGES}
+    environ, session.environ = session.environ, {}
+    assert "not there" in signing.sign(session, lost, "train", [sbom]).why
+    session.environ = environ
+    found = signing.sign(session, lost, "train", [sbom])
+    assert (found.images, found.why) == ({}, "nothing was built")
+    reused(session)
+    assert signing.sign(session, lost, "train", [sbom]).images == {}, "nor by a later run"
 
 
 @pytest.mark.parametrize(
@@ -247,6 +269,12 @@ def test_anything_else_does_not(session, monkeypatch, change, kind, code, word):
         signed.checked(session, "mlops-ci/train:c-1")
     assert (caught.value.exit_code, word in caught.value.cause, bool(caught.value.hint)) == (code, True, True)
     assert session.signed_by == ""
+
+
+def test_a_signature_that_a_person_made_after_the_build_counts_on_this_machine(session, monkeypatch):
+    ready(session, monkeypatch, signed_images=False)
+    signed_files.sign(KEY, "mlops-ci/train:c-1", ID, signed_files.folder(session.workspace.cache, "t" * 64, ID))
+    assert signed.checked(session, "mlops-ci/train:c-1") == ID
 
 
 @pytest.mark.parametrize("engine", ["host", "inside"])
