@@ -20,6 +20,7 @@ from mlops_ci.publishing.manifest import (
     manifest_key,
     object_key,
 )
+from mlops_ci.publishing.notices import announced
 from mlops_ci.records.publish import ManifestRef, ObjectCount
 from mlops_ci.stores.base import OnProgress, Store, Upload
 from mlops_ci.stores.errors import StoreConflictError
@@ -52,7 +53,9 @@ def publish(
 
     `lineage`, `metrics` and `evaluation` go into the manifest as they are: nothing in them may depend on when or how
     often this is called. Killed at any moment it leaves objects without a manifest, which the next call uses.
-    Raises `ArtifactNameError`, `ArtifactMissingError`, `StoreConflictError` and what a `Store` raises.
+    While it runs, a notice in the store keeps collectors of garbage from what it relies on.
+    Raises `ArtifactNameError`, `ArtifactMissingError`, `StoreConflictError`, `CollectorBusyError` and what a `Store`
+    raises.
     """
     uploads = _measure(files)
     manifest = Manifest(
@@ -68,9 +71,10 @@ def publish(
     )
     data = encode(manifest)
     objects = list({upload.key: upload for upload in uploads.values()}.values())
-    uploaded, reused = store.put_files(objects, on_progress=on_progress)
     key = manifest_key(model, data)
-    _commit(store, key, data)
+    with announced(store, key, (one.sha256 for one in objects)):
+        uploaded, reused = store.put_files(objects, on_progress=on_progress)
+        _commit(store, key, data)
     return Publication(
         manifest=ManifestRef(store=store.uri, key=key, sha256=hashlib.sha256(data).hexdigest()),
         objects=ObjectCount(
