@@ -35,7 +35,7 @@ class Garbage:
     @property
     def bytes(self) -> int:
         """What the deletion frees. What unfinished uploads hold is not known."""
-        return sum(info.bytes for info in (*self.manifests, *self.objects))
+        return sum(info.bytes for info in (*self.manifests, *self.objects, *self.notices))
 
     @property
     def count(self) -> int:
