@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +92,10 @@ def _measure(files: Sequence[tuple[str, Path]]) -> dict[str, Upload]:
         raise ArtifactMissingError("there is nothing to publish", hint="training must leave a model or other outputs")
     paths = {check_name(name): path for name, path in files}
     if len(paths) != len(files):
-        names = [name for name, _ in files]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(name for name, _ in files).items() if count > 1)
         raise ArtifactNameError(f"two files would be published as {', '.join(twice)}", hint="rename one of them")
+    for path in paths.values():
+        _require_regular(path)
     try:
         facts = measure_all(paths.values())
     except OSError as error:
@@ -105,6 +109,16 @@ def _measure(files: Sequence[tuple[str, Path]]) -> dict[str, Upload]:
         )
         for (name, path), fact in zip(paths.items(), facts, strict=True)
     }
+
+
+def _require_regular(path: Path) -> None:
+    """A pipe or a device may have no end, and a link may lead anywhere. What is not there is told by who reads it."""
+    mode = path.lstat().st_mode if os.path.lexists(path) else stat.S_IFREG
+    if not stat.S_ISREG(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "no regular file"
+        raise ArtifactMissingError(
+            f"{path} is {what}: it can't be published", hint="let the training write a plain file there"
+        )
 
 
 def _commit(store: Store, key: str, data: bytes) -> None:
