@@ -152,6 +152,15 @@ def test_a_dead_collector_holds_nobody_up(store):
         pass
 
 
+def test_what_killed_collectors_and_publishers_left_goes_with_the_rest(store):
+    for key in ("gc/0123456789abcdef", "publishing/digits/0123456789abcdef"):
+        store.put_bytes(key, b"", only_if_absent=True)
+    assert look(store).count == 0
+    age(store, "", 2 * DAY)
+    assert sweep(store).deleted == 2
+    assert keys(store) == set()
+
+
 def test_a_collector_that_never_ends_is_told_of(store):
     times = iter([0.0, constants().patience + 1])
     with collecting(store), pytest.raises(CollectorBusyError) as caught:

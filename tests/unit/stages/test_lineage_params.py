@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 from mlops_ci.files import canonical_json
 from mlops_ci.redaction import MASK, Redactor
-from mlops_ci.run.run import Run
 from mlops_ci.stages.lineage import facts, tracking_tags
 from support.report_outputs import build_outputs, info
 
@@ -14,9 +13,7 @@ def session(params):
     """What the lineage asks of a session."""
     redactor = Redactor()
     redactor.add("hidden-by-value")
-    run = SimpleNamespace(
-        id="r", info=info(), outputs=lambda *_: build_outputs(gpu=False), record=lambda _: None, spec=Run
-    )
+    run = SimpleNamespace(id="r", info=info(), outputs=lambda *_: build_outputs(gpu=False), record=lambda _: None)
     train = SimpleNamespace(seed=3, params=params)
     return SimpleNamespace(
         run=run,

@@ -11,7 +11,7 @@ from mlops_ci.stores import s3_housekeeping as housekeeping
 from mlops_ci.stores.base import Unfinished
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """What the server answers instead."""
 
     def __init__(self, code: str) -> None:
@@ -52,11 +52,11 @@ def test_without_a_date_it_is_this_machines(headers):
 def test_an_upload_that_was_completed_meanwhile_is_no_error():
     def refuse(code):
         def abort(**_):
-            raise Refusal(code)
+            raise RefusedError(code)
 
         return bucket(abort_multipart_upload=abort)
 
     upload = Unfinished(key="k", ident="1", started=0.0)
     housekeeping.abandon(refuse("NoSuchUpload"), upload)
-    with pytest.raises(Refusal):
+    with pytest.raises(RefusedError):
         housekeeping.abandon(refuse("AccessDenied"), upload)
