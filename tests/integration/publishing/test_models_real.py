@@ -1,8 +1,13 @@
-"""Published models on a real S3 server and a real MLflow: rolled back, listed, and cleaned up around."""
+"""Published models on a real S3 server and a real MLflow: rolled back, listed, cleaned up around, also under kills."""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import random
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from contextlib import ExitStack
@@ -13,6 +18,8 @@ from mlops_ci.config.load import load
 from mlops_ci.console import Console
 from mlops_ci.providers.local import local_provider
 from mlops_ci.publishing.collect import collect, garbage
+from mlops_ci.publishing.constants import constants
+from mlops_ci.publishing.manifest import object_key
 from mlops_ci.publishing.publish import publish
 from mlops_ci.publishing.reach import Library
 from mlops_ci.publishing.verify import verify
@@ -22,7 +29,9 @@ from mlops_ci.stages.artifacts import artifacts, pinned, registered
 from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stages.rollback import NotRestorableError, check, find, move
+from mlops_ci.stores.local import LocalStore
 from mlops_ci.tracking.client import Tracker
+from support.published import age
 from support.s3_places import BUCKET
 
 
@@ -105,3 +114,51 @@ def test_rolled_back_listed_and_cleaned_up_around(premises, place, tmp_path):
     with pytest.raises(NotRestorableError, match="can't be checked"):
         check(premises, find(premises, model, to="2"))
     assert registry.champion(model).version == "1"
+
+
+COLLECT = """
+import sys, time
+from mlops_ci.publishing.collect import collect, garbage
+from mlops_ci.publishing.reach import Library
+from mlops_ci.stores.open import open_store
+library = Library(open_store(sys.argv[1]))
+def tell(progress):
+    print("deleted", flush=True)
+    time.sleep(0.004)
+collect(library, garbage(library, older_than=3600), on_progress=tell)
+"""
+
+
+def test_a_collector_killed_at_any_moment_harms_no_publish_and_the_next_one_ends_its_work(tmp_path):
+    """Old objects that a publish uses again while collectors delete them, and are killed."""
+    store = LocalStore(tmp_path / "store")
+    files = []
+    for number in range(200):
+        path = tmp_path / f"{number}.txt"
+        path.write_text(str(number))
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        store.put_file(object_key(sha256), path, sha256=sha256)
+        files.append((f"outputs/{number}.txt", path))
+    age(store, "", 7200)
+    chosen = random.Random(20261126)
+    manifests, left = [], [200]
+    for start in range(0, 120, 40):
+        with subprocess.Popen(
+            [sys.executable, "-c", COLLECT, store.uri], stdout=subprocess.PIPE, text=True
+        ) as collector:
+            for _ in range(chosen.randrange(1, 30)):
+                collector.stdout.readline()
+            collector.kill()
+        assert collector.returncode == -signal.SIGKILL
+        left.append(len(list(store.list("objects/"))))
+        age(store, "gc/", constants().lease + 1)
+        some = [files[number] for number in chosen.sample(range(start, start + 40), 10)]
+        facts = {"lineage": {"run": str(start)}, "metrics": {}, "evaluation": {}}
+        manifests.append(publish(store, model="m", files=some, **facts).manifest.key)
+        assert all(verify(store, key) == [] for key in manifests)
+    assert 200 > left[1] > left[2] > left[3] > 33, "killed in the middle of it"
+    age(store, "", 7200)
+    subprocess.run([sys.executable, "-c", COLLECT, store.uri], check=True, stdout=subprocess.DEVNULL)
+    assert all(verify(store, key) == [] for key in manifests)
+    keys = [info.key for info in store.list()]
+    assert len(keys) == 33, "three manifests with ten objects each, and nothing else"
