@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mlops_ci import cli_ci, cli_health, cli_images, cli_sites, pipeline
+from mlops_ci import cli_ci, cli_health, cli_images, cli_models, cli_sites, pipeline
 from mlops_ci.bugs import bug_report
 from mlops_ci.cli_options import CONFIG, ENGINE, JSON, VERBOSE, Ordered, call, options, stage_options
 from mlops_ci.errors import InterruptedRunError, MlopsError
@@ -155,7 +155,13 @@ def clean_command(parts: tuple[str, ...], keep: int | None, **values: Any) -> in
     return call("clean:clean", options(values), parts, keep)
 
 
-for _command in (cli_health.health_check_command, *cli_images.COMMANDS, *cli_ci.COMMANDS, *cli_sites.COMMANDS):
+for _command in (
+    *cli_models.COMMANDS,
+    cli_health.health_check_command,
+    *cli_images.COMMANDS,
+    *cli_ci.COMMANDS,
+    *cli_sites.COMMANDS,
+):
     main_group.add_command(_command)
 
 

@@ -64,8 +64,8 @@ def recognise(paired: Paired, *, challenger: float, champion: float, goal: Goal)
     for measure in MEASURES:
         if measure.goal != goal:
             continue
-        values = _values(measure, paired)
-        if values is not None and _near(values[0], challenger) and _near(values[1], champion):
+        computed = values(measure, paired)
+        if computed is not None and _near(computed[0], challenger) and _near(computed[1], champion):
             return measure
     return None
 
@@ -105,7 +105,8 @@ def _weigh_losses(measure: Measure, paired: Paired) -> Evidence:
     )
 
 
-def _values(measure: Measure, paired: Paired) -> tuple[float, float] | None:
+def values(measure: Measure, paired: Paired) -> tuple[float, float] | None:
+    """The metric of challenger and champion on these examples; None when they have no numbers that it needs."""
     rows = len(paired.pairs)
     if measure.loss is None:
         hits = paired.hits()

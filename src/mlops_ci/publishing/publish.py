@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from mlops_ci.publishing.manifest import (
     manifest_key,
     object_key,
 )
+from mlops_ci.publishing.notices import announced
 from mlops_ci.records.publish import ManifestRef, ObjectCount
 from mlops_ci.stores.base import OnProgress, Store, Upload
 from mlops_ci.stores.errors import StoreConflictError
@@ -52,7 +56,9 @@ def publish(
 
     `lineage`, `metrics` and `evaluation` go into the manifest as they are: nothing in them may depend on when or how
     often this is called. Killed at any moment it leaves objects without a manifest, which the next call uses.
-    Raises `ArtifactNameError`, `ArtifactMissingError`, `StoreConflictError` and what a `Store` raises.
+    While it runs, a notice in the store keeps collectors of garbage from what it relies on.
+    Raises `ArtifactNameError`, `ArtifactMissingError`, `StoreConflictError`, `CollectorBusyError` and what a `Store`
+    raises.
     """
     uploads = _measure(files)
     manifest = Manifest(
@@ -68,9 +74,10 @@ def publish(
     )
     data = encode(manifest)
     objects = list({upload.key: upload for upload in uploads.values()}.values())
-    uploaded, reused = store.put_files(objects, on_progress=on_progress)
     key = manifest_key(model, data)
-    _commit(store, key, data)
+    with announced(store, key, (one.sha256 for one in objects)):
+        uploaded, reused = store.put_files(objects, on_progress=on_progress)
+        _commit(store, key, data)
     return Publication(
         manifest=ManifestRef(store=store.uri, key=key, sha256=hashlib.sha256(data).hexdigest()),
         objects=ObjectCount(
@@ -85,9 +92,10 @@ def _measure(files: Sequence[tuple[str, Path]]) -> dict[str, Upload]:
         raise ArtifactMissingError("there is nothing to publish", hint="training must leave a model or other outputs")
     paths = {check_name(name): path for name, path in files}
     if len(paths) != len(files):
-        names = [name for name, _ in files]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(name for name, _ in files).items() if count > 1)
         raise ArtifactNameError(f"two files would be published as {', '.join(twice)}", hint="rename one of them")
+    for path in paths.values():
+        _require_regular(path)
     try:
         facts = measure_all(paths.values())
     except OSError as error:
@@ -101,6 +109,16 @@ def _measure(files: Sequence[tuple[str, Path]]) -> dict[str, Upload]:
         )
         for (name, path), fact in zip(paths.items(), facts, strict=True)
     }
+
+
+def _require_regular(path: Path) -> None:
+    """A pipe or a device may have no end, and a link may lead anywhere. What is not there is told by who reads it."""
+    mode = path.lstat().st_mode if os.path.lexists(path) else stat.S_IFREG
+    if not stat.S_ISREG(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a directory" if stat.S_ISDIR(mode) else "no regular file"
+        raise ArtifactMissingError(
+            f"{path} is {what}: it can't be published", hint="let the training write a plain file there"
+        )
 
 
 def _commit(store: Store, key: str, data: bytes) -> None:

@@ -35,12 +35,12 @@ def verify(
     files = list({file.key: file for file in manifest.files}.values())
     meter = Meter(files=len(files), size=sum(file.bytes for file in files), on_progress=on_progress)
 
-    def check(file: PublishedFile) -> Problem | None:
-        problem = _check(store, file)
+    def look(file: PublishedFile) -> Problem | None:
+        problem = check(store, file)
         meter.add(files=1, size=file.bytes)
         return problem
 
-    problems = {file.key: found for file, found in zip(files, in_parallel(check, files, workers=WORKERS), strict=True)}
+    problems = {file.key: found for file, found in zip(files, in_parallel(look, files, workers=WORKERS), strict=True)}
     found = [(file, problems[file.key]) for file in manifest.files]
     return [
         Problem(kind=problem.kind, name=file.name, key=file.key, detail=problem.detail)
@@ -49,7 +49,8 @@ def verify(
     ]
 
 
-def _check(store: Store, file: PublishedFile) -> Problem | None:
+def check(store: Store, file: PublishedFile) -> Problem | None:
+    """Download and hash one object; what is wrong with it, or None."""
     try:
         real = store.hash_object(file.key)
     except ObjectMissingError as error:

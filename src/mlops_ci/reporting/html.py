@@ -31,14 +31,14 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def html(data: ReportData) -> str:
     """The page's text."""
-    environment = _environment()
-    return environment.get_template("page.html").render(_context(data))
+    return environment().get_template("page.html").render(_context(data))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, with what they may use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -46,7 +46,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_clean,
     )
-    environment.filters |= {
+    made.filters |= {
         "duration": words.duration,
         "size": words.size,
         "number": words.number,
@@ -56,8 +56,8 @@ def _environment() -> Environment:
         "between": words.between,
         "measured": measured,
     }
-    environment.globals["web_link"] = web_link
-    return environment
+    made.globals["web_link"] = web_link
+    return made
 
 
 def _clean(value: Any) -> Any:
@@ -113,14 +113,15 @@ def _context(data: ReportData) -> dict[str, Any]:
         "facts": facts(data),
         "stages_seconds": stages_seconds(data),
         "commit_to_model": commit_to_model(data),
-        "curves": _drawn(metric_charts(data.metrics), "m"),
-        "usage": [(one, _drawn(usage_charts(one), f"u{index}")) for index, one in enumerate(data.usage)],
+        "curves": drawn(metric_charts(data.metrics), "m"),
+        "usage": [(one, drawn(usage_charts(one), f"u{index}")) for index, one in enumerate(data.usage)],
         "warnings": warnings(data),
         "version": version(),
     }
 
 
-def _drawn(charts: tuple[Chart, ...], ident: str) -> list[tuple[Chart, str]]:
+def drawn(charts: tuple[Chart, ...], ident: str) -> list[tuple[Chart, str]]:
+    """Each chart with its picture; `ident` tells the pictures of a page apart."""
     from markupsafe import Markup
 
     # Every text inside is escaped by `line_chart`.

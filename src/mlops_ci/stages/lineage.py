@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.codec import to_json
+from mlops_ci.redaction import MASK, is_secret_name
 from mlops_ci.stages.session import Session
 
 
@@ -14,6 +15,7 @@ def facts(session: Session) -> dict[str, Any]:
     built = session.run.outputs("build", BuildOutputs)
     image = built.images[built.top]
     prepare = session.run.record("prepare")
+    params = session.settings.tables.train.params
     return {
         **to_json(session.run.info.lineage),
         "run": session.run.id,
@@ -22,12 +24,21 @@ def facts(session: Session) -> dict[str, Any]:
         "engine": session.engine.name,
         "variant": session.variant,
         "seed": session.settings.tables.train.seed,
+        "params": to_json({name: _public(session, name, value) for name, value in params.items()}),
     }
 
 
+def _public(session: Session, name: str, value: object) -> object:
+    """A parameter without what is secret by its name or by its value."""
+    if is_secret_name(name):
+        return MASK
+    return session.console.redactor.clean(value) if isinstance(value, str) else value
+
+
 def tracking_tags(session: Session) -> dict[str, str]:
-    """The same as tags, without what is unknown."""
+    """The same as tags, without what is unknown. Parameters are the MLflow run's own."""
     known = facts(session)
+    del known["params"]
     image = known.pop("image")
     tags = {f"mlops.{name.removesuffix('_sha256')}": value for name, value in known.items()}
     tags["mlops.reproduces"] = session.run.info.reproduces

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from filelock import FileLock
-
 from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.promote import PromoteOutputs
 from mlops_ci.records.publish import PublishOutputs
 from mlops_ci.run.approval import approval
 from mlops_ci.stages.decisions import no_promotion
+from mlops_ci.stages.premises import promotion_lock
 from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.registry import ModelRegistry
@@ -48,7 +47,7 @@ def run(session: Session) -> Result:
             status="waiting", outputs=stays, reason=f"a human must approve: `mlops-ci approve {session.run.id}`"
         )
     registry = ModelRegistry(session.tracking_uri, session.console.redactor)
-    with FileLock(session.workspace.locks / "promote.lock"):
+    with promotion_lock(session.workspace):
         registry.promote(published.model.name, published.model.version, expected=champion)
     session.console.say(f"{published.model.name} version {published.model.version} is now the {ALIAS}")
     return Result(outputs=PromoteOutputs(alias=ALIAS, from_=champion, to=published.model.version, approved_by=approved))

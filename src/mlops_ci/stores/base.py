@@ -11,12 +11,25 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectInfo:
-    """One object. `sha256` (hex) and `etag` are null where the store does not tell them without reading the object."""
+    """One object. `sha256` (hex) and `etag` are null where the store does not tell them without reading the object.
+
+    `modified` is when it was written, by the store's clock in seconds of Unix time; listings tell it.
+    """
 
     key: str
     bytes: int
     sha256: str | None = None
     etag: str | None = None
+    modified: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """An upload in parts that is not complete: `started` by the store's clock, `ident` the store's name for it."""
+
+    key: str
+    ident: str
+    started: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +111,15 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object, if it is there."""
+
+    def now(self) -> float:
+        """The store's own time in seconds of Unix time: ages are told by it, never by this machine's clock."""
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Uploads in parts that have not been completed: of publishers that run now, or that were killed."""
+
+    def abandon(self, upload: Unfinished) -> None:
+        """Free what an unfinished upload holds, if it is still there."""
 
 
 class Meter:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from mlops_ci.stores import drafts
 from mlops_ci.stores.accept import accept
-from mlops_ci.stores.base import Download, Meter, ObjectInfo, OnProgress, Upload
+from mlops_ci.stores.base import Download, Meter, ObjectInfo, OnProgress, Unfinished, Upload
 from mlops_ci.stores.drafts import Draft
 from mlops_ci.stores.errors import (
     STILL_WRITTEN,
@@ -106,19 +106,22 @@ class LocalStore:
         """See `Store.head`."""
         path = self._path(key)
         try:
-            return ObjectInfo(key=key, bytes=path.stat().st_size) if path.is_file() else None
+            if not path.is_file():
+                return None
+            status = path.stat()
         except OSError as error:
             raise from_os_error(error, f"asking the store {self.uri} for {key}") from error
+        return ObjectInfo(key=key, bytes=status.st_size, modified=status.st_mtime)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """See `Store.list`."""
         if prefix.rstrip("/"):
             check_key(prefix.rstrip("/"))
         start = self._folder / os.path.dirname(prefix)
-        for path, size in _walk(start, top=start == self._folder):
+        for path, status in _walk(start, top=start == self._folder):
             key = path.relative_to(self._folder).as_posix()
             if key.startswith(prefix):
-                yield ObjectInfo(key=key, bytes=size)
+                yield ObjectInfo(key=key, bytes=status.st_size, modified=status.st_mtime)
 
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
@@ -126,6 +129,21 @@ class LocalStore:
             self._path(key).unlink(missing_ok=True)
         except OSError as error:
             raise from_os_error(error, f"deleting {key} from the store {self.uri}") from error
+
+    def now(self) -> float:
+        """See `Store.now`: the clock of the file system, which may be another machine's."""
+        try:
+            with drafts.draft(self._drafts) as fresh:
+                return os.fstat(fresh.stream.fileno()).st_mtime
+        except OSError as error:
+            raise from_os_error(error, f"asking the store {self.uri} for its time") from error
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """See `Store.unfinished`: there are none, since whoever opens the store sweeps dead writers' drafts away."""
+        return iter(())
+
+    def abandon(self, upload: Unfinished) -> None:
+        """See `Store.abandon`."""
 
     def _path(self, key: str) -> Path:
         if check_key(key).split("/")[0] in OURS:
@@ -214,7 +232,7 @@ def _copy_checked(path: Path, fresh: Draft, *, sha256: str) -> None:
         )
 
 
-def _walk(folder: Path, *, top: bool) -> Iterator[tuple[Path, int]]:
+def _walk(folder: Path, *, top: bool) -> Iterator[tuple[Path, os.stat_result]]:
     """Regular files in the order of S3: a folder sorts as its name with a slash."""
     try:
         entries = [entry for entry in os.scandir(folder) if not (top and entry.name in OURS)]
@@ -226,4 +244,5 @@ def _walk(folder: Path, *, top: bool) -> Iterator[tuple[Path, int]]:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(Path(entry.path), top=False)
         elif entry.is_file(follow_symlinks=False):
-            yield Path(entry.path), entry.stat(follow_symlinks=False).st_size
+            with suppress(FileNotFoundError):  # somebody else has just removed it
+                yield Path(entry.path), entry.stat(follow_symlinks=False)

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mlops_ci.stores.base import Download, Meter, ObjectInfo, OnProgress, Upload
+from mlops_ci.stores import s3_housekeeping as housekeeping
+from mlops_ci.stores.base import Download, Meter, ObjectInfo, OnProgress, Unfinished, Upload
 from mlops_ci.stores.errors import from_os_error, gone
 from mlops_ci.stores.s3_bucket import Bucket
 from mlops_ci.stores.s3_client import Connection
@@ -76,3 +77,15 @@ class S3Store:
     def delete(self, key: str) -> None:
         """See `Store.delete`."""
         self._bucket.delete(key)
+
+    def now(self) -> float:
+        """See `Store.now`."""
+        return housekeeping.now(self._bucket)
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """See `Store.unfinished`."""
+        return housekeeping.unfinished(self._bucket)
+
+    def abandon(self, upload: Unfinished) -> None:
+        """See `Store.abandon`."""
+        housekeeping.abandon(self._bucket, upload)

@@ -59,6 +59,15 @@ class Bucket:
                 credentials_from=self._connection.credentials_from,
             ) from error
 
+    @property
+    def place(self) -> dict[str, str]:
+        """The request parameters that name the bucket and the prefix."""
+        return {"Bucket": self._name, "Prefix": self._prefix}
+
+    def key_of(self, name: str) -> str:
+        """Our key of an object that the bucket names so."""
+        return name.removeprefix(self._prefix)
+
     def at(self, key: str) -> dict[str, Any]:
         """The request parameters that name the object."""
         return {"Bucket": self._name, "Key": self._prefix + check_key(key)}
@@ -161,7 +170,10 @@ class Bucket:
 
     def _info(self, answer: dict[str, Any]) -> ObjectInfo:
         return ObjectInfo(
-            key=answer["Key"].removeprefix(self._prefix), bytes=int(answer["Size"]), etag=answer["ETag"].strip('"')
+            key=self.key_of(answer["Key"]),
+            bytes=int(answer["Size"]),
+            etag=answer["ETag"].strip('"'),
+            modified=answer["LastModified"].timestamp(),
         )
 
     def _require_bucket(self) -> None:

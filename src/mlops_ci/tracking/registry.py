@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ CANDIDATE = "candidate"
 CHAMPION = "champion"
 PREVIOUS = "previous_champion"
 METRIC_TAG = "mlops.metric."
+# Versions that are asked for at once.
+PAGE = 1000
 SOURCE_TAG = "mlops.source"
 """Where the model's files are: the manifest in the object store. The version itself holds only small files."""
 
@@ -82,6 +85,65 @@ class ModelRegistry:
         found = self._alias(model, alias)
         return None if found is None else _described(found)
 
+    def version(self, model: str, version: str) -> ChampionVersion | None:
+        """That version; None when there is none, or no such model."""
+        try:
+            found = self.connection.ask(
+                f"asking for version {version} of {model!r}", lambda client: client.get_model_version(model, version)
+            )
+        except TrackingNotFoundError:
+            return None
+        return _described(found)
+
+    def versions(self, model: str) -> tuple[ChampionVersion, ...]:
+        """All versions, the newest first; none when there is no such model."""
+        found = self.connection.ask(
+            f"asking for the versions of {model!r}", lambda client: _all_versions(client, model)
+        )
+        return tuple(_described(one) for one in sorted(found, key=lambda one: int(one.version), reverse=True))
+
+    def aliases(self, model: str) -> dict[str, str]:
+        """Alias → version; empty when there is no such model."""
+        try:
+            found = self.connection.ask(
+                f"asking for the aliases of {model!r}", lambda client: client.get_registered_model(model)
+            )
+        except TrackingNotFoundError:
+            return {}
+        return {str(alias): str(version) for alias, version in dict(found.aliases).items()}
+
+    def restore(
+        self, model: str, version: str, *, expected: str, remember: bool, tags: Mapping[str, str] | None = None
+    ) -> bool:
+        """Move `champion` back to `version` if it is still where `expected` says; False when it is there already.
+
+        With `remember` the champion before gets `previous_champion` first, so that this too can be undone. Without it
+        one alias moves, and nothing else: champion and previous champion are the same version then, by which a
+        repetition knows that there is nothing left to do. `tags` are set on the version before it is the champion.
+        The caller holds the lock of promotions. Raises `AliasMovedError`.
+        """
+        self.connection.check()
+        before = self._version_at(model, CHAMPION)
+        if before == version:
+            return False
+        target = version if remember else self._version_at(model, PREVIOUS)
+        if before != expected or target != version:
+            what = f"{PREVIOUS} of {model!r} is {_named(target)}" if target != version else ""
+            raise AliasMovedError(
+                f"somebody else moved an alias meanwhile: {what or f'the champion of {model!r} is {_named(before)}'} "
+                f"now, and was {_named(version if what else expected)} when the rollback began",
+                hint="nothing was moved; look who promotes (`mlops-ci artifacts list`), then roll back again",
+            )
+        doing = f"rolling {model!r} back to version {version}"
+        for key, value in (tags or {}).items():
+            self.connection.ask(
+                doing, partial(_tag_version, model=model, version=version, key=escape(key), value=value)
+            )
+        if remember:
+            self._set_alias(model, PREVIOUS, before, doing)
+        self._set_alias(model, CHAMPION, version, doing)
+        return True
+
     def promote(self, model: str, version: str, *, expected: str | None) -> str | None:
         """Move the alias `champion` to `version` if it is still where `expected` says; gives the version before.
 
@@ -123,6 +185,10 @@ class ModelRegistry:
                 return None
             raise
 
+    def _version_at(self, model: str, alias: str) -> str | None:
+        found = self._alias(model, alias)
+        return None if found is None else str(found.version)
+
     def _advance_candidate(self, model: str, version: str) -> None:
         """The newest version is the candidate; a late repetition of an older run does not take that back."""
         current = self._alias(model, CANDIDATE)
@@ -148,6 +214,23 @@ def _oldest_version(client: Any, model: str, run: str) -> Any:
             raise ValueError(f"a name holds no quote: {text!r}")
     found = client.search_model_versions(f"name = '{model}' AND tag.`{RUN_TAG}` = '{run}'")
     return min(found, key=lambda one: int(one.version), default=None)
+
+
+def _all_versions(client: Any, model: str) -> list[Any]:
+    if "'" in model:
+        raise ValueError(f"a name holds no quote: {model!r}")
+    found: list[Any] = []
+    token = None
+    while True:
+        page = client.search_model_versions(f"name = '{model}'", max_results=PAGE, page_token=token)
+        found.extend(page)
+        token = page.token
+        if not token:
+            return found
+
+
+def _tag_version(client: Any, *, model: str, version: str, key: str, value: str) -> None:
+    client.set_model_version_tag(model, version, key, value)
 
 
 def _find_or_create(

@@ -40,7 +40,15 @@ def modules(*arguments, cwd=None, **environment):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["run", "--help"], ["train", "--help"], ["init", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["train", "--help"],
+        ["init", "--help"],
+        ["artifacts", "gc", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments):
     code, names, done = modules(*arguments)
