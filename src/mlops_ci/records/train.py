@@ -32,7 +32,10 @@ class TrainAttempt:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOutputs:
-    """`metrics` are the last values; `devices` what was really used; `model` the canonical model's files."""
+    """`metrics` are the last values; `devices` what was really used; `model` the canonical model's files.
+
+    `retries` counts the attempts after a failure, `resumes` those after an interruption that is nobody's failure.
+    """
 
     tracking: TrackingRef
     attempts: tuple[TrainAttempt, ...]
@@ -43,3 +46,5 @@ class TrainOutputs:
     artifacts: tuple[FileRef, ...]
     seconds: Annotated[float, VOLATILE]
     peak_memory_bytes: Annotated[int | None, VOLATILE] = None
+    retries: int = 0
+    resumes: int = 0
