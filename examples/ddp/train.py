@@ -1,7 +1,7 @@
 """Trains a small network with several processes, each on its share of every batch (DistributedDataParallel).
 
-The same seed and the same number of processes give the same weights, bit for bit on a CPU, also when it was interrupted.
-Started by hand, without torchrun, it is one process.
+The same seed and number of processes give the same weights, bit for bit on a CPU, also when it was interrupted. Started
+by hand, without torchrun, it is one process.
 """
 
 import argparse
@@ -48,7 +48,9 @@ def train(arguments: argparse.Namespace, device: torch.device) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)).to(device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE)
     first_epoch = restore(network, optimizer, device) + 1
-    parallel = DistributedDataParallel(network)
+    # This keeps the layout of the gradients' buffer, which decides the order of their sum. By default it changes after
+    # the first batch, so that with three processes and more a resumed training differs in the last bits.
+    parallel = DistributedDataParallel(network, find_unused_parameters=True)
 
     for epoch in range(first_epoch, arguments.epochs + 1):
         shuffled = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(arguments.seed + epoch))]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mlops_ci.guest import exits
 from mlops_ci.guest.failures import RULES, Rule, When
-from mlops_ci.guest.output.causes import LAUNCHERS
+from mlops_ci.guest.output.causes import HEADER, LAUNCHERS
 from mlops_ci.guest.processes.supervisor import INTERRUPTED, LEASH
 
 __all__ = ["OK", "RULES", "Evidence", "Verdict", "classify"]
@@ -76,11 +76,16 @@ class Evidence:
         number = -(self.code or 0) if (self.code or 0) < 0 else (self.code or 0) - 128
         return SIGNALS.get(number)
 
-    def line(self, pattern: re.Pattern[str]) -> str | None:
-        """The newest line of a failed job's log that matches."""
+    def line(self, pattern: re.Pattern[str], first: int = 0) -> str | None:
+        """The newest line of a failed job's log that matches, not before line `first`."""
         if not self.failed:
             return None
-        return next((line.strip()[:LONGEST] for line in reversed(self.tail) if pattern.search(line)), None)
+        return next((line.strip()[:LONGEST] for line in reversed(self.tail[first:]) if pattern.search(line)), None)
+
+    def in_traceback(self, pattern: re.Pattern[str]) -> str | None:
+        """The same from the first traceback on, where an exception ended the job."""
+        starts = [at for at, line in enumerate(self.tail) if line.rstrip().endswith(HEADER)]
+        return self.line(pattern, starts[0] if starts and self.exception else 0)
 
     def at_the_end(self, pattern: re.Pattern[str]) -> str | None:
         """A match in what ended the job: its exception; without one, or with that of a launcher, in its last lines."""
@@ -133,6 +138,7 @@ def _applies(when: When, evidence: Evidence) -> bool:
             when.oom_kills is None or (evidence.oom_kills > 0) == when.oom_kills,
             when.non_finite is None or (evidence.code is not None and bool(evidence.non_finite)) == when.non_finite,
             when.log is None or evidence.line(when.log) is not None,
+            when.traceback is None or evidence.in_traceback(when.traceback) is not None,
             when.end is None or evidence.at_the_end(when.end) is not None,
         )
     )
@@ -152,7 +158,7 @@ def _cause(rule: Rule, evidence: Evidence) -> str:
 
 def _words(when: When, evidence: Evidence) -> Mapping[str, str]:
     """What the templates may name."""
-    line = evidence.line(when.log) if when.log else evidence.at_the_end(when.end) if when.end else None
+    line = _line(when, evidence)
     ending = _ending(evidence)
     limit, last = evidence.memory_limit_bytes, evidence.last_line
     return {
@@ -174,6 +180,15 @@ def _words(when: When, evidence: Evidence) -> Mapping[str, str]:
         "code": str(evidence.code),
         "xid": (evidence.xid(when.xids) if when.xids else None) or "",
     }
+
+
+def _line(when: When, evidence: Evidence) -> str | None:
+    """The line because of which a rule applies."""
+    if when.log:
+        return evidence.line(when.log)
+    if when.traceback:
+        return evidence.in_traceback(when.traceback)
+    return evidence.at_the_end(when.end) if when.end else None
 
 
 def _who(evidence: Evidence) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Union
 SCHEMA = "mlops-ci/failures/1"
 RETRY, RESUME = "retry", "resume"
 SAME, OTHER = "same", "other"
+SEARCHED = ("log", "traceback", "end")
 CHECKPOINT, BEGINNING = "checkpoint", "beginning"
 
 
@@ -23,8 +24,9 @@ CHECKPOINT, BEGINNING = "checkpoint", "beginning"
 class When:
     """The conditions of a rule; None (or no pattern) is no condition.
 
-    `log` is searched in all lines at hand, `end` in the exception that ended the job, or in the last lines where there
-    is none. `given` is a field of the evidence that must not be empty. `signals` are names, or `any`; `xids` are codes,
+    `log` is searched in all lines at hand; `traceback` only from the first traceback on, where an exception ended the
+    job, since what was printed before may have been dealt with; `end` in that exception alone, or in the last lines
+    where there is none. `given` is a field of the evidence that must not be empty. `signals` are names, or `any`; `xids` are codes,
     or the verdict that verify's table gives them.
     """
 
@@ -35,6 +37,7 @@ class When:
     failed: bool | None = None
     signals: Union[tuple[str, ...], str, None] = None
     log: re.Pattern[str] | None = None
+    traceback: re.Pattern[str] | None = None
     end: re.Pattern[str] | None = None
     xids: Union[tuple[int, ...], str, None] = None
     oom_kills: bool | None = None
@@ -79,8 +82,8 @@ def _several(value: Any) -> Any:
 
 
 def _when(raw: Mapping[str, Any]) -> When:
-    plain = {name: _several(value) for name, value in raw.items() if name not in ("log", "end")}
-    return When(log=_pattern(raw.get("log")), end=_pattern(raw.get("end")), **plain)
+    plain = {name: _several(value) for name, value in raw.items() if name not in SEARCHED}
+    return When(**{name: _pattern(raw.get(name)) for name in SEARCHED}, **plain)
 
 
 def _rule(raw: Mapping[str, Any]) -> Rule:

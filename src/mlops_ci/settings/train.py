@@ -34,7 +34,7 @@ class TrainSettings(Table):
     """Processes of the training on a node, each with the command. `auto`: one for each GPU, one on a CPU. More than one
     are started by torchrun."""
     nodes: Annotated[int, Range(1, 1024)] = 1
-    """Nodes that train together. Each runs `mlops-ci run train --only` of its own, with the same settings but `node`."""
+    """Nodes that train together. Each runs `mlops-ci run train --only`, with the same settings but `node`."""
     node: Count = 0
     """Which of the nodes this is, from 0: as a rule from the environment, `MLOPS_CI_TRAIN__NODE`. Node 0 has rank 0."""
     rendezvous: Annotated[Meeting | None, Example("node-0.internal:29400")] = None

@@ -34,6 +34,7 @@ class _Lines(Watch):
         self._splitter.feed(data)
 
     def tick(self, now: float) -> None:
+        del now
         self._splitter.tick()
 
     def close(self) -> None:
