@@ -14,6 +14,9 @@ from mlops_ci.guest.output import causes
 from mlops_ci.guest.sampling.reports import meaning
 
 FOLDER = Path(__file__).parents[1] / "corpus" / "failures"
+UNSEEN = FOLDER.with_name("failures-held-out")
+"""Logs that were written when the rules were done; no rule may be changed because of them."""
+
 WORK = "/mlops/work"
 
 

@@ -26,8 +26,8 @@ class When:
 
     `log` is searched in all lines at hand; `traceback` only from the first traceback on, where an exception ended the
     job, since what was printed before may have been dealt with; `end` in that exception alone, or in the last lines
-    where there is none. `given` is a field of the evidence that must not be empty. `signals` are names, or `any`; `xids` are codes,
-    or the verdict that verify's table gives them.
+    where there is none. `given` is a field of the evidence that must not be empty. `signals` are names, or `any`;
+    `xids` are codes, or the verdict that verify's table gives them.
     """
 
     given: str | None = None

@@ -64,8 +64,8 @@ def run(session: Session) -> Result:
     tracker = Tracker(session.tracking_uri, session.console.redactor)
     tracked = tracker.start_run(
         session.settings.experiment,
-        run=session.run.id,
-        name=session.run.id,
+        run=tracked_name(session),
+        name=tracked_name(session),
         tags=tracking_tags(session),
         params={**session.settings.tables.train.params, "seed": session.settings.tables.train.seed},
     )
@@ -78,6 +78,12 @@ def run(session: Session) -> Result:
             tracker.finish(tracked.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     return _collect(session, tracker, tracked, outcome, attempts)
+
+
+def tracked_name(session: Session) -> str:
+    """The MLflow run's name: of several nodes, only the first has the run's own, since rank 0 is there."""
+    node = session.settings.tables.train.node
+    return f"{session.run.id}-node-{node}" if node else session.run.id
 
 
 def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> Outcome:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from mlops_ci.errors import InfrastructureError
+from mlops_ci.guest.exits import OUT_OF_TIME
 from mlops_ci.guest.failures import BEGINNING, OTHER, POLICIES, RESUME, RETRY, Policy
 from mlops_ci.network import RetryPolicy
 
@@ -44,7 +45,7 @@ class Again:
         """What to do after this end; None: nothing here. Nothing is counted yet."""
         policy = policy_of(class_, exit_code)
         used_up = self.by_class[class_] >= policy.tries
-        if policy.node == OTHER or used_up or self.limit == 0:
+        if policy.node == OTHER or used_up or self.limit == 0 or exit_code == OUT_OF_TIME:
             return None
         if policy.counts == RETRY and self.retries >= self.limit:
             return None
