@@ -83,7 +83,8 @@ def _several(value: Any) -> Any:
 
 def _when(raw: Mapping[str, Any]) -> When:
     plain = {name: _several(value) for name, value in raw.items() if name not in SEARCHED}
-    return When(**{name: _pattern(raw.get(name)) for name in SEARCHED}, **plain)
+    log, traceback, end = (_pattern(raw.get(name)) for name in SEARCHED)
+    return When(log=log, traceback=traceback, end=end, **plain)
 
 
 def _rule(raw: Mapping[str, Any]) -> Rule:

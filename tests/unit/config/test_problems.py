@@ -321,4 +321,5 @@ def test_nodes_and_processes(folder, lines, message):
 
 
 def test_nodes_that_make_sense(folder):
-    assert folder.problems(TRAIN + 'nodes = 2\nnode = 1\nrendezvous = "node-0:29400"\nprocesses = 4\n') == []
+    settings = folder.load(TRAIN + 'nodes = 2\nnode = 1\nrendezvous = "node-0:29400"\nprocesses = 4\n')
+    assert settings.tables.train.rendezvous == "node-0:29400"
