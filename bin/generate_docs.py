@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
+import failure_page
 
 import mlops_ci
 from mlops_ci import errors as base_errors
@@ -23,8 +24,6 @@ from mlops_ci.commands.exit_codes import TABLE
 from mlops_ci.config import schema
 from mlops_ci.config.declared import Field, bare, choices, is_free_table, item_of, tables
 from mlops_ci.config.toml_text import written
-from mlops_ci.guest import exits
-from mlops_ci.guest.classify import RULES
 from mlops_ci.guest.health.active.limits import ROWS as ACTIVE_LIMITS
 from mlops_ci.guest.health.tables import table as health_table
 from mlops_ci.orchestrators.callers import github_starter, gitlab_starter
@@ -38,7 +37,6 @@ from mlops_ci.orchestrators.gitlab.profile import load_profile as gitlab_profile
 from mlops_ci.records import schema as record_schema
 from mlops_ci.settings.marks import Range
 from mlops_ci.settings.units import Duration, Size
-from mlops_ci.stages.train import RETRIED
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -67,41 +65,6 @@ such as `"30s"`, `"15m"`, `"2h"` or `"1d"`. A *size* is a number of bytes, or a 
 units). Paths are relative to the file's folder.
 """
 
-FAILURES = """\
-What `[train]`, `[evaluate]`, `[check]`, `[prepare]` and `[data] fetch` commands can end with, and what verify can find.
-The class stands in the record's `error.class`. The rules are tried from top to bottom, and the first that fits names
-the class; the last three rows come from verify and from the guest's start. What goes wrong around your code has classes
-of its own, on the page [Errors](errors.md). The classes of GPU failures go by the messages of PyTorch and CUDA: none of
-them has been met on a real GPU yet.
-"""
-
-# What each class of the guest's table means. A class without a line here stops the generation.
-HAPPENED = {
-    "internal": "the guest itself failed",
-    "preempted": "asked to end by a signal, or its starter is gone",
-    "interrupted": "Ctrl-C; no new checkpoint was saved",
-    "cancelled": "asked to end by a signal, or its starter is gone; no new checkpoint was saved",
-    "timeout": "the stage's time limit is over",
-    "stalled": "no output and no metric for longer than `[train] stall`",
-    "bad-command": "the command cannot be started as it is written",
-    "device-fault": "the GPU reported a fault of its own",
-    "collective-timeout": "a collective operation between GPUs timed out",
-    "out-of-memory-device": "the GPU's memory is full",
-    "out-of-memory-host": "main memory or /dev/shm is full",
-    "disk-full": "a disk is full, or a limit on files was reached",
-    "non-finite": "the latest value of a metric is NaN or infinite",
-    "killed": "killed by something outside (SIGKILL)",
-    "user-error": "an exception, an exit code other than 0, or a crash of the program",
-    "unsafe-model": "the model file holds what runs code when it is loaded",
-    "no-model": "the training ended well and left no model",
-}
-SAVED = {exits.PREEMPTED: "; a new checkpoint was saved", exits.OUT_OF_TIME: "; no new checkpoint was saved"}
-# Classes that have no rule: the verdict of the health check, and what stops the guest before it starts anything.
-WITHOUT_RULE = (
-    ("unhealthy", exits.UNHEALTHY, "verify found a fault of this node"),
-    ("not-usable", exits.MISSING, "verify found that image, settings and machine do not fit together"),
-    ("not-writable", exits.MISSING, "the guest cannot write into its folders"),
-)
 # Base classes that are also raised as such.
 RAISED_AS_SUCH = (
     base_errors.UsageError,
@@ -199,18 +162,15 @@ def _summary(one: type) -> str:
 
 def failure_classes() -> str:
     """What a job in the image can end with, from the guest's own table."""
-    retries = {int(code): retry for codes, _, retry in TABLE for code in codes.split(", ")}
-    classes = list(dict.fromkeys((rule.name, rule.exit_code) for rule in RULES))
-    rows = [(name, code, HAPPENED[name] + SAVED.get(code, "")) for name, code in classes] + list(WITHOUT_RULE)
-    hints = {key: [rule.hint for rule in RULES if (rule.name, rule.exit_code) == key and rule.hint] for key in classes}
-    again = " and ".join(map(str, sorted(RETRIED)))
-    first = [(f"`{name}`", str(code), what, retries[code] or "the same command goes on") for name, code, what in rows]
-    second = [(f"`{name}`", str(code), " / ".join(hint)) for (name, code), hint in hints.items() if hint]
+    return failure_page.page(_table)
+
+
+def launch_variables() -> str:
+    """What several processes find in their environment."""
     return (
-        f"# Failure classes\n\n{FAILURES}\n{_table(('class', 'exit code', 'what happened', 'who retries'), first)}\n"
-        f"The stage train itself tries again after exit codes {again}, up to `[train] retries` times and from the\n"
-        "newest checkpoint.\n\n## Next steps\n\nAs the tool prints them; where a class has several, the cause decides."
-        f"\n\n{_table(('class', 'exit code', 'next step'), second)}"
+        "# Variables of several processes\n\nWhat a job finds in its environment so that "
+        "[several processes](../several-processes.md) work, and why.\n\n"
+        f"{failure_page.variables(_table)}"
     )
 
 
@@ -367,6 +327,7 @@ PAGES = {
     "exit-codes.md": exit_codes,
     "health-checks.md": health_checks,
     "failure-classes.md": failure_classes,
+    "launch-variables.md": launch_variables,
     "errors.md": errors,
 }
 

@@ -49,6 +49,17 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _nightly(tables)
     yield from _verify(tables)
     yield from signing(tables)
+    yield from _nodes(tables)
+
+
+def _nodes(tables: Tables) -> Iterator[Finding]:
+    train, nodes, node = tables.train, ("train", "nodes"), ("train", "node")
+    if train.node >= train.nodes:
+        message = f"there is no node {train.node} of {train.nodes}: they count from 0"
+        yield Finding(key=node, message=message, given=(nodes,))
+    if train.nodes > 1 and train.rendezvous is None:
+        message = 'several nodes need [train] rendezvous = "host:port", an address of node 0'
+        yield Finding(key=nodes, message=message, given=(("train", "rendezvous"),))
 
 
 def _commands(tables: Tables) -> Iterator[Finding]:

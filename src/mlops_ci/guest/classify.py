@@ -1,47 +1,32 @@
 """Why a job ended: one class, one exit code, one cause, one next step.
 
-`RULES` is the table, in order: the first rule that applies names the class. The exit codes are those of the one table
-of the whole project (`exits.py`); which codes are retried, and by whom, is said there.
+The first rule of `failures.json` that applies names the class. The exit codes are those of the one table of the whole
+project (`exits.py`).
 """
 
 from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops_ci.guest import exits
-from mlops_ci.guest.processes.supervisor import INTERRUPTED, LEASH, STALLED, TERMINATED, TIMEOUT
+from mlops_ci.guest.failures import RULES, Rule, When
+from mlops_ci.guest.output.causes import HEADER, LAUNCHERS
+from mlops_ci.guest.processes.supervisor import INTERRUPTED, LEASH
 
-DEVICE_MEMORY = re.compile(
-    r"torch\.(?:cuda\.)?OutOfMemoryError|CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED"
-    r"|HIP out of memory"
-)
-HOST_MEMORY = re.compile(
-    r"^(?:\[rank\d+\]:\s?)?MemoryError\b|Cannot allocate memory|std::bad_alloc"
-    r"|DefaultCPUAllocator: (?:can't allocate|not enough) memory"
-    r"|DataLoader worker \(pid.*\) is killed by signal: Killed"
-)
-SHARED_MEMORY = re.compile(
-    r"insufficient shared memory \(shm\)|unable to (?:allocate|open) shared memory|/torch_\d+_\d+_\d+"
-)
-DISK = re.compile(
-    r"No space left on device|Disk quota exceeded|\[Errno 28\]|\[Errno 122\]|\[Errno 27\]|File too large|ENOSPC"
-)
-DEVICE_FAULT = re.compile(
-    r"uncorrectable (?:ECC|NVLink) error|GPU has fallen off the bus|CUDA error: hardware stack error"
-    r"|CUDA error: system not yet initialized"
-)
-COLLECTIVE = re.compile(r"Watchdog caught collective operation timeout|ProcessGroupNCCL.*(?:timed out|timeout)")
-NO_DEVICE = re.compile(r"Torch not compiled with CUDA enabled|Found no NVIDIA driver|No CUDA GPUs are available")
-THERE_ALREADY = re.compile(r"^FileExistsError: ")
+__all__ = ["OK", "RULES", "Evidence", "Verdict", "classify"]
+
+LONGEST = 300
+LAST_LINES = 5
+SIGNALS = {one.value: one.name for one in signal.Signals}
 CRASHES = {
-    signal.SIGSEGV: "a memory access error (SIGSEGV)",
-    signal.SIGBUS: "a bus error (SIGBUS)",
-    signal.SIGABRT: "an abort (SIGABRT)",
-    signal.SIGILL: "an illegal instruction (SIGILL)",
-    signal.SIGFPE: "an arithmetic error (SIGFPE)",
+    "SIGSEGV": "a memory access error (SIGSEGV)",
+    "SIGBUS": "a bus error (SIGBUS)",
+    "SIGABRT": "an abort (SIGABRT)",
+    "SIGILL": "an illegal instruction (SIGILL)",
+    "SIGFPE": "an arithmetic error (SIGFPE)",
 }
 
 
@@ -52,13 +37,16 @@ class Evidence:
     `code` is the last command's exit code, minus the signal for a killed one, None when nothing ran. `tail` is the
     end of the log, newest last; `oom_kills` counts the kernel's kills for lack of memory during the job;
     `full_folder` is a folder without free space; `exception` the Python exception that ended the job, with its place.
-    `disk_problem` is what went wrong when we ourselves wrote.
+    `disk_problem` is what went wrong when we ourselves wrote. `xids` are the driver's reports during the job: code,
+    verify's verdict, meaning. `lost_gpus` are those that the driver no longer shows. `silent_ranks` says that the
+    launcher of several processes failed and none of them left a word.
     """
 
     code: int | None
     command: str = ""
     stop: str | None = None
     checkpoint_saved: bool = False
+    resumed: bool = False
     tail: Sequence[str] = ()
     exception: str | None = None
     last_line: str = ""
@@ -73,27 +61,47 @@ class Evidence:
     internal: str | None = None
     timeout: float | None = None
     stall: float | None = None
+    xids: Sequence[tuple[int, str, str]] = ()
+    lost_gpus: str | None = None
+    silent_ranks: str | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the last command ended with anything but success."""
         return self.code is not None and self.code != 0
 
-    def says(self, pattern: re.Pattern[str]) -> str | None:
-        """The newest line of a failed job's log that matches."""
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that ended the command; a shell shows it as 128 + its number."""
+        number = -(self.code or 0) if (self.code or 0) < 0 else (self.code or 0) - 128
+        return SIGNALS.get(number)
+
+    def line(self, pattern: re.Pattern[str], first: int = 0) -> str | None:
+        """The newest line of a failed job's log that matches, not before line `first`."""
         if not self.failed:
             return None
-        return next((line.strip()[:300] for line in reversed(self.tail) if pattern.search(line)), None)
+        return next((line.strip()[:LONGEST] for line in reversed(self.tail[first:]) if pattern.search(line)), None)
 
+    def in_traceback(self, pattern: re.Pattern[str]) -> str | None:
+        """The same from the first traceback on, where an exception ended the job."""
+        starts = [at for at, line in enumerate(self.tail) if line.rstrip().endswith(HEADER)]
+        return self.line(pattern, starts[0] if starts and self.exception else 0)
 
-@dataclass(frozen=True)
-class Rule:
-    """One row of the table. `cause` gives one line when the rule applies, else None."""
+    def at_the_end(self, pattern: re.Pattern[str]) -> str | None:
+        """A match in what ended the job: its exception; without one, or with that of a launcher, in its last lines."""
+        if not self.failed:
+            return None
+        if self.exception and not any(name in self.exception for name in LAUNCHERS):
+            return self.exception if pattern.search(self.exception) else None
+        lines = [line.strip()[:LONGEST] for line in self.tail if line.strip()]
+        if not self.exception:
+            lines = lines[-LAST_LINES:]
+        return next((line for line in reversed(lines) if pattern.search(line)), None)
 
-    name: str
-    exit_code: int
-    cause: Callable[[Evidence], str | None]
-    hint: str
+    def xid(self, wanted: tuple[int, ...] | str) -> str | None:
+        """A report of the driver with one of these codes, or with this verdict."""
+        fits = [one for one in self.xids if (one[1] == wanted if isinstance(wanted, str) else one[0] in wanted)]
+        return f"XID {fits[-1][0]}: {fits[-1][2]}" if fits else None
 
 
 @dataclass(frozen=True)
@@ -106,21 +114,81 @@ class Verdict:
     hint: str
 
 
-def _stopped(reason: str, *, saved: bool, text: Callable[[Evidence], str]) -> Callable[[Evidence], str | None]:
-    def cause(evidence: Evidence) -> str | None:
-        return text(evidence) if evidence.stop == reason and evidence.checkpoint_saved == saved else None
-
-    return cause
+OK = Verdict("ok", exits.OK, "", "")
 
 
-def _preempted(evidence: Evidence) -> str | None:
-    if evidence.stop in (TERMINATED, INTERRUPTED, LEASH) and evidence.checkpoint_saved:
-        return f"{_who(evidence)}; a checkpoint was saved"
-    return None
+def classify(evidence: Evidence) -> Verdict:
+    """The first rule of `RULES` that applies, else `OK`."""
+    for rule in RULES:
+        if _applies(rule.when, evidence):
+            return Verdict(rule.name, rule.exit_code, _cause(rule, evidence), rule.hint)
+    return OK
 
 
-def _cancelled(evidence: Evidence) -> str | None:
-    return _who(evidence) if evidence.stop in (TERMINATED, LEASH) else None
+def _applies(when: When, evidence: Evidence) -> bool:
+    return all(
+        (
+            when.given is None or bool(getattr(evidence, when.given)),
+            when.stop is None or evidence.stop in when.stop,
+            when.saved is None or evidence.checkpoint_saved == when.saved,
+            when.resumed is None or evidence.resumed == when.resumed,
+            when.failed is None or evidence.failed == when.failed,
+            when.signals is None or _signalled(when.signals, evidence),
+            when.xids is None or evidence.xid(when.xids) is not None,
+            when.oom_kills is None or (evidence.oom_kills > 0) == when.oom_kills,
+            when.non_finite is None or (evidence.code is not None and bool(evidence.non_finite)) == when.non_finite,
+            when.log is None or evidence.line(when.log) is not None,
+            when.traceback is None or evidence.in_traceback(when.traceback) is not None,
+            when.end is None or evidence.at_the_end(when.end) is not None,
+        )
+    )
+
+
+def _signalled(wanted: tuple[str, ...] | str, evidence: Evidence) -> bool:
+    """Whether one of these signals ended the job; `any` means what the system itself says, not a shell's number."""
+    if wanted == "any":
+        return evidence.code is not None and evidence.code < 0
+    return evidence.failed and evidence.signal in wanted
+
+
+def _cause(rule: Rule, evidence: Evidence) -> str:
+    text = rule.cause.format_map(_words(rule.when, evidence))
+    return " ".join(text.split("\n"))
+
+
+def _words(when: When, evidence: Evidence) -> Mapping[str, str]:
+    """What the templates may name."""
+    line = _line(when, evidence)
+    ending = _ending(evidence)
+    limit, last = evidence.memory_limit_bytes, evidence.last_line
+    return {
+        "given": str(getattr(evidence, when.given) if when.given else ""),
+        "line": line or "",
+        "said": evidence.exception or line or ending,
+        "ending": ending,
+        "who": _who(evidence),
+        "timeout": f"{evidence.timeout or 0:g}",
+        "stall": f"{evidence.stall or 0:g}",
+        "where": f"; the last line was: {last}" if last else "",
+        "last": f"; its last line was: {last}" if last else "",
+        "within": "" if limit is None else f" (limit {limit / 2**30:.1f} GiB)",
+        "full": f" ({evidence.full_folder} is full)" if evidence.full_folder else "",
+        "metrics": ", ".join(evidence.non_finite),
+        "also": f"; the program then ended with: {evidence.exception}" if evidence.exception else "",
+        "signal": evidence.signal or f"signal {-(evidence.code or 0)}",
+        "crash": CRASHES.get(evidence.signal or "", ""),
+        "code": str(evidence.code),
+        "xid": (evidence.xid(when.xids) if when.xids else None) or "",
+    }
+
+
+def _line(when: When, evidence: Evidence) -> str | None:
+    """The line because of which a rule applies."""
+    if when.log:
+        return evidence.line(when.log)
+    if when.traceback:
+        return evidence.in_traceback(when.traceback)
+    return evidence.at_the_end(when.end) if when.end else None
 
 
 def _who(evidence: Evidence) -> str:
@@ -129,196 +197,9 @@ def _who(evidence: Evidence) -> str:
     return f"the job was asked to end ({'SIGINT' if evidence.stop == INTERRUPTED else 'SIGTERM'})"
 
 
-def _timeout(evidence: Evidence) -> str:
-    return f"the limit of {evidence.timeout or 0:g} s for the whole job is over"
-
-
-def _stall(evidence: Evidence) -> str:
-    where = f"; the last line was: {evidence.last_line}" if evidence.last_line else ""
-    return f"no output and no metric for {evidence.stall or 0:g} s{where}"
-
-
-def _host_memory(evidence: Evidence) -> str | None:
-    limit = evidence.memory_limit_bytes
-    within = "" if limit is None else f" (limit {limit / 2**30:.1f} GiB)"
-    if evidence.failed and evidence.oom_kills > 0:
-        return f"the kernel killed the job or one of its processes for lack of memory{within}"
-    line = evidence.says(HOST_MEMORY)
-    return None if line is None else f"out of memory{within}: {evidence.exception or line}"
-
-
-def _killed(evidence: Evidence) -> str | None:
-    if evidence.code == -signal.SIGKILL:
-        return "the job was killed (SIGKILL) by something outside: an operator, a limit, or the kernel"
-    return None
-
-
-def _crash(evidence: Evidence) -> str | None:
-    if evidence.code is None:
-        return None
-    number = -evidence.code if evidence.code < 0 else evidence.code - 128
-    return next((f"the program crashed with {text}" for one, text in CRASHES.items() if one == number), None)
-
-
-def _non_finite(evidence: Evidence) -> str | None:
-    if evidence.code is None or not evidence.non_finite:
-        return None
-    also = f"; the program then ended with: {evidence.exception}" if evidence.exception else ""
-    return f"the latest value of {', '.join(evidence.non_finite)} is not a finite number{also}"
-
-
-def _disk(evidence: Evidence) -> str | None:
-    if evidence.disk_problem is not None:
-        return f"the disk is full or a limit on files was reached: {evidence.disk_problem}"
-    line = evidence.says(DISK)
-    if line is not None:
-        where = f" ({evidence.full_folder} is full)" if evidence.full_folder else ""
-        return f"the disk is full or a limit on files was reached{where}: {evidence.exception or line}"
-    return f"the disk of {evidence.full_folder} is full" if evidence.failed and evidence.full_folder else None
-
-
-def _pattern(pattern: re.Pattern[str]) -> Callable[[Evidence], str | None]:
-    def cause(evidence: Evidence) -> str | None:
-        line = evidence.says(pattern)
-        return None if line is None else evidence.exception or line
-
-    return cause
-
-
-def _user_error(evidence: Evidence) -> str | None:
-    if not evidence.failed or evidence.code is None:
-        return None
-    if evidence.exception:
-        return evidence.exception
+def _ending(evidence: Evidence) -> str:
+    if evidence.exception or evidence.code is None:
+        return evidence.exception or ""
     number = f"signal {-evidence.code}" if evidence.code < 0 else f"exit code {evidence.code}"
     said = f"; its last line was: {evidence.last_line}" if evidence.last_line else ""
     return f"`{evidence.command}` ended with {number}{said}"
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "internal",
-        exits.INTERNAL,
-        lambda one: one.internal,
-        "This is a bug of mlops-ci: please report it with the log.",
-    ),
-    Rule("preempted", exits.PREEMPTED, _preempted, "Start the same command again: it resumes from the checkpoint."),
-    Rule(
-        "interrupted",
-        exits.INTERRUPTED,
-        lambda one: _who(one) if one.stop == INTERRUPTED else None,
-        "Start the same command again to go on.",
-    ),
-    Rule("cancelled", exits.TERMINATED, _cancelled, "Start the same command again to go on."),
-    Rule(
-        "timeout",
-        exits.PREEMPTED,
-        _stopped(TIMEOUT, saved=True, text=_timeout),
-        "A checkpoint was saved: the next attempt resumes from it. Raise the stage's timeout if that is too little.",
-    ),
-    Rule(
-        "timeout",
-        exits.OUT_OF_TIME,
-        _stopped(TIMEOUT, saved=False, text=_timeout),
-        "Raise the stage's timeout, train less, or save checkpoints so that the next attempt can resume.",
-    ),
-    Rule(
-        "stalled",
-        exits.PREEMPTED,
-        _stopped(STALLED, saved=True, text=_stall),
-        "A checkpoint was saved: the next attempt resumes from it. The log ends with the place where it hung.",
-    ),
-    Rule(
-        "stalled",
-        exits.OUT_OF_TIME,
-        _stopped(STALLED, saved=False, text=_stall),
-        "The log ends with the place where it hung. If silence is normal there, raise [train] stall.",
-    ),
-    Rule("bad-command", exits.USER_CODE, lambda one: one.bad_command, ""),
-    Rule(
-        "device-fault",
-        exits.UNHEALTHY,
-        _pattern(DEVICE_FAULT),
-        "The GPU reported a fault of its own: run on another node, and have this one looked at.",
-    ),
-    Rule(
-        "collective-timeout",
-        exits.UNHEALTHY,
-        _pattern(COLLECTIVE),
-        "A GPU or its link stopped answering the others: run on another node. If it stays, one rank never gets there.",
-    ),
-    Rule(
-        "out-of-memory-device",
-        exits.USER_CODE,
-        _pattern(DEVICE_MEMORY),
-        "The GPU's memory is too small: use a smaller batch, gradient accumulation or lower precision.",
-    ),
-    Rule(
-        "out-of-memory-host",
-        exits.USER_CODE,
-        _pattern(SHARED_MEMORY),
-        "/dev/shm is too small for the data loader's workers: raise [train] shm, or use fewer workers.",
-    ),
-    Rule(
-        "out-of-memory-host",
-        exits.USER_CODE,
-        _host_memory,
-        "Main memory is too small: raise [train] memory, load less at once, or use fewer workers.",
-    ),
-    Rule("disk-full", exits.USER_CODE, _disk, "Free space on this runner (`mlops-ci clean`), or write and keep less."),
-    Rule(
-        "non-finite",
-        exits.USER_CODE,
-        _non_finite,
-        "The training diverged: lower the learning rate, clip gradients, or look at the data.",
-    ),
-    Rule(
-        "killed",
-        exits.USER_CODE,
-        _killed,
-        "If memory may be the reason, compare its peak in the report with the limit. The same command resumes.",
-    ),
-    Rule("user-error", exits.USER_CODE, _crash, "The log ends with where it was, if Python could say."),
-    Rule(
-        "user-error",
-        exits.USER_CODE,
-        _pattern(NO_DEVICE),
-        "The code asks for a GPU that this image or node does not have: check [image] variant and [train] gpus, or use "
-        "torch.cuda.is_available().",
-    ),
-    Rule(
-        "user-error",
-        exits.USER_CODE,
-        _pattern(THERE_ALREADY),
-        "The output folder is there before the script starts: os.makedirs(..., exist_ok=True).",
-    ),
-    Rule(
-        "user-error",
-        exits.USER_CODE,
-        _user_error,
-        "The log has the whole story; it is a failure of the project's own code.",
-    ),
-    Rule(
-        "unsafe-model",
-        exits.USER_CODE,
-        lambda one: one.unsafe_model,
-        "Save torch.save(model.state_dict(), ...) or safetensors, or allow the file by name in [train] allow-pickle.",
-    ),
-    Rule(
-        "no-model",
-        exits.USER_CODE,
-        lambda one: one.no_model,
-        "Save the model into the output folder: model.safetensors, or model.pt by torch.save(model.state_dict(), ...).",
-    ),
-)
-
-OK = Verdict("ok", exits.OK, "", "")
-
-
-def classify(evidence: Evidence) -> Verdict:
-    """The first rule of `RULES` that applies, else `OK`."""
-    for rule in RULES:
-        cause = rule.cause(evidence)
-        if cause:
-            return Verdict(rule.name, rule.exit_code, cause, rule.hint)
-    return OK

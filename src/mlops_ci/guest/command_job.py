@@ -8,6 +8,7 @@ import os
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
 from mlops_ci.guest.output.redact import Redactor
 from mlops_ci.guest.processes.supervisor import TIMEOUT, Ended, Supervisor, Watch
+from mlops_ci.guest.ranks import evidence as rank_evidence
+from mlops_ci.guest.ranks import plan
+from mlops_ci.guest.ranks import words as rank_words
+from mlops_ci.guest.sampling.reports import DriverReports
 from mlops_ci.guest.sampling.sampler import Sampler
 from mlops_ci.guest.spool import SpoolReader
 from mlops_ci.guest.task import NamedCommand, Task
@@ -42,6 +47,7 @@ class CommandJob:
         self.redactor = Redactor(inherited[name] for name in task.secrets if inherited.get(name))
         self.log = JobLog(task.paths.job / layout.LOG, self.supervisor.outlet, self.redactor)
         self.sampler = Sampler(task.paths.job / layout.SYSTEM, task.sample_seconds)
+        self.reports = DriverReports(task.expect.gpus)
         self.spool = SpoolReader(task.paths.job / layout.METRICS)
         self.bad_command: BadCommandError | None = None
         self.failed_code: int | None = None
@@ -83,7 +89,8 @@ class CommandJob:
             spool=self.spool.path,
             sampler=self.sampler,
             deadline=self._deadline,
-            stall=self.task.stall,
+            # Only the first node hears rank 0; on the others silence is normal.
+            stall=self.task.stall if self.task.launch.node == 0 else None,
         )
         for command in self.task.commands:
             if self.supervisor.poll() is not None or self.failed_code or self.bad_command is not None:
@@ -100,6 +107,8 @@ class CommandJob:
             argv = split(command.command, placeholders(self.task))
             program = resolve(argv, self._environment, folder)
             self.log.say(f"{command.name}: {shlex.join(argv)}")
+            if self.task.launch.world > 1:
+                program = plan.command(self.task.launch, program, plan.prepare(self.task, program))
             ended = self.supervisor.run(program, environment=self._environment, folder=str(folder), watch=watch)
         except BadCommandError as error:
             self.bad_command = error
@@ -174,9 +183,11 @@ class CommandJob:
         warnings = [self.spool.warning(), self.sampler.device_warning(self.task.expect.gpus)]
         result.warnings.extend(one for one in warnings if one)
         self._resumed()
-        verdict = self._verdict(saved_before, saved)
-        if verdict.exit_code != 0:
-            result.tail = list(self.log.tail)[-TAIL_LINES:]
+        result.tail = list(self.log.tail)[-TAIL_LINES:]
+        verdict = self._judged(self._evidence(saved_before, saved))
+        if verdict.exit_code == 0:
+            result.tail = []
+        else:
             self.log.say(f"{verdict.name}: {verdict.cause}")
         code = outcome.finish(self.task.paths.job, result, verdict)
         self.log.close()
@@ -191,32 +202,51 @@ class CommandJob:
         except (OSError, ValueError, KeyError, TypeError):
             return
 
-    def _verdict(self, before: Mapping[str, Any] | None, saved: Mapping[str, Any] | None) -> Verdict:
+    def _evidence(self, before: Mapping[str, Any] | None, saved: Mapping[str, Any] | None) -> Evidence:
         tail = list(self.log.tail)
-        verdict = classify(
-            Evidence(
-                code=self.failed_code,
-                command=self.redactor.clean(self.task.commands[-1].command if self.task.commands else ""),
-                stop=self.supervisor.stop,
-                checkpoint_saved=saved is not None and saved != before,
-                tail=tail,
-                exception=causes.exception_of(tail, str(self.task.paths.work)),
-                last_line=causes.last_line(tail),
-                oom_kills=self.sampler.oom_kills(),
-                memory_limit_bytes=self.sampler.memory_limit_bytes,
-                full_folder=self._full_folder(),
-                disk_problem=self.disk_problem,
-                non_finite=self.spool.non_finite,
-                bad_command=None if self.bad_command is None else str(self.bad_command),
-                unsafe_model=self.unsafe_model,
-                no_model=self.no_model,
-                timeout=self.task.timeout,
-                stall=self.task.stall,
-            )
+        return Evidence(
+            code=self.failed_code,
+            command=self.redactor.clean(self.task.commands[-1].command if self.task.commands else ""),
+            stop=self.supervisor.stop,
+            checkpoint_saved=saved is not None and saved != before,
+            resumed=self.outcome.resumed_from_step is not None,
+            tail=tail,
+            exception=causes.exception_of(tail, str(self.task.paths.work)),
+            last_line=causes.last_line(tail),
+            oom_kills=self.sampler.oom_kills(),
+            memory_limit_bytes=self.sampler.memory_limit_bytes,
+            full_folder=self._full_folder(),
+            disk_problem=self.disk_problem,
+            non_finite=self.spool.non_finite,
+            bad_command=None if self.bad_command is None else str(self.bad_command),
+            unsafe_model=self.unsafe_model,
+            no_model=self.no_model,
+            timeout=self.task.timeout,
+            stall=self.task.stall,
+            xids=self.reports.new(),
+            lost_gpus=self.sampler.lost_gpus(),
         )
+
+    def _judged(self, evidence: Evidence) -> Verdict:
+        first = None
+        if self.task.launch.world > 1 and self.outcome.commands:
+            words = rank_words.read(plan.folder(self.task), self.task.launch)
+            self.outcome.ranks = list(rank_evidence.rows(words, self.redactor.clean))
+            evidence, first = rank_evidence.deciding(evidence, words, str(self.task.paths.work))
+        verdict = classify(evidence)
+        if first is not None:
+            verdict = replace(verdict, cause=f"rank {first.rank}: {verdict.cause}")
+            self._show(first)
         if verdict.name == "bad-command" and self.bad_command is not None:
             return Verdict(verdict.name, verdict.exit_code, verdict.cause, self.bad_command.hint)
         return verdict
+
+    def _show(self, first: rank_words.Word) -> None:
+        """The last lines of the process that failed first: only the first process of a node was shown so far."""
+        self.outcome.tail = list(first.tail)[-TAIL_LINES:]
+        self.log.say(f"rank {first.rank} failed first; its last lines:")
+        for line in self.outcome.tail[-rank_words.SHOWN_LINES :]:
+            self.log.say(f"rank {first.rank}: {line}")
 
     def _full_folder(self) -> str | None:
         paths = self.task.paths

@@ -31,6 +31,10 @@ def main(arguments: list[str]) -> int:
         from mlops_ci.guest import weights
 
         return weights.main(arguments[1:])
+    if len(arguments) == 2 and arguments[0] == "rank":
+        from mlops_ci.guest.ranks import guardian
+
+        return guardian.main(arguments[1:])
     if len(arguments) == 3 and arguments[0] == "probe":
         from mlops_ci.guest.health import probe
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_ci.guest import layout
+from mlops_ci.guest.ranks import plan as launch_plan
+from mlops_ci.guest.ranks import variables as launch_variables
 from mlops_ci.guest.task import Task
 
 LONGEST_TMPDIR = 64
@@ -57,7 +59,7 @@ def job_environment(task: Task, inherited: Mapping[str, str], tmpdir: Path) -> d
             "MLOPS_STOP_FILE": str(folder.job / layout.STOP),
             "PYTHONUNBUFFERED": "1",
             "PYTHONHASHSEED": str(task.seed % 2**32),
-            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+            **launch_variables.variables(task.launch, environment, launch_plan.words(task, task.launch)),
             "PATH": _path(environment.get("PATH", os.defpath)),
             "PYTHONPATH": _joined(str(layout.root()), environment.get("PYTHONPATH", "")),
         }

@@ -12,11 +12,23 @@ SYSTEM = "system.jsonl"
 LOG = "log.txt"
 STOP = "stop"
 RESUMED = "resumed.json"
+RANKS = "ranks"
+LAUNCH = "launch.json"
 
 
 def root() -> Path:
     """What goes on PYTHONPATH so that `mlops_ci.guest` can be imported: the zipapp, or the source folder."""
     return Path(__file__).resolve().parents[2]
+
+
+def rank_log(rank: int) -> str:
+    """The name of the log of one process, in the folder of all of them."""
+    return f"rank-{rank}.log"
+
+
+def rank_word(rank: int) -> str:
+    """The name of the file with one process's last word."""
+    return f"rank-{rank}.json"
 
 
 def guest_argv(*arguments: str) -> list[str]:

@@ -37,7 +37,10 @@ class CommandResult:
 
 @dataclass
 class Outcome:
-    """The fields of `outcome.json` besides class, exit code, cause and hint. `tail` ends a failed job's log."""
+    """The fields of `outcome.json` besides class, exit code, cause and hint. `tail` ends a failed job's log.
+
+    `ranks` are the processes of this node where there are several: how each ended, and its log in the job folder.
+    """
 
     run: str
     stage: str
@@ -55,6 +58,7 @@ class Outcome:
     checks: list[Mapping[str, Any]] = field(default_factory=list)
     verdict: str | None = None
     tail: list[str] = field(default_factory=list)
+    ranks: list[Mapping[str, Any]] = field(default_factory=list)
 
     def document(self, verdict: Verdict, finished: float) -> dict[str, Any]:
         """The JSON value."""

@@ -83,6 +83,25 @@ class ShellRequest:
 
 
 @dataclass(frozen=True)
+class Launch:
+    """How many processes: `processes` on each of `nodes` nodes, of which this one is `node` (from 0).
+
+    `rendezvous` is the address (`host:port`) at which several nodes meet. `backend` is `nccl` or `gloo`.
+    """
+
+    processes: int = 1
+    nodes: int = 1
+    node: int = 0
+    rendezvous: str | None = None
+    backend: str = "gloo"
+
+    @property
+    def world(self) -> int:
+        """Processes in all."""
+        return self.processes * self.nodes
+
+
+@dataclass(frozen=True)
 class Task:
     """Times are in seconds. `model` is None when no model is demanded, else the file names that may be pickles."""
 
@@ -104,6 +123,7 @@ class Task:
     secrets: tuple[str, ...] = ()
     shell: ShellRequest | None = None
     health: HealthRequest = HealthRequest()
+    launch: Launch = Launch()
 
 
 def read_task(path: Path) -> Task:
@@ -150,7 +170,21 @@ def _task(raw: Mapping[str, Any]) -> Task:
         secrets=tuple(map(str, raw.get("secrets") or ())),
         shell=_shell(raw["shell"]) if raw["kind"] == "shell" else None,
         health=_health(raw.get("health") or {}),
+        launch=_launch(raw.get("launch") or {}),
     )
+
+
+def _launch(raw: Mapping[str, Any]) -> Launch:
+    launch = Launch(
+        processes=int(raw.get("processes") or 1),
+        nodes=int(raw.get("nodes") or 1),
+        node=int(raw.get("node") or 0),
+        rendezvous=raw.get("rendezvous"),
+        backend=str(raw.get("backend") or "gloo"),
+    )
+    if launch.processes < 1 or not 0 <= launch.node < launch.nodes or (launch.nodes > 1 and not launch.rendezvous):
+        raise ValueError(f"no launch: {launch}")
+    return launch
 
 
 def _health(raw: Mapping[str, Any]) -> HealthRequest:

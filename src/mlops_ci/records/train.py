@@ -35,6 +35,7 @@ class TrainOutputs:
     """`metrics` are the last values; `devices` what was really used; `model` the canonical model's files.
 
     `signed_by`: whose signature the image had, where one is asked for.
+    `retries` counts the attempts after a failure, `resumes` those after an interruption that is nobody's failure.
     """
 
     tracking: TrackingRef
@@ -47,3 +48,5 @@ class TrainOutputs:
     seconds: Annotated[float, VOLATILE]
     peak_memory_bytes: Annotated[int | None, VOLATILE] = None
     signed_by: str = ""
+    retries: int = 0
+    resumes: int = 0

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from mlops_ci.settings.marks import Example, Range, Stricter
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration, Size
-from mlops_ci.settings.words import Count, Text, Variable
+from mlops_ci.settings.words import Count, Meeting, Text, Variable
 
 # NumPy's limit (numpy.random.seed); PyTorch and `random` take more.
 LARGEST_SEED = 2**32 - 1
@@ -30,6 +30,15 @@ class TrainSettings(Table):
     named `step` or `epoch`."""
     gpus: Count | Literal["auto"] = "auto"
     """GPUs for the job. `auto`: all with a CUDA variant, none with `cpu`."""
+    processes: Annotated[int, Range(1, 1024)] | Literal["auto"] = "auto"
+    """Processes of the training on a node, each with the command. `auto`: one for each GPU, one on a CPU. More than one
+    are started by torchrun."""
+    nodes: Annotated[int, Range(1, 1024)] = 1
+    """Nodes that train together. Each runs `mlops-ci run train --only`, with the same settings but `node`."""
+    node: Count = 0
+    """Which of the nodes this is, from 0: as a rule from the environment, `MLOPS_CI_TRAIN__NODE`. Node 0 has rank 0."""
+    rendezvous: Annotated[Meeting | None, Example("node-0.internal:29400")] = None
+    """Where several nodes meet: an address of node 0, and a port that is free there."""
     memory: Annotated[Size | None, Example("8g")] = None
     """Limit of main memory. Default: no limit."""
     cpus: Annotated[Annotated[float, Range(0, above=True)] | None, Example(4)] = None
@@ -43,7 +52,7 @@ class TrainSettings(Table):
     grace: Duration = Duration(30)
     """Time to save a checkpoint after a request to stop."""
     retries: Annotated[int, Range(0, 100)] = 2
-    """How often a failure that is not the code's is tried again."""
+    """How often a failure that is not the code's is tried again; each class has its own limit too. 0: nothing is."""
     seed: Annotated[int, Range(0, LARGEST_SEED)] = 0
     """Seed, passed as `{seed}` and `MLOPS_SEED`."""
     start_from: Literal["scratch", "champion"] = "scratch"

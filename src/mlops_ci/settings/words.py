@@ -16,6 +16,7 @@ Name = Annotated[
     ),
 ]
 Address = Annotated[str, Form(r"^https?://[^\s/]+", "an address that begins with http:// or https://")]
+Meeting = Annotated[str, Form(r"^[^\s/:]+:[0-9]{1,5}$", "a host and a port, such as `node-0:29400`")]
 Digest = Annotated[str, Form(r"^[0-9a-f]{64}$", "a SHA-256 as 64 digits of 0-9a-f")]
 # What stands here instead is often the secret itself, so it is never shown.
 VARIABLE = Form(r"^[A-Za-z_][A-Za-z0-9_]*$", "the name of an environment variable", hidden=True)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import InfrastructureError, MlopsError, PreemptedError
+from mlops_ci.errors import InfrastructureError, MlopsError
 from mlops_ci.files import regular_files
-from mlops_ci.network import RetryPolicy
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.train import TrackingRef, TrainAttempt, TrainOutputs
 from mlops_ci.stages import champion, prepared
@@ -26,21 +25,20 @@ from mlops_ci.stages.verify import second_look
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.job_environment import job_environment
-from mlops_ci.training.metrics import LatestMetrics, drop_after, resume_step
+from mlops_ci.training.again import Again
+from mlops_ci.training.metrics import LatestMetrics, drop_after, resume_step, set_aside
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome
 from mlops_ci.training.task import train_task
 
-# Failures that are not the code's: infrastructure, this node's end, preempted with a checkpoint saved.
-RETRIED = frozenset({10, PreemptedError.exit_code})
 METRICS = "metrics.jsonl"
 SYSTEM = "system.jsonl"
-BACK_OFF = RetryPolicy(first_wait=2.0, factor=2.0, longest_wait=60.0)
 
 
 @dataclass
 class Attempts:
-    """The starts of the user's command within this stage."""
+    """The starts of the user's command within this stage, and what was tried again."""
 
+    again: Again
     done: list[TrainAttempt] = field(default_factory=list)
 
     def add(self, class_: str, exit_code: int, seconds: float, resumed_from: int | None) -> None:
@@ -68,12 +66,12 @@ def run(session: Session) -> Result:
     tracker = Tracker(session.tracking_uri, session.console.redactor)
     tracked = tracker.start_run(
         session.settings.experiment,
-        run=session.run.id,
-        name=session.run.id,
+        run=tracked_name(session),
+        name=tracked_name(session),
         tags=tracking_tags(session),
         params={**session.settings.tables.train.params, "seed": session.settings.tables.train.seed},
     )
-    attempts = Attempts()
+    attempts = Attempts(Again(session.settings.tables.train.retries))
     try:
         outcome = _train(session, tracker, tracked, attempts)
     except BaseException as error:
@@ -82,6 +80,12 @@ def run(session: Session) -> Result:
             tracker.finish(tracked.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     return _collect(session, tracker, tracked, outcome, attempts)
+
+
+def tracked_name(session: Session) -> str:
+    """The MLflow run's name: of several nodes, only the first has the run's own, since rank 0 is there."""
+    node = session.settings.tables.train.node
+    return f"{session.run.id}-node-{node}" if node else session.run.id
 
 
 def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> Outcome:
@@ -96,12 +100,14 @@ def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: At
             outcome = _attempt(session, tracker, tracked, max(1.0, over - started))
         except (JobError, GuestLostError) as error:
             attempts.add(error.failure_class, error.exit_code, time.monotonic() - started, resumed)
-            wait = BACK_OFF.wait(len(attempts.done))
-            out_of_time = time.monotonic() + wait >= over
-            if error.exit_code not in RETRIED or len(attempts.done) > settings.retries or out_of_time:
+            decision = attempts.again.decide(error.failure_class, error.exit_code)
+            if decision is None or time.monotonic() + decision.wait >= over:
                 raise
-            session.console.say(f"! {error.failure_class}: {error.cause}; trying again in {wait:.0f} s")
-            time.sleep(wait)
+            attempts.again.count(error.failure_class, decision)
+            session.console.say(f"! {error.failure_class}: {error.cause}; trying again in {decision.wait:.0f} s")
+            if decision.from_beginning:
+                set_aside(session.run.path("train", "checkpoints"))
+            time.sleep(decision.wait)
         else:
             attempts.add("ok", 0, time.monotonic() - started, outcome.resumed_from)
             return outcome
@@ -187,6 +193,8 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
                 points=forwarded.points,
             ),
             attempts=tuple(attempts.done),
+            retries=attempts.again.retries,
+            resumes=attempts.again.resumes,
             metrics=outcome.metrics,
             devices=outcome.devices,
             checkpoint=session.run.file(checkpoint) if checkpoint.is_file() else None,
@@ -217,6 +225,8 @@ def _unfinished(tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> Tr
             uri=tracker.public_uri, experiment_id=tracked.experiment_id, run_id=tracked.run_id, points=0
         ),
         attempts=tuple(attempts.done),
+        retries=attempts.again.retries,
+        resumes=attempts.again.resumes,
         metrics={},
         devices=(),
         checkpoint=None,

@@ -44,6 +44,13 @@ def resume_step(checkpoints: Path) -> int | None:
     return step if isinstance(step, int) else None
 
 
+def set_aside(checkpoints: Path) -> None:
+    """Keep checkpoints that cannot be loaded under another name, so that the next attempt begins without any."""
+    if checkpoints.is_dir():
+        taken = sum(1 for _ in checkpoints.parent.glob(f"{checkpoints.name}.unusable-*"))
+        checkpoints.rename(checkpoints.with_name(f"{checkpoints.name}.unusable-{taken + 1}"))
+
+
 def drop_after(path: Path, step: int | None) -> int:
     """Keep only the points up to `step` (none at all for None), whole lines only; returns how many lines remain."""
     if not path.exists():

@@ -60,8 +60,21 @@ def train_task(*, run: str, settings: TrainSettings, gpus: int) -> dict[str, Any
         "grace": float(settings.grace),
         "stall": float(settings.stall) if settings.stall is not None else None,
         "metrics": dict(settings.metrics),
-        "model": {"allow_pickle": list(settings.allow_pickle)},
+        # Rank 0 leaves the model, and that is on the first node.
+        "model": {"allow_pickle": list(settings.allow_pickle)} if settings.node == 0 else None,
         "expect": {"gpus": gpus},
+        "launch": launch(settings, gpus),
+    }
+
+
+def launch(settings: TrainSettings, gpus: int) -> dict[str, Any]:
+    """How many processes, where they meet, and what they talk by."""
+    return {
+        "processes": max(1, gpus) if settings.processes == "auto" else settings.processes,
+        "nodes": settings.nodes,
+        "node": settings.node,
+        "rendezvous": settings.rendezvous,
+        "backend": "nccl" if gpus else "gloo",
     }
 
 

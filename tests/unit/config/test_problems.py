@@ -301,3 +301,25 @@ def test_bad_stores(folder, store):
 @pytest.mark.parametrize("store", ["s3://bucket", "s3://bucket/a/b", "/srv/models", "models"])
 def test_good_stores(folder, store):
     folder.load(TRAIN + f'[publish]\nstore = "{store}"\n')
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("nodes = 2\n", '[train] nodes: several nodes need [train] rendezvous = "host:port", an address of node 0'),
+        ("node = 1\n", "[train] node: there is no node 1 of 1: they count from 0"),
+        (
+            'nodes = 2\nrendezvous = "node-0"\n',
+            '[train] rendezvous: expected a host and a port, such as `node-0:29400`, found the string "node-0"',
+        ),
+        ("processes = 0\n", "[train] processes: "),
+    ],
+)
+def test_nodes_and_processes(folder, lines, message):
+    (problem,) = folder.problems(TRAIN + lines)
+    assert message in problem
+
+
+def test_nodes_that_make_sense(folder):
+    settings = folder.load(TRAIN + 'nodes = 2\nnode = 1\nrendezvous = "node-0:29400"\nprocesses = 4\n')
+    assert settings.tables.train.rendezvous == "node-0:29400"

@@ -49,6 +49,31 @@ from mlops_ci.guest.classify import RULES, Evidence, classify
         ({"code": -15, "stop": "timeout", "checkpoint_saved": True}, "timeout", 12),
         ({"code": -6, "stop": "stalled"}, "stalled", 21),
         ({"code": -6, "stop": "stalled", "checkpoint_saved": True}, "stalled", 12),
+        ({"code": -15}, "killed", 20),
+        ({"code": 137}, "killed", 20),
+        ({"code": -12}, "unknown", 20),
+        ({"code": 130}, "user-error", 20),
+        ({"code": 1, "silent_ranks": "all"}, "unknown", 20),
+        ({"code": 1, "xids": [(79, "BLOCK", "the GPU fell off the bus")]}, "device-lost", 11),
+        ({"code": 1, "xids": [(31, "PASS", "an application's"), (48, "BLOCK", "two bits")]}, "device-fault", 11),
+        ({"code": 1, "xids": [(31, "PASS", "an application's")]}, "user-error", 20),
+        ({"code": 0, "xids": [(79, "BLOCK", "the GPU fell off the bus")]}, "ok", 0),
+        ({"code": 1, "lost_gpus": "NVIDIA L4 (GPU-1)"}, "device-lost", 11),
+        ({"code": 1, "tail": ["nvidia-smi: Driver/library version mismatch"]}, "unhealthy", 11),
+        ({"code": 1, "exception": "json.decoder.JSONDecodeError: Expecting value"}, "bad-data", 20),
+        ({"code": 1, "exception": "ConnectionResetError: [Errno 104] Connection reset by peer"}, "infrastructure", 10),
+        ({"code": 1, "resumed": True, "exception": "RuntimeError: PytorchStreamReader failed"}, "bad-checkpoint", 20),
+        (
+            {
+                "code": 1,
+                "resumed": True,
+                "checkpoint_saved": True,
+                "exception": "RuntimeError: PytorchStreamReader failed",
+            },
+            "user-error",
+            20,
+        ),
+        ({"code": 1, "tail": ["[gloo/transport/tcp/pair.cc:1] Connection closed by peer [::1]:1"]}, "peer-lost", 10),
         ({"code": 0, "unsafe_model": "x is a pickle"}, "unsafe-model", 20),
         ({"code": 0, "no_model": "nothing"}, "no-model", 20),
         ({"code": 0, "internal": "KeyError"}, "internal", 70),
@@ -85,6 +110,27 @@ def test_a_script_that_makes_the_output_folder_itself_is_told_that_it_is_there()
     verdict = classify(Evidence(code=1, tail=lines, exception=lines[-1]))
     assert (verdict.name, verdict.cause) == ("user-error", lines[-1])
     assert "exist_ok=True" in verdict.hint
+
+
+def test_what_was_printed_before_the_exception_does_not_count_where_it_may_have_been_dealt_with():
+    lines = ["batch 512: CUDA out of memory, trying 256", "Traceback (most recent call last):", "NameError: name 'x'"]
+    assert classify(Evidence(code=1, tail=lines, exception=lines[-1])).name == "user-error"
+    assert classify(Evidence(code=1, tail=[lines[0]])).name == "out-of-memory-device"
+
+
+def test_a_launchers_exception_lets_the_lines_speak():
+    lines = ["fatal: Could not resolve host: git.example", "Traceback (most recent call last):"]
+    error = "subprocess.CalledProcessError: Command '['git']' returned non-zero exit status 128."
+    assert classify(Evidence(code=1, tail=[*lines, error], exception=error)).name == "infrastructure"
+
+
+def test_the_cause_says_what_the_driver_reported_and_what_the_job_said():
+    verdict = classify(Evidence(code=1, xids=[(79, "BLOCK", "the GPU fell off the bus")], exception="RuntimeError: x"))
+    assert verdict.cause == "XID 79: the GPU fell off the bus; the job ended with: RuntimeError: x"
+
+
+def test_braces_in_what_the_job_said_are_left_alone():
+    assert classify(Evidence(code=1, exception="KeyError: '{name}'")).cause == "KeyError: '{name}'"
 
 
 def test_a_shell_that_ran_out_of_memory_says_the_limit():

@@ -47,6 +47,11 @@ def history(lines: Sequence[str] | None, why: str, buses: Iterable[str]) -> Chec
     return judged(name, worst, len(found), found[worst])
 
 
+def codes(lines: Iterable[str]) -> list[int]:
+    """The codes that these lines report, of whichever GPU."""
+    return [code for code in (_code(line, set()) for line in lines) if code is not None]
+
+
 def judged(name: str, code: int, count: int, evidence: str) -> Check:
     """The check for an XID that was seen, with what it means."""
     rule = rule_of(code)

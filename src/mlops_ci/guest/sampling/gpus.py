@@ -37,6 +37,11 @@ class GpuSampler:
         """The GPUs that took memory since the start: index, uuid, name, peak_memory_bytes."""
         return [dict(one) for one in self._used.values()]
 
+    def lost(self) -> list[str]:
+        """The GPUs of the first reading that the newest no longer shows."""
+        shown = {gpu.uuid for gpu in self.newest}
+        return [f"{gpu.name} ({uuid})" for uuid, gpu in self._first.items() if uuid not in shown]
+
     def rows(self) -> list[dict[str, Any]]:
         """The newest reading for a line of system.jsonl."""
         return [

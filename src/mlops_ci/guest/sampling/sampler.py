@@ -75,6 +75,10 @@ class Sampler:
             return [str(one["uuid"]) for one in used], used
         return ["cpu"], [{"name": processor_name() or "cpu", "cores": len(os.sched_getaffinity(0))}]
 
+    def lost_gpus(self) -> str | None:
+        """GPUs that were there at the start and are gone, in words."""
+        return ", ".join(self._gpus.lost()) or None
+
     def device_warning(self, asked: int) -> str | None:
         """A sentence when the job has asked for GPUs and none was seen in use, or none could be observed."""
         if not asked or self._gpus.used():
