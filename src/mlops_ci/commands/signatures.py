@@ -19,12 +19,12 @@ from mlops_ci.errors import MissingError, MlopsError, UsageError
 from mlops_ci.files import write_atomic
 from mlops_ci.images.lookup import configured_ca_bundle
 from mlops_ci.registry.client import Registry
-from mlops_ci.registry.reference import parse
+from mlops_ci.registry.reference import parse, repository
 from mlops_ci.settings.settings import Settings
 from mlops_ci.signing.errors import SignatureUncheckedError, SigningKeyMissingError
 from mlops_ci.signing.keys import generate
 from mlops_ci.stages import signed, signed_files, signers
-from mlops_ci.stages.signing import NO_IMAGE, NOT_ALONE, repository
+from mlops_ci.stages.signing import NO_IMAGE, NOT_ALONE
 
 PRIVATE, PUBLIC = "cosign.key", "cosign.pub"
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105  # the name of a variable

@@ -61,3 +61,9 @@ def parse(text: str) -> Reference:
     return Reference(
         host=first if hosted else None, repository=match["repository"], tag=match["tag"], digest=match["digest"]
     )
+
+
+def repository(text: str) -> str:
+    """The name of an image without its tag and digest."""
+    reference = parse(text)
+    return f"{reference.host}/{reference.repository}" if reference.host else reference.repository

@@ -66,7 +66,11 @@ class Referrers(Registry):
     def fetch(self, ref: str, *, kind: str) -> bytes | None:
         """The newest file of this media type beside the image; None where there is none."""
         found = self.beside(ref, kind=kind)
-        return self._file(parse(ref), str(found[-1]["digest"])) if found else None
+        return self.read(ref, str(found[-1]["digest"])) if found else None
+
+    def read(self, ref: str, kept: str) -> bytes:
+        """The file whose manifest `beside` has named by its digest."""
+        return self._file(parse(ref), kept)
 
     def beside(self, ref: str, *, kind: str) -> list[dict[str, Any]]:
         """What is kept of this media type beside the image, the newest last: digests and annotations."""

@@ -12,11 +12,12 @@ from mlops_ci.errors import InfrastructureError, UncheckedError
 from mlops_ci.files import write_atomic
 from mlops_ci.images.lookup import configured_ca_bundle
 from mlops_ci.records.build import BuildOutputs, BuiltImage
-from mlops_ci.registry.reference import parse
+from mlops_ci.registry.reference import parse, repository
 from mlops_ci.registry.referrers import Referrers
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.scanning.findings import ScanTarget
 from mlops_ci.scanning.sbom import SUFFIX
+from mlops_ci.stages import signed
 from mlops_ci.stages.session import Session
 
 KIND = "application/vnd.cyclonedx+json"
@@ -61,15 +62,20 @@ def keep(
 
 
 def find_kept(session: Session) -> tuple[Kept, ...]:
-    """The SBOMs of the images that the configuration asks for now; raises `NoSbomError`."""
+    """The SBOMs of the images that the configuration asks for now; raises `NoSbomError`.
+
+    One from a registry must be signed where images must be.
+    """
     plan = session.resolution.top
     if session.engine.name == "docker" and parse(plan.ref).host is not None:
         registry = _referrers(session)
-        found = registry.fetch(plan.ref, kind=KIND)
-        if found is not None:
+        found = registry.beside(plan.ref, kind=KIND)
+        if found:
+            digest = str(found[-1]["digest"])
+            signed.ask_of_sbom(f"{repository(plan.ref)}@{digest}", session.settings, session.environ)
             layers = registry.fetch(plan.ref, kind=LAYERS_KIND)
             path = session.run.path("sbom") / f"{plan.name}{SUFFIX}"
-            write_atomic(path, found)
+            write_atomic(path, registry.read(plan.ref, digest))
             target = ScanTarget(kind="image", ref=plan.ref, name=plan.name)
             return (Kept(target=target, path=path, layers=json.loads(layers or b"{}")),)
     return _of_a_run(session)

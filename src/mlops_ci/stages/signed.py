@@ -11,7 +11,7 @@ from mlops_ci.console import Console
 from mlops_ci.engines.inside_image import JOB_IMAGE_VARIABLE
 from mlops_ci.images.lookup import engine_image
 from mlops_ci.records.build import BuildOutputs, SignedImage
-from mlops_ci.registry.reference import parse
+from mlops_ci.registry.reference import parse, repository
 from mlops_ci.run.base import file_at
 from mlops_ci.settings.settings import Settings
 from mlops_ci.settings.signing import SigningSettings
@@ -28,7 +28,6 @@ from mlops_ci.signing.verdict import Verdict
 from mlops_ci.stages import signed_files
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signers import by_key, open_registry, program, signatures
-from mlops_ci.stages.signing import repository
 
 # Stages that run the image on the node that trains.
 ON_THE_NODE = ("verify", "train")
@@ -105,6 +104,16 @@ def ask(image: str, settings: Settings, environ: Mapping[str, str], console: Con
         program(environ, console).verify(image, identity=signing.identity, issuer=signing.issuer)
         found.append(f"identity {signing.identity}")
     return " and ".join(found)
+
+
+def ask_of_sbom(image: str, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Raises unless an SBOM in a registry (by its own digest) has the signature that is asked for of images.
+
+    Who may write to the registry could otherwise put another list of packages beside an image.
+    """
+    if settings.tables.signing.required != "never" and settings.tables.signing.public_key is not None:
+        key = trusted_key(settings, environ)
+        judged(f"the SBOM {image}", key, signatures(open_registry(settings), image, key).verdict)
 
 
 def judged(image: str, key: PublicKey, found: Verdict) -> str:

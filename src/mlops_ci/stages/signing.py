@@ -10,7 +10,7 @@ from mlops_ci.errors import MissingError
 from mlops_ci.files import sha256_of, write_atomic
 from mlops_ci.images.plan import LayerPlan
 from mlops_ci.records.build import BuiltImage, SignedImage, Signing
-from mlops_ci.registry.reference import parse
+from mlops_ci.registry.reference import repository
 from mlops_ci.signing import statement
 from mlops_ci.stages import signed_files
 from mlops_ci.stages.making import predicate
@@ -163,9 +163,3 @@ def _with_files(
         kept="files",
         files=tuple(session.run.file(path) for path in files),
     )
-
-
-def repository(ref: str) -> str:
-    """The name of an image without its tag and digest."""
-    reference = parse(ref)
-    return f"{reference.host}/{reference.repository}" if reference.host else reference.repository
