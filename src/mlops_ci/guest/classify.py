@@ -20,6 +20,9 @@ __all__ = ["OK", "RULES", "Evidence", "Verdict", "classify"]
 
 LONGEST = 300
 LAST_LINES = 5
+REPORTS = ("FAILED ", "ERROR tests", "E  ")
+"""Lines of a test report: they tell of what was tested, not of what ended the job."""
+
 SIGNALS = {one.value: one.name for one in signal.Signals}
 CRASHES = {
     "SIGSEGV": "a memory access error (SIGSEGV)",
@@ -93,7 +96,7 @@ class Evidence:
             return None
         if self.exception and not any(name in self.exception for name in LAUNCHERS):
             return self.exception if pattern.search(self.exception) else None
-        lines = [line.strip()[:LONGEST] for line in self.tail if line.strip()]
+        lines = [line.strip()[:LONGEST] for line in self.tail if line.strip() and not line.startswith(REPORTS)]
         if not self.exception:
             lines = lines[-LAST_LINES:]
         return next((line for line in reversed(lines) if pattern.search(line)), None)
