@@ -44,6 +44,8 @@ def guardian(zipapp, tmp_path):
                 "LOCAL_RANK": str(local_rank),
                 "MLFLOW_RUN_ID": "m",
                 "TOKEN": "s3cret-1",
+                "MLOPS_STOP_FILE": str(tmp_path / "stop"),
+                "PYTHONFAULTHANDLER": "1",
             },
             stdout=subprocess.PIPE,
             text=True,
