@@ -64,6 +64,7 @@ class Evidence:
     internal: str | None = None
     timeout: float | None = None
     stall: float | None = None
+    gpu_idle: float | None = None
     xids: Sequence[tuple[int, str, str]] = ()
     lost_gpus: str | None = None
     silent_ranks: str | None = None
@@ -172,6 +173,7 @@ def _words(when: When, evidence: Evidence) -> Mapping[str, str]:
         "who": _who(evidence),
         "timeout": f"{evidence.timeout or 0:g}",
         "stall": f"{evidence.stall or 0:g}",
+        "idle": f"{evidence.gpu_idle or 0:g}",
         "where": f"; the last line was: {last}" if last else "",
         "last": f"; its last line was: {last}" if last else "",
         "within": "" if limit is None else f" (limit {limit / 2**30:.1f} GiB)",

@@ -21,7 +21,7 @@ from mlops_ci.guest.output.redact import Redactor
 from mlops_ci.guest.processes import linux
 from mlops_ci.guest.processes.children import shell_code
 from mlops_ci.guest.processes.outlet import Outlet
-from mlops_ci.guest.processes.supervisor import STALLED, Supervisor, Watch
+from mlops_ci.guest.processes.supervisor import HUNG, Supervisor, Watch
 
 TRACKING = "MLFLOW_"
 CANNOT_START = 127
@@ -45,7 +45,7 @@ class _Lines(Watch):
 
     def tick(self, now: float) -> None:
         self._splitter.tick()
-        if self._hung_at is None and self._supervisor.stop and stop_reason(self._stop_file) == STALLED:
+        if self._hung_at is None and self._supervisor.stop and stop_reason(self._stop_file) in HUNG:
             self._hung_at = now
         if self._hung_at is not None and not self._asked and now - self._hung_at > self._patience:
             self._asked = True
