@@ -42,9 +42,9 @@ MEASURED = """\
 The rules are measured on {count} labelled logs that were written for it (`tests/corpus/failures`), with the messages of
 PyTorch, CUDA, NCCL, gloo, torchrun, the kernel and others, and with cases that mislead: handled errors before another
 end, messages in words of the code's own. They are right about {right} of them. The rules were mended with these logs
-at hand, so the second number counts more: of {unseen} further logs, written when the rules were done and never used to
-mend them, they are right about {unseen_right}. What they do not know is mostly called `user-error`, which is never
-tried again.
+at hand, so the other number counts more: of {unseen} further logs (`tests/corpus/failures-held-out`), written when the
+rules were done and never used to mend them, they are right about {unseen_right}. What they do not know they call
+`user-error`, which is never tried again.
 """
 # Classes that have no rule: what stops the guest before it starts anything, and what only verify finds.
 WITHOUT_RULE = (

@@ -8,7 +8,7 @@ import pytest
 
 from support.cli import call, records
 from support.leftovers import of_project
-from support.project import CONFIG, make_project
+from support.project import CONFIG, TRAIN, make_project
 
 HOST = {"MLOPS_CI_ENGINE": "host"}
 
@@ -55,16 +55,23 @@ def test_a_bad_training_script(tmp_path, name, quick):
     assert of_project(project) == []
 
 
-def test_garbage_in_the_metrics_is_a_warning_that_names_the_line(tmp_path, quick):
-    from support.project import TRAIN
+KILLS_ITSELF_ONCE = """
+    if state["epoch"] == 2 and found is None:
+        os.kill(os.getpid(), 9)
+"""
+WRITES_GARBAGE = 'open(os.environ["MLOPS_METRICS_FILE"], "a").write("garbage\\n")\nheader = json'
 
-    script = TRAIN.replace(
-        "header = json", 'open(os.environ["MLOPS_METRICS_FILE"], "a").write("garbage\\n")\nheader = json', 1
-    )
+
+def test_killed_once_it_resumes_in_the_same_stage_and_garbage_in_the_metrics_is_a_warning(tmp_path, quick):
+    script = TRAIN.replace("header = json", f"{KILLS_ITSELF_ONCE}{WRITES_GARBAGE}", 1)
     project = make_project(tmp_path / "project", files={"train.py": script})
     done = call(project, "run", "train", environment=quick)
     assert done.exit_code == 0, done.said
-    assert any("metrics.jsonl" in warning for warning in records(project)["train"]["warnings"])
+    train = records(project)["train"]
+    assert any("metrics.jsonl" in warning for warning in train["warnings"])
+    ends = [(one["class"], one["exit_code"], one["resumed_from"]) for one in train["outputs"]["attempts"]]
+    assert ends == [("killed", 20, None), ("ok", 0, 2)]
+    assert (train["outputs"]["retries"], train["outputs"]["resumes"]) == (1, 0)
 
 
 def test_a_floor_that_is_missed_is_exit_1_and_nothing_is_published(tmp_path, quick):

@@ -20,6 +20,9 @@ __all__ = ["OK", "RULES", "Evidence", "Verdict", "classify"]
 
 LONGEST = 300
 LAST_LINES = 5
+REPORTS = ("FAILED ", "ERROR tests", "E  ")
+"""Lines of a test report: they tell of what was tested, not of what ended the job."""
+
 SIGNALS = {one.value: one.name for one in signal.Signals}
 CRASHES = {
     "SIGSEGV": "a memory access error (SIGSEGV)",
@@ -61,6 +64,7 @@ class Evidence:
     internal: str | None = None
     timeout: float | None = None
     stall: float | None = None
+    gpu_idle: float | None = None
     xids: Sequence[tuple[int, str, str]] = ()
     lost_gpus: str | None = None
     silent_ranks: str | None = None
@@ -93,7 +97,7 @@ class Evidence:
             return None
         if self.exception and not any(name in self.exception for name in LAUNCHERS):
             return self.exception if pattern.search(self.exception) else None
-        lines = [line.strip()[:LONGEST] for line in self.tail if line.strip()]
+        lines = [line.strip()[:LONGEST] for line in self.tail if line.strip() and not line.startswith(REPORTS)]
         if not self.exception:
             lines = lines[-LAST_LINES:]
         return next((line for line in reversed(lines) if pattern.search(line)), None)
@@ -169,6 +173,7 @@ def _words(when: When, evidence: Evidence) -> Mapping[str, str]:
         "who": _who(evidence),
         "timeout": f"{evidence.timeout or 0:g}",
         "stall": f"{evidence.stall or 0:g}",
+        "idle": f"{evidence.gpu_idle or 0:g}",
         "where": f"; the last line was: {last}" if last else "",
         "last": f"; its last line was: {last}" if last else "",
         "within": "" if limit is None else f" (limit {limit / 2**30:.1f} GiB)",

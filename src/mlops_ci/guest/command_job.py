@@ -91,6 +91,7 @@ class CommandJob:
             deadline=self._deadline,
             # Only the first node hears rank 0; on the others silence is normal.
             stall=self.task.stall if self.task.launch.node == 0 else None,
+            gpu_idle=self.task.gpu_idle,
         )
         for command in self.task.commands:
             if self.supervisor.poll() is not None or self.failed_code or self.bad_command is not None:
@@ -223,6 +224,7 @@ class CommandJob:
             no_model=self.no_model,
             timeout=self.task.timeout,
             stall=self.task.stall,
+            gpu_idle=self.task.gpu_idle,
             xids=self.reports.new(),
             lost_gpus=self.sampler.lost_gpus(),
         )

@@ -10,7 +10,7 @@ from mlops_ci.guest.files import append_line
 from mlops_ci.guest.output.lines import Line, LineSplitter
 from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.output.printed import PrintedMetrics
-from mlops_ci.guest.processes.supervisor import STALLED, TIMEOUT, Watch
+from mlops_ci.guest.processes.supervisor import IDLE, STALLED, TIMEOUT, Watch
 from mlops_ci.guest.sampling.sampler import Sampler
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -28,6 +28,7 @@ class JobWatch(Watch):
         sampler: Sampler,
         deadline: float | None,
         stall: float | None,
+        gpu_idle: float | None = None,
     ) -> None:
         self.problem: str | None = None
         self._log = log
@@ -36,6 +37,8 @@ class JobWatch(Watch):
         self._sampler = sampler
         self._deadline = deadline
         self._stall = stall
+        self._gpu_idle = gpu_idle
+        self._gpu_active = time.monotonic()
         self._active = time.monotonic()
         self._spool_size = _size(spool)
         self._splitter = LineSplitter(self._line)
@@ -56,7 +59,9 @@ class JobWatch(Watch):
             return TIMEOUT
         if self._stall is not None and now - self._active > self._stall:
             return STALLED
-        return None
+        if self._sampler.gpus_busy() is not False:
+            self._gpu_active = now
+        return IDLE if self._gpu_idle is not None and now - self._gpu_active > self._gpu_idle else None
 
     def command_ended(self) -> None:
         """The last line of a command may lack its newline."""

@@ -116,6 +116,7 @@ class Task:
     timeout: float | None = None
     grace: float = DEFAULT_GRACE
     stall: float | None = None
+    gpu_idle: float | None = None
     metrics: Mapping[str, str] | None = None
     sample_seconds: float = 1.0
     model: tuple[str, ...] | None = None
@@ -157,6 +158,7 @@ def _task(raw: Mapping[str, Any]) -> Task:
         timeout=_seconds(raw.get("timeout")),
         grace=DEFAULT_GRACE if raw.get("grace") is None else max(0.0, float(raw["grace"])),
         stall=_seconds(raw.get("stall")),
+        gpu_idle=_seconds(raw.get("gpu_idle")),
         metrics={str(name): str(pattern) for name, pattern in (raw.get("metrics") or {}).items()},
         sample_seconds=max(0.1, float(raw.get("sample_seconds") or 1.0)),
         model=None if model is None else tuple(map(str, model.get("allow_pickle") or ())),

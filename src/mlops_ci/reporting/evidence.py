@@ -83,7 +83,13 @@ def _attempts(data: ReportData) -> Part | None:
         )
         for index, one in enumerate(train.attempts, 1)
     ]
-    return f"Starts of the training: {len(rows)}", table(("", "ended", "exit", "time", "started"), rows)
+    again = ", ".join(
+        f"{count} {word if count == 1 else plural}"
+        for count, word, plural in ((train.retries, "retry", "retries"), (train.resumes, "resume", "resumes"))
+        if count
+    )
+    title = f"Starts of the training: {len(rows)}" + (f" ({again})" if again else "")
+    return title, table(("", "ended", "exit", "time", "started"), rows)
 
 
 def _checks(data: ReportData) -> Part | None:

@@ -49,6 +49,9 @@ class TrainSettings(Table):
     """Limit for the whole training."""
     stall: Annotated[Duration | None, Example("30m")] = None
     """Longest silence (no output, no metric) before the training counts as stalled. Default: no limit."""
+    gpu_idle: Annotated[Duration | None, Example("30m")] = None
+    """Longest time in which the GPUs that the training uses have nothing to do before it counts as stalled, whatever it
+    prints. Default: no limit."""
     grace: Duration = Duration(30)
     """Time to save a checkpoint after a request to stop."""
     retries: Annotated[int, Range(0, 100)] = 2

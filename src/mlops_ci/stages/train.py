@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import InfrastructureError, MlopsError
+from mlops_ci.errors import InfrastructureError, MlopsError, UsageError
 from mlops_ci.files import regular_files
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.train import TrackingRef, TrainAttempt, TrainOutputs
+from mlops_ci.settings.train import TrainSettings
 from mlops_ci.stages import champion, prepared
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, fresh, run_job
@@ -48,6 +49,10 @@ class Attempts:
         )
 
 
+class NodesApartError(UsageError):
+    """Several nodes are to train together, and what runs the training cannot be reached from outside."""
+
+
 def inputs(session: Session) -> Mapping[str, Any]:
     """Code, data, image, settings and seed."""
     prepare = session.run.record("prepare")
@@ -63,6 +68,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
 
 def run(session: Session) -> Result:
     """Train; retry what is worth a retry; leave the model, the outputs and the metrics in the run directory."""
+    check_nodes(session.settings.tables.train, session.engine.name)
     tracker = Tracker(session.tracking_uri, session.console.redactor)
     tracked = tracker.start_run(
         session.settings.experiment,
@@ -80,6 +86,18 @@ def run(session: Session) -> Result:
             tracker.finish(tracked.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     return _collect(session, tracker, tracked, outcome, attempts)
+
+
+def check_nodes(settings: TrainSettings, engine: str) -> None:
+    """Refuse at once what would end in a long wait for partners that cannot come."""
+    if settings.nodes == 1:
+        return
+    why = "containers of the engine docker have a network of their own" if engine == "docker" else ""
+    if not settings.network:
+        why = "with [train] network = false nothing reaches the other nodes"
+    if why:
+        hint = "use the engine host or inside, with the network: see several-processes in the documentation"
+        raise NodesApartError(f"{settings.nodes} nodes cannot train together here: {why}", hint=hint)
 
 
 def tracked_name(session: Session) -> str:

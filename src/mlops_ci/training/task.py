@@ -59,6 +59,7 @@ def train_task(*, run: str, settings: TrainSettings, gpus: int) -> dict[str, Any
         **task,
         "grace": float(settings.grace),
         "stall": float(settings.stall) if settings.stall is not None else None,
+        "gpu_idle": float(settings.gpu_idle) if settings.gpu_idle is not None else None,
         "metrics": dict(settings.metrics),
         # Rank 0 leaves the model, and that is on the first node.
         "model": {"allow_pickle": list(settings.allow_pickle)} if settings.node == 0 else None,

@@ -29,12 +29,12 @@ def guardian(zipapp, tmp_path):
     """Starts the guardian of a rank; the fixture sees to it that it ends."""
     started = []
 
-    def start(rank, local_rank):
+    def start(rank, local_rank, script=TRAINING, grace=5):
         ranks = tmp_path / "ranks"
         ranks.mkdir(exist_ok=True)
-        (tmp_path / "train.py").write_text(TRAINING)
+        (tmp_path / "train.py").write_text(script)
         argv = [sys.executable, "train.py"]
-        spec = {"argv": argv, "folder": str(tmp_path), "grace": 5, "secrets": ["TOKEN"]}
+        spec = {"argv": argv, "folder": str(tmp_path), "grace": grace, "secrets": ["TOKEN"]}
         (ranks / "launch.json").write_text(json.dumps(spec))
         process = subprocess.Popen(
             [sys.executable, zipapp, "rank", ranks / "launch.json"],
@@ -44,6 +44,8 @@ def guardian(zipapp, tmp_path):
                 "LOCAL_RANK": str(local_rank),
                 "MLFLOW_RUN_ID": "m",
                 "TOKEN": "s3cret-1",
+                "MLOPS_STOP_FILE": str(tmp_path / "stop"),
+                "PYTHONFAULTHANDLER": "1",
             },
             stdout=subprocess.PIPE,
             text=True,
@@ -79,3 +81,13 @@ def test_a_killed_process_is_told_with_its_signal_and_only_the_first_of_a_node_i
     said = json.loads(word.read_text())
     assert (said["rank"], said["code"], said["asked_to_stop"]) == (3, -9, False)
     assert said["tail"] == log.read_text().splitlines() == ["not tracked ***", "ready"]
+
+
+def test_a_process_that_hung_says_where(guardian, tmp_path):
+    hangs = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    process, log, word = guardian(rank=1, local_rank=1, script=hangs, grace=1)
+    (tmp_path / "stop").write_text("stalled\n")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert 'train.py", line 4 in <module>' in log.read_text()
+    assert json.loads(word.read_text())["code"] == -signal.SIGABRT

@@ -10,7 +10,7 @@ from mlops_ci.guest.failures import OTHER, POLICIES, RULES
 from support.failure_corpus import FOLDER, UNSEEN, confusions, judged, measured
 
 # What was measured on logs that no rule was made for; better is welcome, then these numbers rise.
-UNSEEN_RIGHT = 47
+UNSEEN_RIGHT = 39
 NEVER_TAKEN_FOR_A_PASS = "ok"
 
 
@@ -39,7 +39,12 @@ def test_the_rules_are_right_about_the_logs_that_they_were_made_with(known):
 def test_the_rules_are_as_right_as_measured_about_logs_that_they_have_not_seen(unseen):
     assert sum(row.expected == row.got for row in unseen) >= UNSEEN_RIGHT
     for name, (_, precision, _) in measured(unseen).items():
-        assert precision >= (0.5 if name == "user-error" else 0.66), name
+        assert precision >= (0.5 if name == "user-error" else 1.0), name
+
+
+def test_what_the_rules_do_not_know_is_taken_for_an_error_of_the_code_which_is_never_tried_again(unseen):
+    assert {got for _, got in confusions(unseen)} == {"user-error"}
+    assert POLICIES["user-error"].tries == 0
 
 
 def test_a_failure_is_never_called_well(known, unseen):

@@ -46,6 +46,10 @@ def test_what_was_promoted_and_what_it_is_measured_on(tmp_path):
     assert digest("manifest") in written
 
 
+def test_retries_and_resumes_of_the_training_are_told_apart(tmp_path):
+    assert "Starts of the training: 2 (1 resume)" in summary(ReportData.read(make_run(tmp_path, "promoted")))
+
+
 def test_a_skipped_scan_is_loud(tmp_path):
     written = summary(ReportData.read(make_run(tmp_path, "not-scanned")))
     assert "> [!CAUTION]\n> **NOT SCANNED FOR VULNERABILITIES**: the database" in written

@@ -34,6 +34,8 @@ INTERRUPTED = "interrupted"
 LEASH = "leash"
 TIMEOUT = "timeout"
 STALLED = "stalled"
+IDLE = "idle"
+HUNG = (STALLED, IDLE)
 
 
 class Watch:
@@ -181,7 +183,7 @@ class Supervisor:
         running.grace = min(running.grace, self._grace)
         waited = now - running.stop_at
         if waited > running.grace + (HANG_REPORT if running.aborted else 0.0):
-            if self.stop == STALLED and not running.aborted:
+            if self.stop in HUNG and not running.aborted:
                 running.aborted = True
                 send(running.pid, signal.SIGABRT)
             else:

@@ -37,6 +37,12 @@ class GpuSampler:
         """The GPUs that took memory since the start: index, uuid, name, peak_memory_bytes."""
         return [dict(one) for one in self._used.values()]
 
+    def busy(self) -> bool | None:
+        """Whether a GPU that the job uses had work at the newest reading; None where that cannot be seen."""
+        known = [gpu.utilization_percent for gpu in self.newest if gpu.uuid in self._used]
+        seen = [percent for percent in known if percent is not None]
+        return any(seen) if seen else None
+
     def lost(self) -> list[str]:
         """The GPUs of the first reading that the newest no longer shows."""
         shown = {gpu.uuid for gpu in self.newest}

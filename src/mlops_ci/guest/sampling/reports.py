@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 
 from mlops_ci.guest.health import xid
 
-Log = Callable[[], "tuple[list[str] | None, str]"]
-
 
 class DriverReports:
     """Compares the kernel's log with what it held at the start; empty where it cannot be read, or without GPUs."""
 
-    def __init__(self, gpus: int, read: Log = xid.read_log) -> None:
+    def __init__(self, gpus: int, read: Callable[[], tuple[list[str] | None, str]] = xid.read_log) -> None:
         self._read = read if gpus else None
         self._before = set(self._lines())
 

@@ -75,6 +75,10 @@ class Sampler:
             return [str(one["uuid"]) for one in used], used
         return ["cpu"], [{"name": processor_name() or "cpu", "cores": len(os.sched_getaffinity(0))}]
 
+    def gpus_busy(self) -> bool | None:
+        """Whether a GPU of the job has work now; None where none is used, or that cannot be seen."""
+        return self._gpus.busy()
+
     def lost_gpus(self) -> str | None:
         """GPUs that were there at the start and are gone, in words."""
         return ", ".join(self._gpus.lost()) or None
