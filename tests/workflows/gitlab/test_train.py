@@ -9,8 +9,10 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 from mlflow import MlflowClient
 
@@ -20,6 +22,7 @@ from support.project import CONFIG, EVALUATE, TRAIN
 
 from .conftest import EXAMPLE, SCHEDULE, Site
 
+SCHEMAS = Path(__file__).parents[2] / "support" / "schemas"
 PREFIX = "mlops-nightly-"
 HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "canary")
 JOBS = (*HANDING_ON, "approve", "result")
@@ -93,6 +96,14 @@ def statuses(done: Pipeline) -> dict[str, str]:
     return {name: record["status"] for name, record in done.records().items()}
 
 
+def valid(report: Path) -> Any:
+    """A report that is as GitLab's schema says."""
+    found = json.loads(report.read_text())
+    name = report.stem.replace("gl-", "gitlab-").removesuffix("-report")
+    jsonschema.validate(found, json.loads((SCHEMAS / f"{name}.json").read_text()))
+    return found
+
+
 def test_the_whole_pipeline_ends_green_with_all_records(green: Green) -> None:
     done = green.done
     assert done.exit_code == 0, done.output[-8000:]
@@ -147,7 +158,8 @@ def test_the_reports_are_what_gitlab_reads(green: Green) -> None:
     closeness = records["evaluate"]["outputs"]["metrics"]["closeness"]
     assert f'mlops_ci_metric{{name="closeness"}} {closeness!r}' in (folder / "metrics.txt").read_text()
     assert list(json.loads((folder / "annotations.json").read_text())) == ["mlops-ci"]
-    assert json.loads((folder / "gl-code-quality.json").read_text()) == [], "nothing is wrong with this code"
+    assert valid(folder / "gl-code-quality.json") == [], "nothing is wrong with this code"
+    assert valid(folder / "gl-container-scanning-report.json")["scan"]["type"] == "container_scanning"
     assert "<html" in (folder / "report.html").read_text()
     assert "promote" in (folder / "summary.md").read_text()
     assert len(list(folder.glob("gl-sbom-*.cdx.json"))) == len(records["build"]["outputs"]["sbom"]) > 0
@@ -169,7 +181,7 @@ def test_a_failing_script_ends_train_with_its_class(site: Site, green: Green, tm
     failure = ET.parse(reports / "junit.xml").find(".//failure")
     assert failure is not None
     assert "user-error (exit 20)" in failure.get("message", "")
-    (issue,) = json.loads((reports / "gl-code-quality.json").read_text())
+    (issue,) = valid(reports / "gl-code-quality.json")
     assert issue["location"] == {"path": "train.py", "lines": {"begin": 3}}
     assert issue["description"] == "ValueError: the numbers cannot be learned"
 
