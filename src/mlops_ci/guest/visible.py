@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 GPU, PART = "GPU-", "MIG-"
@@ -39,16 +39,11 @@ def named(shown: Optional[str], gpus: Sequence[Candidate]) -> list[Named]:
     """What the variable names, in its order; all GPUs where it is not set."""
     if shown is None:
         return [Named(place) for place in range(len(gpus))]
-    words = shown.split(",")
-    found: list[Named] = []
-    for word in words:
-        one = _one(word, words[0], gpus)
-        if one is None:
-            break
-        if one in found:
-            return []
-        found.append(one)
-    return found
+    names = _names(shown)
+    found = [_one(name, gpus) for name in names]
+    valid = found[: found.index(None)] if None in found else found
+    twice = len(set(names)) < len(names) or len(set(valid)) < len(valid)
+    return [] if twice else [one for one in valid if one is not None]
 
 
 def visible(shown: Optional[str], gpus: Sequence[Candidate]) -> list[Named]:
@@ -63,16 +58,29 @@ def visible(shown: Optional[str], gpus: Sequence[Candidate]) -> list[Named]:
     return named(shown, gpus)[:1]
 
 
-def _one(word: str, first: str, gpus: Sequence[Candidate]) -> Optional[Named]:
-    """The one GPU or partition that a word of a list means; None where it means none, or might mean several."""
-    if first.startswith(GPU):
-        fitting = [Named(place) for place, gpu in enumerate(gpus) if gpu.uuid.startswith(word)]
-        return fitting[0] if word.startswith(GPU) and len(fitting) == 1 else None
-    if first.startswith(PART):
-        return _part(word, gpus) if word.startswith(PART) else None
-    number = NUMBER.match(word)
-    index = -1 if number is None else int(number[1])
-    return next((Named(place) for place, gpu in enumerate(gpus) if gpu.index == index), None)
+def _names(shown: str) -> list[Union[str, int]]:
+    """The names up to the first of another kind than the first one's, or that is no index."""
+    kind = next((one for one in (GPU, PART) if shown.startswith(one)), "")
+    found: list[Union[str, int]] = []
+    for word in shown.split(","):
+        number = None if kind else NUMBER.match(word)
+        if number is not None and int(number[1]) >= 0:
+            found.append(int(number[1]))
+        elif kind and word.startswith(kind):
+            found.append(word)
+        else:
+            break
+    return found
+
+
+def _one(name: Union[str, int], gpus: Sequence[Candidate]) -> Optional[Named]:
+    """The one GPU or partition that a name means; None where it means none, or might mean several."""
+    if isinstance(name, int):
+        return next((Named(place) for place, gpu in enumerate(gpus) if gpu.index == name), None)
+    if name.startswith(PART):
+        return _part(name, gpus)
+    fitting = [Named(place) for place, gpu in enumerate(gpus) if gpu.uuid.startswith(name)]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _part(word: str, gpus: Sequence[Candidate]) -> Optional[Named]:
