@@ -71,6 +71,12 @@ def test_the_configuration_of_the_health_hook_is_one():
     assert (tables.train.gpus, tables.verify.fail_on) == (1, "degraded")
 
 
+def test_the_example_of_several_processes_asks_for_them_and_its_command_names_no_launcher():
+    train = settings_of(ROOT / "examples" / "ddp" / "mlops.toml").tables.train
+    assert (train.processes, train.nodes) == (2, 1)
+    assert "torchrun" not in train.command
+
+
 def test_snippets_are_what_they_look_like():
     executor = tomllib.loads(block("ci/runners.md", "toml", "# Kubernetes"))
     assert executor["runners"][0]["kubernetes"]["privileged"] is False
