@@ -31,8 +31,9 @@ GONE_WITHIN = 10.0
 TRIES = 4
 # No two runs take equally long: one that ends before its moment does not count, and sets the time of the next.
 TOO_EARLY = 5
-# A target that does not appear for so long may not come again in this run.
+# A target that does not appear for so long (seconds; this part of what is left of the run) may not come again in it.
 PATIENCE = 1.0
+PATIENCE_PART = 0.3
 # The last moment, as a part of the duration.
 PART = 0.95
 # The user's own commands of the test project, as they stand in the process table.
@@ -153,7 +154,8 @@ def _killed(project: Path, engine: str, moment: Moment, duration: float) -> tupl
         reset(project, engine)
         began, child = time.monotonic(), start(project, engine)
         _sleep_until(child, began + moment.part * duration)
-        killed = _kill(project, child, moment.target)
+        patience = min(PATIENCE, PATIENCE_PART * (1 - moment.part) * duration)
+        killed = _kill(project, child, moment.target, patience)
         at = time.monotonic() - began
         if killed:
             return child, at, killed
@@ -189,12 +191,12 @@ def _sleep_until(child: subprocess.Popen[bytes], deadline: float) -> None:
         time.sleep(0.01)
 
 
-def _kill(project: Path, child: subprocess.Popen[bytes], target: str) -> str:
-    """Kill -9 the target, or the next one that appears within `PATIENCE` seconds; else the command line tool.
+def _kill(project: Path, child: subprocess.Popen[bytes], target: str, patience: float) -> str:
+    """Kill -9 the target, or the next one that appears within `patience` seconds; else the command line tool.
 
     Empty when that had ended by itself.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while target != "cli" and time.monotonic() < deadline and child.poll() is None:
         for one in _alive(project, target):
             try:
