@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from support import act
-from support.forge import BOT
-from support.project import commit
 from support.web_server import Reply, WebServer, web_server
 
 # Shaped like an access key, put together here so that no scanner takes this file for a leak. It opens nothing.
@@ -34,21 +32,6 @@ FORK = {
 }
 
 
-def calling(file: str, *, settings: str = "") -> str:
-    """The example, calling another file."""
-    return act.calling(file).rstrip() + (f"\n      settings: {settings}\n" if settings else "\n")
-
-
-@pytest.fixture
-def taken_memory() -> Iterator[int]:
-    """Hold so much of the machine's memory that not nine tenths are free; gives how much there is."""
-    rows = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    total, free = (int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-    held = b"\1" * max(0, free - int(0.8 * total))
-    yield total
-    del held
-
-
 def test_a_gate_that_says_no_to_a_run_that_another_file_began(run):
     done = run(act.going_on("build", "scan"), files={"notes.txt": LEAK})
     assert done.exit_code != 0
@@ -62,50 +45,6 @@ def test_a_gate_that_says_no_to_a_run_that_another_file_began(run):
     assert records["report"]["status"] == "passed"
     assert len({one["run"] for one in records.values()}) == 1
     assert records["check"]["status"] == "passed", "which the file scan alone would not have run"
-
-
-def test_a_node_that_is_not_healthy_has_its_own_exit_code_and_another_is_asked_for(
-    run, taken_memory, program, bundle, tmp_path
-):
-    done = run(calling("verify", settings=f"train.memory={taken_memory}"))
-    assert done.exit_code != 0
-    facts = done.facts("verify")
-    assert (facts["exit_code"], facts["worth_a_retry"], facts["node"]) == (11, True, "unhealthy")
-    records = done.records()
-    assert records["verify"]["error"]["class"] == "unhealthy"
-    assert "train" not in records
-    again(done, tmp_path / "project", program, bundle)
-
-
-def again(failed: act.Acted, consumer: Path, program: Path, bundle: Path) -> None:
-    """What the example `retry.yml` then does: another node would do, so the server is asked to start the job again."""
-    own = "    with:\n      bundle-repository: ${{ vars.MLOPS_CI_BUNDLE_REPOSITORY }}\n"
-    own += "      bundle-ref: ${{ vars.MLOPS_CI_BUNDLE_REF }}\n"
-    example = act.EXAMPLE.with_name("retry.yml").read_text().replace("    with:\n", own)
-    (consumer / ".github" / "workflows" / "retry.yml").write_text(example)
-    commit(consumer, "what looks at runs that have ended")
-    with web_server(lambda _: Reply(status=201, body=b"{}")) as server:
-        done = act.act(
-            program,
-            consumer,
-            bundle,
-            failed.folder,
-            event="workflow_run",
-            payload={"workflow_run": {"id": 4711, "run_attempt": 1, "conclusion": "failure"}},
-            environment=act.at_server(server.url, failed.folder),
-            secrets={"GITHUB_TOKEN": BOT},
-            workflow="retry.yml",
-            attempt=2,
-        )
-    assert done.exit_code == 0, done.log[-6000:]
-    (asked,) = server.requests
-    assert (asked.method, asked.path) == (
-        "POST",
-        f"/api/v3/repos/{act.CONSUMER}/actions/runs/4711/rerun-failed-jobs",
-    )
-    assert asked.headers["authorization"] == f"Bearer {BOT}"
-    assert "run 4711, attempt 2 of 3: exit 11" in done.log
-    assert BOT not in done.log
 
 
 @pytest.fixture

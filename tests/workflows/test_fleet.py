@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 from support import act
+from support.forge import BOT
 from support.oci_server import OciServer
-from support.project import make_project
+from support.project import commit, make_project
 from support.sick_node import MODEST, PLAIN, label_of, sick_nodes
+from support.web_server import Reply, web_server
 
 FLEET = act.EXAMPLE.with_name("fleet.yml")
 
@@ -36,3 +38,35 @@ def test_a_fleet_of_which_one_node_is_sick(
     assert "crashed with SIGSEGV" in bad["reason"]
     assert (good["jobs"]["train"], bad["jobs"]["train"]) == ("passed", "failed")
     assert "another node may succeed" in done.log
+    again(done, project, program, bundle)
+
+
+def again(failed: act.Acted, consumer: Path, program: Path, bundle: Path) -> None:
+    """What the example `retry.yml` then does: another node would do, so the server is asked to start the job again."""
+    own = "    with:\n      bundle-repository: ${{ vars.MLOPS_CI_BUNDLE_REPOSITORY }}\n"
+    own += "      bundle-ref: ${{ vars.MLOPS_CI_BUNDLE_REF }}\n      artifact-prefix: fleet-\n"
+    example = act.EXAMPLE.with_name("retry.yml").read_text().replace("    with:\n", own)
+    (consumer / ".github" / "workflows" / "retry.yml").write_text(example)
+    commit(consumer, "what looks at runs that have ended")
+    with web_server(lambda _: Reply(status=201, body=b"{}")) as server:
+        done = act.act(
+            program,
+            consumer,
+            bundle,
+            failed.folder,
+            event="workflow_run",
+            payload={"workflow_run": {"id": 4711, "run_attempt": 1, "conclusion": "failure"}},
+            environment=act.at_server(server.url, failed.folder),
+            secrets={"GITHUB_TOKEN": BOT},
+            workflow="retry.yml",
+            attempt=2,
+        )
+    assert done.exit_code == 0, done.log[-6000:]
+    (asked,) = server.requests
+    assert (asked.method, asked.path) == (
+        "POST",
+        f"/api/v3/repos/{act.CONSUMER}/actions/runs/4711/rerun-failed-jobs",
+    )
+    assert asked.headers["authorization"] == f"Bearer {BOT}"
+    assert "run 4711, attempt 2 of 3: exit 11" in done.log
+    assert BOT not in done.log

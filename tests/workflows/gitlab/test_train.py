@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from mlops_ci import pipeline
 from support.gitlab_ci import Pipeline
 from support.project import CONFIG, EVALUATE, TRAIN
+from support.sick_node import sick_nodes
 
 from .conftest import EXAMPLE, SCHEDULE, Site
 
@@ -195,12 +196,11 @@ def test_a_missed_floor_ends_evaluate_and_nothing_is_published(site: Site, green
     assert not {"publish", "promote"} & set(done.records())
 
 
-def test_an_unhealthy_node_ends_before_the_training_begins(site: Site, tmp_path: Path) -> None:
-    with open("/proc/meminfo", encoding="ascii") as lines:
-        total = int(re.search(r"MemTotal:\s+(\d+)", lines.read()).group(1)) * 1024
-    taken = b"\1" * (total // 6)  # what the job asks for is there, and not free: another node would do
-    done = site.run(tmp_path, config=QUICK.replace("gpus = 0", f"gpus = 0\nmemory = {total}"))
-    assert len(taken) == total // 6
-    assert (done.jobs["mlops-train"], done.jobs["mlops-result"]) == (11, 11)
-    assert done.records()["verify"]["error"]["class"] == "unhealthy"
+def test_a_sick_node_ends_before_the_training_begins(site: Site, green: Green, tmp_path: Path) -> None:
+    with sick_nodes(tmp_path):
+        done = site.try_again(green.done, f"{PREFIX}train", tmp_path, SCHEDULE)
+    assert codes(done) == {"train": 11, "result": 11}
+    error = done.records()["verify"]["error"]
+    assert error["class"] == "unhealthy"
+    assert "crashed with SIGSEGV" in error["cause"]
     assert "train" not in done.records()
