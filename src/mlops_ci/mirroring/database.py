@@ -8,25 +8,33 @@ from pathlib import Path
 from mlops_ci.mirroring.index import DATABASE, DatabaseEntry
 from mlops_ci.mirroring.reading import Archive
 from mlops_ci.mirroring.wanted import Wanted
-from mlops_ci.mirroring.writing import Source
+from mlops_ci.mirroring.writing import Source, SourceChangedError
 from mlops_ci.scanning.database import bring as bring_database
-from mlops_ci.scanning.database import cached_digest, cached_moment, obtain
+from mlops_ci.scanning.database import cached_digest, cached_moment, obtain, set_aside
 
 FOLDER = "trivy"
 FILES = ("trivy.db", "metadata.json")
 SOURCE = "an archive of mlops-ci mirror"
+TRIES = 3
 
 
-def export(wanted: Wanted) -> tuple[DatabaseEntry, dict[str, Source]]:
-    """The database as fresh as a scan would have it. Raises what the scan would raise."""
-    scan = wanted.settings.tables.scan
-    found = obtain(
-        wanted.trivy,
-        repository=wanted.settings.tables.mirrors.trivy_db,
-        offline=scan.offline,
-        max_age=scan.db_max_age,
-    )
-    folder = wanted.trivy.cache / "db"
+def export(wanted: Wanted, folder: Path) -> tuple[DatabaseEntry, dict[str, Source]]:
+    """The database as fresh as a scan would have it, set aside in `folder`: another run may replace it meanwhile.
+
+    Raises what the scan would raise, and `SourceChangedError` when it is replaced again and again.
+    """
+    scan, cache = wanted.settings.tables.scan, wanted.trivy.cache
+    for _ in range(TRIES):
+        found = obtain(
+            wanted.trivy,
+            repository=wanted.settings.tables.mirrors.trivy_db,
+            offline=scan.offline,
+            max_age=scan.db_max_age,
+        )
+        if set_aside(cache, folder) == found.info.digest:
+            break
+    else:
+        raise SourceChangedError(f"{cache / 'db'} is replaced by other runs", hint="run the same command again")
     files = {f"{FOLDER}/{name}": Source(path=folder / name, size=(folder / name).stat().st_size) for name in FILES}
     return DatabaseEntry(built_at=found.info.built_at, sha256=found.info.digest), files
 

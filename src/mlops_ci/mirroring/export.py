@@ -72,7 +72,7 @@ def export(wanted: Wanted, target: Path, *, without: Collection[str] = ()) -> Ex
         layers, base = images.finished(wanted, parts.missing)
         _images(parts, wanted, layers, base, folder / "images")
     if "database" not in without:
-        found, files = database.export(wanted)
+        found, files = database.export(wanted, folder / "database")
         for path, source in files.items():
             parts.add(path, source, kind=DATABASE, name="trivy-db", version=found.built_at)
     if "actions" not in without:

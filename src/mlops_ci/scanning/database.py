@@ -85,6 +85,21 @@ def obtain(
     return Database(info=info, source=source, downloaded=downloaded, warning=warning)
 
 
+def set_aside(cache: Path, folder: Path) -> str:
+    """Put the database of Trivy's cache folder into `folder` too, where no download replaces it; gives its digest."""
+    from filelock import FileLock
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with FileLock(cache / "database.lock"):
+        for name in ("trivy.db", "metadata.json"):
+            try:
+                os.link(cache / "db" / name, folder / name)
+            except OSError:  # another file system
+                shutil.copyfile(cache / "db" / name, folder / name)
+    return _digest(folder)
+
+
 def cached_digest(cache: Path) -> str | None:
     """The digest of the database in Trivy's cache folder, None without one; the network is not asked."""
     return _digest(cache / "db") if (cache / "db" / "trivy.db").is_file() else None

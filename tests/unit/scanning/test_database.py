@@ -13,9 +13,11 @@ from mlops_ci.scanning.database import (
     DatabaseBrokenError,
     DatabaseMissingError,
     DatabaseStaleError,
+    bring,
     cached_digest,
     is_transient,
     obtain,
+    set_aside,
 )
 from mlops_ci.scanning.trivy import Trivy
 from support import trivy_db
@@ -110,6 +112,23 @@ def test_a_changed_database_has_another_digest(tmp_path):
     with (folder / "trivy.db").open("ab") as stream:
         stream.write(b"\0" * 4096)
     assert cached_digest(tmp_path) == sha256_of(folder / "trivy.db") != first
+
+
+def test_what_was_set_aside_stays_when_another_run_takes_a_newer_one(tmp_path):
+    folder = database(tmp_path / "cache", 30)
+    digest = set_aside(tmp_path / "cache", tmp_path / "kept")
+    assert digest == sha256_of(folder / "trivy.db")
+    before = (tmp_path / "kept" / "metadata.json").read_bytes()
+
+    def newer(place: Path) -> None:
+        for name in ("trivy.db", "metadata.json"):
+            (place / name).write_bytes((database(tmp_path / "new", 1) / name).read_bytes())
+
+    bring(tmp_path / "cache", newer, source="elsewhere")
+    assert (folder / "metadata.json").read_bytes() != before
+    assert (tmp_path / "kept" / "metadata.json").read_bytes() == before
+    assert sha256_of(tmp_path / "kept" / "trivy.db") == digest
+    assert set_aside(tmp_path / "cache", tmp_path / "kept") == cached_digest(tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
