@@ -23,10 +23,18 @@ class StaleSbomError(UncheckedError):
 
 
 def read_contents(
-    target: ScanTarget, sbom: Sbom, *, trivy: Trivy, secrets: bool, timeout: float, kept: Path | None = None
+    target: ScanTarget,
+    sbom: Sbom,
+    *,
+    trivy: Trivy,
+    secrets: bool,
+    timeout: float,
+    kept: Path | None = None,
+    digest: str | None = None,
 ) -> Report:
     """The report on one target, or what build has written down of it in the file `kept`.
 
+    `digest` is that of an image which the caller has just asked for: the engine is not asked again.
     Raises `ScannerBrokenError`; `StaleSbomError` when the SBOM is of another tree.
     """
     known = kept_contents(kept, target, trivy=trivy, secrets=secrets) if kept is not None else None
@@ -37,7 +45,7 @@ def read_contents(
     def find() -> Report:
         return parse(analyse(target, trivy=trivy, secrets=secrets, timeout=timeout), name=target.name, what=what)
 
-    identity = _identity(target)
+    identity = digest or _identity(target)
     if identity is None:
         return _checked(find(), target, sbom)
     key = ["contents", trivy.sha256, target.name, arguments(target, secrets=secrets), identity]

@@ -51,7 +51,7 @@ def run(session: Session) -> Result:
         session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
     _lock(session, built)
     sboms = _sboms(session, built, top)
-    contents = _contents(session, targets(session, built, top), sboms)
+    contents = _contents(session, built, targets(session, built, top), sboms)
     layers = _layers(session, built, top)
     lost = keep(session, built, top, sboms, layers)
     signing = sign(session, built, top, sboms)
@@ -134,12 +134,21 @@ def _asked(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict
     return found
 
 
-def _contents(session: Session, trees: Sequence[ScanTarget], sboms: Sequence[Path]) -> list[Path]:
+def _contents(
+    session: Session, images: Mapping[str, BuiltImage], trees: Sequence[ScanTarget], sboms: Sequence[Path]
+) -> list[Path]:
     """What is inside, for a scan on a machine without these images. Trivy's cache knows it from the SBOM."""
     scan = session.settings.tables.scan
     made = []
     for target, sbom in zip(trees, sboms, strict=True):
-        report = read_contents(target, read_sbom(sbom), trivy=session.trivy, secrets=scan.secrets, timeout=scan.timeout)
+        report = read_contents(
+            target,
+            read_sbom(sbom),
+            trivy=session.trivy,
+            secrets=scan.secrets,
+            timeout=scan.timeout,
+            digest=images[target.name].digest if target.kind == "image" else None,
+        )
         made.append(sbom.with_name(sbom.name.split(".")[0] + SUFFIX))
         write_contents(made[-1], report, target, trivy=session.trivy, secrets=scan.secrets)
     return made

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from mlops_ci.scanning import contents
 from mlops_ci.scanning.contents import StaleSbomError, read_contents
 from mlops_ci.scanning.findings import Finding, ScanTarget
 from mlops_ci.scanning.kept import kept_contents, write_contents
+from mlops_ci.scanning.memory import remembered
 from mlops_ci.scanning.report import Report
 from mlops_ci.scanning.sbom import Sbom
 
@@ -69,3 +72,18 @@ def test_what_hangs_in_a_root_beside_its_image_is_no_other_question(tmp_path):
     write_contents(path, REPORT, built, trivy=TRIVY, secrets=True)
     assert kept_contents(path, scanned, trivy=TRIVY, secrets=True) == REPORT
     assert kept_contents(path, scanned, trivy=TRIVY, secrets=False) is None
+
+
+def test_an_image_that_was_just_asked_for_is_not_asked_for_again(tmp_path, monkeypatch):
+    def never(*_: object) -> object:
+        raise AssertionError("the engine was asked")
+
+    monkeypatch.setattr(contents, "DockerSocket", never)
+    image = ScanTarget(kind="image", ref="mlops-ci/train:c-1", name="train")
+    layered = replace(REPORT, layers=("sha256:1",), configurations={"train": 1})
+    trivy = SimpleNamespace(sha256=TRIVY.sha256, cache=tmp_path)
+    key = ["contents", trivy.sha256, "train", contents.arguments(image, secrets=True), "sha256:abc"]
+    remembered(tmp_path, key, lambda: layered)
+    sbom = replace(SBOM, layers=frozenset(layered.layers))
+    found = read_contents(image, sbom, trivy=trivy, secrets=True, timeout=1.0, digest="sha256:abc")
+    assert found == layered

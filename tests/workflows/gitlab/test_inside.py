@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import sys
 import sysconfig
@@ -70,6 +71,7 @@ def test_jobs_run_inside_the_image_that_they_name(
     tool: Path,
     docker_host: str,
     database: OciServer,
+    mlflow_server: str,
 ) -> None:
     ref, digest = image
     bundle = make_bundle(tmp_path / "mlops-ci", profile="kubernetes")
@@ -86,6 +88,8 @@ def test_jobs_run_inside_the_image_that_they_name(
             "MLOPS_IMAGE_DIGEST": digest,
             "MLOPS_CI_ENVIRONMENT": str(tool),
             "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
+            "MLOPS_CI_TRACKING__URI": mlflow_server,
+            "MLOPS_CI_PROJECT__NAME": f"inside-{secrets.token_hex(4)}",
             # Searching PyTorch for secrets takes a minute, and says nothing of this engine.
             "MLOPS_CI_SCAN__SECRETS": "false",
             "HOME": "/tmp",
