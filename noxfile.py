@@ -32,9 +32,9 @@ TOOL = "tool.lock"
 # An index behind a TLS proxy is trusted by the system's authorities only; uv has its own, unless it is told (the second
 # is the older name).
 SYSTEM_CERTIFICATES = {"UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"}
-# Many tests wait for something to end: four at a time even on the smallest machine. They start in the order in which
+# Many tests wait for something to end: three at a time even on the smallest machine. They start in the order in which
 # they are collected, whole runs before unit tests, so that the longest do not come last.
-AT_A_TIME = max(4, min(6, (os.cpu_count() or 2) // 2))
+AT_A_TIME = max(3, min(6, (os.cpu_count() or 2) // 2))
 LANES = (f"--numprocesses={AT_A_TIME}", "--no-loadscope-reorder")
 EXAMPLES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "examples" / "github").glob("*.yml"))]
 

@@ -41,7 +41,7 @@ class Container:
         """What a command inside says."""
         return self.docker("exec", self.id, *command)
 
-    def until(self, done: Callable[[], bool], seconds: float = 60.0) -> None:
+    def until(self, done: Callable[[], bool], seconds: float = 180.0) -> None:
         """Wait; the test fails with the container's own words when it takes too long or ends."""
         deadline = time.monotonic() + seconds
         while not done():

@@ -151,7 +151,8 @@ def test_torchrun_starts_two_processes(tree: dict[str, str], docker: Docker, tmp
     tmp_path.chmod(0o755)
     (tmp_path / "job.py").write_text(
         "import torch, torch.distributed as d; d.init_process_group('gloo'); t = torch.ones(1); d.all_reduce(t)\n"
-        "print('sum', t.item(), flush=True); d.destroy_process_group(); raise SystemExit(0)\n"
+        # One write: the lines of two processes must not mix.
+        "print(f'sum {t.item()}\\n', end='', flush=True); d.destroy_process_group(); raise SystemExit(0)\n"
     )
     options = (*LOCKED_DOWN, "--network", "none", "--env", "MLOPS_TORCHRUN=2", "--volume", f"{tmp_path}:/workspace:ro")
     said = docker("run", "--rm", *options, tree["train"], "python", "job.py")
