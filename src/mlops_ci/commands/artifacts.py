@@ -16,7 +16,7 @@ from mlops_ci.publishing.deliver import deliver
 from mlops_ci.publishing.reach import Library
 from mlops_ci.records.codec import to_json
 from mlops_ci.reporting.format import moment, size
-from mlops_ci.stages.addressed import locate, parse
+from mlops_ci.stages.artifact_names import locate, parse
 from mlops_ci.stages.artifacts import Artifact, artifacts, model_of, registered_or_none
 from mlops_ci.stores.narration import shown
 

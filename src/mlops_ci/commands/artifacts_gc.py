@@ -11,8 +11,8 @@ from mlops_ci.commands.options import Options
 from mlops_ci.commands.place import open_premises
 from mlops_ci.errors import UsageError
 from mlops_ci.progress import activity
-from mlops_ci.publishing.collect import Collected, Garbage, collect, garbage
 from mlops_ci.publishing.constants import constants
+from mlops_ci.publishing.garbage import Collected, Garbage, collect, garbage
 from mlops_ci.publishing.reach import Library
 from mlops_ci.reporting.format import counted, size
 from mlops_ci.settings.units import Duration

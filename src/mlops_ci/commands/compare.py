@@ -11,9 +11,9 @@ from mlops_ci.commands.options import Options
 from mlops_ci.commands.place import open_premises
 from mlops_ci.errors import MissingError
 from mlops_ci.files import write_atomic
-from mlops_ci.reporting.beside_html import as_html
-from mlops_ci.reporting.beside_text import as_json, as_markdown
-from mlops_ci.stages.addressed import parse
+from mlops_ci.reporting.side_by_side_html import as_html
+from mlops_ci.reporting.side_by_side_text import as_json, as_markdown
+from mlops_ci.stages.artifact_names import parse
 from mlops_ci.stages.comparison import compare as held_together
 from mlops_ci.stages.side import known
 

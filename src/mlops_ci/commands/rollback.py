@@ -12,7 +12,7 @@ from mlops_ci.commands.place import open_premises
 from mlops_ci.errors import UsageError
 from mlops_ci.progress import activity
 from mlops_ci.records.codec import to_json
-from mlops_ci.stages.addressed import parse
+from mlops_ci.stages.artifact_names import parse
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stages.rollback import Rollback, check, find, move
 from mlops_ci.stores.narration import shown

@@ -10,7 +10,7 @@ from mlops_ci.gates.errors import PredictionsUnusableError
 from mlops_ci.gates.evidence import Measure, recognise, values, weigh
 from mlops_ci.gates.metric import Goal
 from mlops_ci.gates.predictions import Paired, pair
-from mlops_ci.reporting.beside import Comparison, Difference, Row
+from mlops_ci.reporting.side_by_side import Comparison, Difference, Row
 from mlops_ci.stages.side import Known
 
 # A column with more values than this tells no slices apart: it is an id or a number.

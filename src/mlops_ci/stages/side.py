@@ -14,13 +14,13 @@ from mlops_ci.gates.predictions import Predictions, read_predictions
 from mlops_ci.publishing.manifest import Manifest, read_manifest
 from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.redaction import MASK, is_secret_name
-from mlops_ci.reporting.beside import Side
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.format import size
 from mlops_ci.reporting.lineage import top_image
 from mlops_ci.reporting.metrics import read_metrics
+from mlops_ci.reporting.side_by_side import Side
 from mlops_ci.run.run import open_run, run_ids
-from mlops_ci.stages.addressed import LATEST, Address, locate
+from mlops_ci.stages.artifact_names import LATEST, Address, locate
 from mlops_ci.stages.evaluate import PREDICTIONS
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stages.same import FILE as SETTINGS

@@ -13,7 +13,7 @@ from mlops_ci.records.build import BuiltImage, SignedImage, Signing
 from mlops_ci.registry.reference import repository
 from mlops_ci.signing import statement
 from mlops_ci.stages import signed_files
-from mlops_ci.stages.making import predicate
+from mlops_ci.stages.provenance import predicate
 from mlops_ci.stages.sboms import KIND
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signed_files import FOLDER, IMAGE, SUFFIX

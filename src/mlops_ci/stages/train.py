@@ -26,9 +26,9 @@ from mlops_ci.stages.verify import second_look
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.job_environment import job_environment
-from mlops_ci.training.again import Again
 from mlops_ci.training.metrics import LatestMetrics, drop_after, resume_step, set_aside
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome
+from mlops_ci.training.retrying import Retrying
 from mlops_ci.training.task import train_task
 
 METRICS = "metrics.jsonl"
@@ -39,7 +39,7 @@ SYSTEM = "system.jsonl"
 class Attempts:
     """The starts of the user's command within this stage, and what was tried again."""
 
-    again: Again
+    retrying: Retrying
     done: list[TrainAttempt] = field(default_factory=list)
 
     def add(self, class_: str, exit_code: int, seconds: float, resumed_from: int | None) -> None:
@@ -77,7 +77,7 @@ def run(session: Session) -> Result:
         tags=tracking_tags(session),
         params={**session.settings.tables.train.params, "seed": session.settings.tables.train.seed},
     )
-    attempts = Attempts(Again(session.settings.tables.train.retries))
+    attempts = Attempts(Retrying(session.settings.tables.train.retries))
     try:
         outcome = _train(session, tracker, tracked, attempts)
     except BaseException as error:
@@ -118,10 +118,10 @@ def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: At
             outcome = _attempt(session, tracker, tracked, max(1.0, over - started))
         except (JobError, GuestLostError) as error:
             attempts.add(error.failure_class, error.exit_code, time.monotonic() - started, resumed)
-            decision = attempts.again.decide(error.failure_class, error.exit_code)
+            decision = attempts.retrying.decide(error.failure_class, error.exit_code)
             if decision is None or time.monotonic() + decision.wait >= over:
                 raise
-            attempts.again.count(error.failure_class, decision)
+            attempts.retrying.count(error.failure_class, decision)
             session.console.say(f"! {error.failure_class}: {error.cause}; trying again in {decision.wait:.0f} s")
             if decision.from_beginning:
                 set_aside(session.run.path("train", "checkpoints"))
@@ -211,8 +211,8 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
                 points=forwarded.points,
             ),
             attempts=tuple(attempts.done),
-            retries=attempts.again.retries,
-            resumes=attempts.again.resumes,
+            retries=attempts.retrying.retries,
+            resumes=attempts.retrying.resumes,
             metrics=outcome.metrics,
             devices=outcome.devices,
             checkpoint=session.run.file(checkpoint) if checkpoint.is_file() else None,
@@ -243,8 +243,8 @@ def _unfinished(tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> Tr
             uri=tracker.public_uri, experiment_id=tracked.experiment_id, run_id=tracked.run_id, points=0
         ),
         attempts=tuple(attempts.done),
-        retries=attempts.again.retries,
-        resumes=attempts.again.resumes,
+        retries=attempts.retrying.retries,
+        resumes=attempts.retrying.resumes,
         metrics={},
         devices=(),
         checkpoint=None,

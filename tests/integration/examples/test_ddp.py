@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.training.again import Again
+from mlops_ci.training.retrying import Retrying
 from support.guest_job import until
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "ddp"
@@ -102,7 +102,7 @@ def test_two_processes_survive_a_killed_rank(training):
     assert (hit["class"], hit["exit_code"]) == ("killed", 20)
     assert hit["cause"].startswith("rank 1: the job was killed (SIGKILL)")
     assert "mlops-ci: rank 1 failed first" in job.log()
-    assert Again(limit=2).decide("killed", 20) is not None
+    assert Retrying(limit=2).decide("killed", 20) is not None
 
     ends_as([job], undisturbed, reached)
     assert "epoch" not in (job.folder / "job" / "ranks" / "rank-1.log").read_text()
@@ -114,7 +114,7 @@ def test_two_nodes_of_two_processes_survive_a_killed_rank(training):
     ends = [job.outcome() for job in disturbed]
     assert [one["class"] for one in ends] == ["peer-lost", "killed"]
     assert ends[1]["cause"].startswith("rank 3: ")
-    assert all(Again(limit=2).decide(one["class"], one["exit_code"]) for one in ends)
+    assert all(Retrying(limit=2).decide(one["class"], one["exit_code"]) for one in ends)
 
     ends_as(disturbed, undisturbed, reached)
     assert [one["rank"] for job in disturbed for one in job.outcome()["ranks"]] == [0, 1, 2, 3]

@@ -17,8 +17,8 @@ import pytest
 from mlops_ci.config.load import load
 from mlops_ci.console import Console
 from mlops_ci.providers.local import local_provider
-from mlops_ci.publishing.collect import collect, garbage
 from mlops_ci.publishing.constants import constants
+from mlops_ci.publishing.garbage import collect, garbage
 from mlops_ci.publishing.manifest import object_key
 from mlops_ci.publishing.publish import publish
 from mlops_ci.publishing.reach import Library
@@ -118,7 +118,7 @@ def test_rolled_back_listed_and_cleaned_up_around(premises, place, tmp_path):
 
 COLLECT = """
 import sys, time
-from mlops_ci.publishing.collect import collect, garbage
+from mlops_ci.publishing.garbage import collect, garbage
 from mlops_ci.publishing.reach import Library
 from mlops_ci.stores.open import open_store
 library = Library(open_store(sys.argv[1]))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mlops_ci.gates.predictions import Row
-from mlops_ci.reporting.beside import Side
+from mlops_ci.reporting.side_by_side import Side
 from mlops_ci.stages.comparison import compare
 from mlops_ci.stages.side import Known
 

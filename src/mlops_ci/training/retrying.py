@@ -24,7 +24,7 @@ class Decision:
 
 
 @dataclass
-class Again:
+class Retrying:
     """Counts what was tried again within one stage. `limit` is `[train] retries`: 0 means nothing at all."""
 
     limit: int

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.publishing.collect import collect, expired, garbage
 from mlops_ci.publishing.constants import constants
+from mlops_ci.publishing.garbage import collect, expired, garbage
 from mlops_ci.publishing.manifest import ManifestError, manifest_key
 from mlops_ci.publishing.notices import (
     CollectorBusyError,

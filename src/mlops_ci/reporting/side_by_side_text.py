@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 from mlops_ci.records.codec import to_json
-from mlops_ci.reporting.beside import Comparison, Side, Table, tables
 from mlops_ci.reporting.markup import code, table, text
+from mlops_ci.reporting.side_by_side import Comparison, Side, Table, tables
 
 SCHEMA = "mlops-ci/comparison/1"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mlops_ci.training.again import Again, policy_of
 from mlops_ci.training.metrics import set_aside
+from mlops_ci.training.retrying import Retrying, policy_of
 
 
 def spent(again, class_, code, most=300):
@@ -37,11 +37,11 @@ def spent(again, class_, code, most=300):
     ],
 )
 def test_how_often(class_, code, limit, times):
-    assert spent(Again(limit), class_, code) == times
+    assert spent(Retrying(limit), class_, code) == times
 
 
 def test_retries_and_resumes_are_counted_apart_and_only_retries_use_up_the_limit():
-    again = Again(limit=2)
+    again = Retrying(limit=2)
     for class_, code in (("preempted", 12), ("killed", 20), ("preempted", 12), ("infrastructure", 10)):
         again.count(class_, again.decide(class_, code))
     assert (again.retries, again.resumes) == (2, 2)
@@ -50,7 +50,7 @@ def test_retries_and_resumes_are_counted_apart_and_only_retries_use_up_the_limit
 
 
 def test_waits_double_up_to_a_minute():
-    again = Again(limit=100)
+    again = Retrying(limit=100)
     policy = policy_of("peer-lost", 10)
     for attempt in range(policy.tries):
         decision = again.decide("peer-lost", 10)
@@ -59,7 +59,7 @@ def test_waits_double_up_to_a_minute():
 
 
 def test_a_checkpoint_that_cannot_be_loaded_is_kept_aside(tmp_path):
-    decision = Again(limit=2).decide("bad-checkpoint", 20)
+    decision = Retrying(limit=2).decide("bad-checkpoint", 20)
     assert decision.from_beginning
     for _ in range(2):
         (tmp_path / "checkpoints").mkdir()

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from mlops_ci.reporting import beside_html
-from mlops_ci.reporting.beside import Comparison, Difference, Row, Side, differing, tables
-from mlops_ci.reporting.beside_html import BUDGET, TooMuchToShowError, as_html, curve_charts
-from mlops_ci.reporting.beside_text import as_json, as_markdown
+from mlops_ci.reporting import side_by_side_html
 from mlops_ci.reporting.series import Series
+from mlops_ci.reporting.side_by_side import Comparison, Difference, Row, Side, differing, tables
+from mlops_ci.reporting.side_by_side_html import BUDGET, TooMuchToShowError, as_html, curve_charts
+from mlops_ci.reporting.side_by_side_text import as_json, as_markdown
 from support.report_run import HOSTILE
 
 
@@ -86,7 +86,7 @@ def test_the_page_keeps_its_budget_whatever_is_compared(sides, metrics):
 
 
 def test_what_no_page_can_hold_is_refused_with_a_way_out(monkeypatch):
-    monkeypatch.setattr(beside_html, "BUDGET", 20_000)
+    monkeypatch.setattr(side_by_side_html, "BUDGET", 20_000)
     with pytest.raises(TooMuchToShowError) as caught:
         as_html(comparison(*[a_side(f"run {number}", curves=()) for number in range(100)]))
     assert (caught.value.exit_code, "--format json" in caught.value.hint) == (2, True)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mlops_ci.errors import UsageError
-from mlops_ci.reporting.beside import Comparison, Side, Table, tables
-from mlops_ci.reporting.beside_text import heading
 from mlops_ci.reporting.charts import FEWEST, LINES, Chart
 from mlops_ci.reporting.html import drawn, environment
 from mlops_ci.reporting.series import Series
+from mlops_ci.reporting.side_by_side import Comparison, Side, Table, tables
+from mlops_ci.reporting.side_by_side_text import heading
 from mlops_ci.version import version
 
 # The page's limit in bytes, and how many lines of curves and rows of a table are tried until it holds.
@@ -68,7 +68,7 @@ def _page(comparison: Comparison, limits: _Limits) -> str:
     shown = [_cut(one, limits.rows) for one in tables(comparison)]
     return (
         environment()
-        .get_template("beside.html")
+        .get_template("side_by_side.html")
         .render(
             sides=[(heading(side), side) for side in comparison.sides],
             tables=shown,
