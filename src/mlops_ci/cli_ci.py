@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mlops_ci.cli_options import CONFIG, JSON, MODE, RUN, SET, Ordered, call, options, stage_options
+from mlops_ci.cli_options import JSON, RUN, SETTINGS, Ordered, call, options, stage_options
 
 
 @click.group("handover", cls=Ordered, short_help="Hand a run on from one CI job to the next.")
@@ -73,9 +73,7 @@ FILE = click.option("--file", metavar="NAME", default="train", show_default=True
 @JOB
 @FILE
 @click.option("--whole", is_flag=True, help="What all jobs handed on, but for checkpoints, outputs and models.")
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @RUN
 def pack_command(target: Path, job: str, file: str, whole: bool, **values: Any) -> int:
     """Put into FOLDER what a job hands on: its records and the files that later jobs read."""
@@ -86,9 +84,7 @@ def pack_command(target: Path, job: str, file: str, whole: bool, **values: Any) 
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--for", "jobs", metavar="JOB", multiple=True, help="Check that all is there that this job needs.")
 @FILE
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @RUN
 def collect_command(folder: Path, jobs: tuple[str, ...], file: str, **values: Any) -> int:
     """Put a run together again: the newest attempt of each job below FOLDER, every file checked."""
@@ -98,9 +94,7 @@ def collect_command(folder: Path, jobs: tuple[str, ...], file: str, **values: An
 @handover_group.command("push", short_help="Put what a job hands on into the object store.")
 @JOB
 @FILE
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @RUN
 def push_command(job: str, file: str, **values: Any) -> int:
     """Put what a job hands on into `[publish] store`, below handover/: what is there already is not sent again.
@@ -114,9 +108,7 @@ def push_command(job: str, file: str, **values: Any) -> int:
 @click.option("--for", "jobs", metavar="JOB", multiple=True, help="Check that all is there that this job needs.")
 @click.option("--light", is_flag=True, help="Leave checkpoints, outputs and models in the store.")
 @FILE
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @RUN
 def pull_command(jobs: tuple[str, ...], light: bool, file: str, **values: Any) -> int:
     """Put a run together again from `[publish] store`: the newest attempt of each job, every file checked.
@@ -146,9 +138,7 @@ def result_command(file: str, **values: Any) -> int:
 
 @click.command("reports", short_help="Write a run in the formats that CI systems show.")
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @RUN
 def reports_command(folder: Path, **values: Any) -> int:
     """Write the run into FOLDER as what CI systems show: JUnit, OpenMetrics, code quality, annotations, SBOM, page."""
@@ -164,9 +154,7 @@ def retry_command(folder: Path, attempts: int) -> int:
 
 
 @click.command("comment", short_help="Write what happened onto the pull request: one comment, kept up to date.")
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @RUN
 @JSON
 @click.option("--optional", is_flag=True, help="Without a token say so, and do not warn.")
@@ -192,9 +180,7 @@ EVENTS = ("failure", "recovery", "promotion", "approval", "missed-run", "decay",
 @click.option("--fact", "facts", metavar="NAME=VALUE", multiple=True, help="A line of its own.")
 @click.option("--of", "ends", type=click.Choice(EVENTS[:1] + EVENTS[4:6]), multiple=True, help="What `recovery` ends.")
 @click.option("--dry-run", is_flag=True, help="Show what each channel would get.")
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @RUN
 @JSON
 def notify_command(  # one parameter per option

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mlops_ci.cli_options import CONFIG, JSON, MODE, SET, VARIANT, VERBOSE, Ordered, call, options
+from mlops_ci.cli_options import CONFIG, JSON, MODE, SET, VARIANT, VERBOSE, Ordered, call, options, together
 
 BUILDERS = click.option(
     "--engine",
@@ -17,6 +17,8 @@ BUILDERS = click.option(
     envvar="MLOPS_CI_ENGINE",
     help="Docker: images. Host: environments.",
 )
+# What every command takes that plans the images of a repository.
+PROJECT = together(CONFIG, BUILDERS, VARIANT, MODE, SET)
 
 
 @click.group("images", cls=Ordered, short_help="The catalogue of images, and those of this repository.")
@@ -32,11 +34,7 @@ def list_command(**values: Any) -> int:
 
 
 @images_group.command("explain", short_help="What each image is made from, and why it would be built.")
-@CONFIG
-@BUILDERS
-@VARIANT
-@MODE
-@SET
+@PROJECT
 @JSON
 @VERBOSE
 def explain_command(**values: Any) -> int:
@@ -58,11 +56,7 @@ def diff_command(before: str, after: str, layer: str, **values: Any) -> int:
 
 
 @images_group.command("lock", short_help="Write images.lock: what was built of this repository.")
-@CONFIG
-@BUILDERS
-@VARIANT
-@MODE
-@SET
+@PROJECT
 @VERBOSE
 def lock_command(**values: Any) -> int:
     """Write `images.lock` from the images that exist; from then on the stage build keeps it up to date.
@@ -127,11 +121,7 @@ def keys_command(folder: Path) -> int:
 
 @images_group.command("sign", short_help="Sign images by their digests, as [signing] says.")
 @click.argument("refs", metavar="[IMAGE]...", nargs=-1)
-@CONFIG
-@BUILDERS
-@VARIANT
-@MODE
-@SET
+@PROJECT
 @VERBOSE
 def sign_command(refs: tuple[str, ...], **values: Any) -> int:
     """Sign the project's image, or the named ones, as [signing] says: for what was built before signing was set up.
@@ -145,11 +135,7 @@ def sign_command(refs: tuple[str, ...], **values: Any) -> int:
 
 @images_group.command("verify", short_help="Do images have the signature that [signing] asks for?")
 @click.argument("refs", metavar="[IMAGE]...", nargs=-1)
-@CONFIG
-@BUILDERS
-@VARIANT
-@MODE
-@SET
+@PROJECT
 @JSON
 @VERBOSE
 def verify_command(refs: tuple[str, ...], **values: Any) -> int:

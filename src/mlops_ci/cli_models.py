@@ -7,18 +7,14 @@ from typing import Any
 
 import click
 
-from mlops_ci.cli_options import CONFIG, JSON, MODE, SET, Ordered, call, options
-
-NAMED = "A run's id, MODEL@VERSION or MODEL@ALIAS."
+from mlops_ci.cli_options import JSON, SETTINGS, Ordered, call, options
 
 
 @click.command("rollback", short_help="Make the previous champion the champion again.")
 @click.argument("model", metavar="[MODEL]", required=False)
 @click.option("--to", metavar="VERSION", help="This version instead of the previous champion.")
 @click.option("--dry-run", is_flag=True, help="Verify, say what would be done, and move nothing.")
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @JSON
 def rollback_command(model: str | None, to: str | None, dry_run: bool, **values: Any) -> int:
     """Make the previous champion of MODEL (default: that of the configuration) the champion again.
@@ -37,9 +33,7 @@ def artifacts_group() -> None:
 
 @artifacts_group.command("list", short_help="One line for each published bundle.")
 @click.argument("model", metavar="[MODEL]", required=False)
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @JSON
 def list_command(model: str | None, **values: Any) -> int:
     """List what was published, the newest first: model, version, aliases, run, verdict, size, date."""
@@ -56,9 +50,7 @@ def list_command(model: str | None, **values: Any) -> int:
     help="The new folder (default: MODEL-VERSION here).",
 )
 @click.option("--only", "below", metavar="PREFIX", default="", help="Only files whose names begin so: model/")
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @JSON
 def get_command(name: str, folder: Path | None, below: str, **values: Any) -> int:
     """Fetch a bundle into a new folder, which appears when every file is there and right. Prints the folder.
@@ -71,9 +63,7 @@ def get_command(name: str, folder: Path | None, below: str, **values: Any) -> in
 
 @artifacts_group.command("verify", short_help="Download and hash everything, or one bundle.")
 @click.argument("name", metavar="[RUN|MODEL@VERSION|MODEL@ALIAS]", required=False)
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @JSON
 def verify_command(name: str | None, **values: Any) -> int:
     """Download and hash every object of one bundle, or of all: is it still what was published?
@@ -92,9 +82,7 @@ def verify_command(name: str | None, **values: Any) -> int:
     metavar="N",
     help="Let old bundles go too: keep the newest N of each model, and all that aliases point at.",
 )
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @JSON
 def gc_command(delete: bool, older_than: str | None, keep: int | None, **values: Any) -> int:
     """Say which objects no published bundle names, and what killed publishers left; delete them with --delete.
@@ -112,9 +100,7 @@ def gc_command(delete: bool, older_than: str | None, keep: int | None, **values:
     "--format", "form", type=click.Choice(["html", "markdown", "json"]), default="html", show_default=True,
     help="html: one page, with curves.",
 )  # fmt: skip
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 def compare_command(names: tuple[str, ...], output: Path | None, form: str, **values: Any) -> int:
     """Put any number of runs and published models side by side; the first is what the others are held against.
 

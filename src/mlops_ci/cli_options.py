@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from mlops_ci.commands.options import Options
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Ordered(click.Group):
@@ -35,6 +38,17 @@ def options(values: dict[str, Any]) -> Options:
     fields = {"config", "run", "engine", "variant", "mode", "sets", "only", "force", "json", "verbose"}
     known = {name: value for name, value in values.items() if name in fields}
     return Options(**{**known, "config": Path(known["config"]) if known.get("config") else None})
+
+
+def together(*shared: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator that gives a command these options, in this order."""
+
+    def give(command: Command) -> Command:
+        for option in reversed(shared):
+            command = option(command)
+        return command
+
+    return give
 
 
 CONFIG = click.option(
@@ -62,21 +76,17 @@ RUN = click.option("--run", metavar="ID", envvar="MLOPS_CI_RUN", help="The run (
 JSON = click.option("--json", is_flag=True, help="The result as JSON on standard output.")
 
 
-def stage_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that all stages share."""
-    for option in reversed(
-        (
-            CONFIG,
-            click.option("--run", metavar="ID", envvar="MLOPS_CI_RUN", help="Go on with this run, or `latest`."),
-            ENGINE,
-            VARIANT,
-            MODE,
-            SET,
-            click.option("--only", is_flag=True, help="Only these stages, not what they need."),
-            click.option("--force", is_flag=True, help="Run also what is done already."),
-            JSON,
-            VERBOSE,
-        )
-    ):
-        function = option(function)
-    return function
+# What every command takes that only reads the configuration.
+SETTINGS = together(CONFIG, MODE, SET)
+stage_options = together(
+    CONFIG,
+    click.option("--run", metavar="ID", envvar="MLOPS_CI_RUN", help="Go on with this run, or `latest`."),
+    ENGINE,
+    VARIANT,
+    MODE,
+    SET,
+    click.option("--only", is_flag=True, help="Only these stages, not what they need."),
+    click.option("--force", is_flag=True, help="Run also what is done already."),
+    JSON,
+    VERBOSE,
+)

@@ -7,7 +7,19 @@ from typing import Any
 
 import click
 
-from mlops_ci.cli_options import CONFIG, JSON, MODE, SET, VARIANT, VERBOSE, Ordered, call, options, stage_options
+from mlops_ci.cli_options import (
+    CONFIG,
+    JSON,
+    MODE,
+    SET,
+    SETTINGS,
+    VARIANT,
+    VERBOSE,
+    Ordered,
+    call,
+    options,
+    stage_options,
+)
 
 
 @click.command("rescan", short_help="Scan what was built before once more, by its SBOM.")
@@ -30,9 +42,7 @@ def nightly_group() -> None:
 @nightly_group.command("status", short_help="When the last nightly was due, when it ran, and how it ended.")
 @click.option("--max-delay", metavar="TIME", help="How late a run may start (default: [nightly] start-within).")
 @click.option("--prometheus", metavar="FILE", type=click.Path(path_type=Path), help="Write metrics to FILE too.")
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @JSON
 def status_command(max_delay: str | None, prometheus: Path | None, **values: Any) -> int:
     """Say when the last nightly was due, when it ran, and how it ended. Any machine that reaches the store can ask.
@@ -44,9 +54,7 @@ def status_command(max_delay: str | None, prometheus: Path | None, **values: Any
 
 @nightly_group.command("ping", short_help="Tell a dead man's switch that a run starts or has ended.")
 @click.argument("word", type=click.Choice(["start", "success", "fail"]))
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 def ping_command(word: str, **values: Any) -> int:
     """Tell the dead man's switch whose address the environment holds. It never fails: the exit code is always 0."""
     return call("nightly:tell", options(values), word)
@@ -134,9 +142,7 @@ def mirror_export_command(file: Path, without: tuple[str, ...], **values: Any) -
     type=click.Path(path_type=Path, file_okay=False),
     help="Where wheels and actions go (default: .mlops/mirror).",
 )
-@CONFIG
-@MODE
-@SET
+@SETTINGS
 @JSON
 @VERBOSE
 def mirror_import_command(file: Path, registry: str | None, folder: Path | None, **values: Any) -> int:

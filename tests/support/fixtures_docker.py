@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .fixtures_testbed import TESTBED
+from .fixtures_testbed import TESTBED, found_or_skip
 from .testbed import http_probe, system_packages
 from .testbed.docker_engine import DockerEngine, DockerEngineContainerdStore
 
@@ -63,7 +63,4 @@ def _variable(name: str) -> str:
 @pytest.fixture(scope="session")
 def cosign() -> str:
     """The program `cosign`: the other side's reader and writer of signatures."""
-    found = system_packages.find("cosign")
-    if found is None:
-        pytest.skip(f"there is no `cosign` on this machine: {TESTBED}")
-    return found
+    return str(found_or_skip(system_packages.find("cosign"), "cosign"))

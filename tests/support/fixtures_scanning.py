@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from . import trivy_db
-from .fixtures_testbed import TESTBED
+from .fixtures_testbed import found_or_skip
 from .oci_server import OciServer, trivy_database_server
 from .testbed import tools
 
@@ -16,10 +16,7 @@ from .testbed import tools
 @pytest.fixture(scope="session")
 def trivy() -> Path:
     """The real Trivy."""
-    found = tools.find("trivy")
-    if found is None:
-        pytest.skip(f"there is no `trivy` here: {TESTBED}")
-    return found
+    return found_or_skip(tools.find("trivy"), "trivy")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .fixtures_testbed import TESTBED
+from .fixtures_testbed import found_or_skip
 from .testbed import tools
 from .testbed.mlflow_server import MlflowServer
 from .testbed.s3_server import S3Server
@@ -80,7 +80,6 @@ def _exports(service: type[Service], variable: str, *, needs: str) -> Iterator[M
     if variable in os.environ:
         yield os.environ
         return
-    if tools.find(needs) is None:
-        pytest.skip(f"there is no `{needs}` here: {TESTBED}")
+    found_or_skip(tools.find(needs), needs)
     with own(service) as environment:
         yield environment

@@ -21,6 +21,13 @@ def pytest_configure() -> None:
             os.environ.setdefault(name, value)
 
 
+def found_or_skip(program: Path | str | None, name: str) -> Path:
+    """The program that a test is about; the test is skipped, with the reason, where there is none."""
+    if program is None:
+        pytest.skip(f"there is no `{name}` here: {TESTBED}")
+    return Path(program)
+
+
 @pytest.fixture(scope="session")
 def ca_bundle() -> Path:
     """The machine's certificate authorities: what builds need to reach a package index through a TLS proxy."""

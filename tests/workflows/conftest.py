@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from support import act
-from support.fixtures_testbed import TESTBED
+from support.fixtures_testbed import found_or_skip
 from support.oci_server import OciServer, trivy_database_server
 from support.project import make_project
 from support.testbed import tools
@@ -24,10 +24,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def program() -> Path:
     """The real act."""
-    found = tools.find("act")
-    if found is None:
-        pytest.skip(f"there is no `act` here: {TESTBED}")
-    return found
+    return found_or_skip(tools.find("act"), "act")
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,10 @@ from mlops_ci.mirroring.index import DATABASE, DatabaseEntry
 from mlops_ci.mirroring.reading import Archive
 from mlops_ci.mirroring.wanted import Wanted
 from mlops_ci.mirroring.writing import Source, SourceChangedError
+from mlops_ci.scanning.database import FILES, cached_digest, cached_moment, obtain, set_aside
 from mlops_ci.scanning.database import bring as bring_database
-from mlops_ci.scanning.database import cached_digest, cached_moment, obtain, set_aside
 
 FOLDER = "trivy"
-FILES = ("trivy.db", "metadata.json")
 SOURCE = "an archive of mlops-ci mirror"
 TRIES = 3
 

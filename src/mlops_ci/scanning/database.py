@@ -21,6 +21,8 @@ from mlops_ci.scanning.scratch import scratch
 from mlops_ci.scanning.trivy import DETAIL_LINES, Trivy, how_it_ended
 
 SCHEMA = 2
+# What Trivy takes a database from.
+FILES = ("trivy.db", "metadata.json")
 # A database from tomorrow means that a clock is wrong: its age says nothing then.
 CLOCK_TOLERANCE = timedelta(hours=24)
 # Trivy's own rule too: who has just asked does not ask again.
@@ -92,7 +94,7 @@ def set_aside(cache: Path, folder: Path) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with FileLock(cache / "database.lock"):
-        for name in ("trivy.db", "metadata.json"):
+        for name in FILES:
             try:
                 os.link(cache / "db" / name, folder / name)
             except OSError:  # another file system

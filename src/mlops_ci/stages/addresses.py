@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlops_ci import network
+from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stores.base import Store
 from mlops_ci.stores.open import open_store
@@ -26,3 +27,8 @@ def store_opener(settings: Settings) -> Callable[[str], Store]:
         return open_store(place, endpoint=publish.endpoint, region=publish.region, ca_bundle=ca_bundle(settings))
 
     return open_at
+
+
+def configured_store(settings: Settings, workspace: Workspace) -> Store:
+    """The object store: the configured one, else the local folder."""
+    return store_opener(settings)(settings.tables.publish.store or str(workspace.store))

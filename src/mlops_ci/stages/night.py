@@ -24,7 +24,7 @@ from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import Run
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
-from mlops_ci.stages.addresses import ca_bundle, store_opener
+from mlops_ci.stages.addresses import ca_bundle, configured_store, store_opener
 from mlops_ci.stages.decisions import DRY_RUN, NIGHTLY, forced, is_on
 from mlops_ci.stages.session import Session
 from mlops_ci.stores.errors import StoreAccessError
@@ -75,8 +75,7 @@ def base_image(lowest: LayerPlan) -> str:
 
 def stamps(settings: Settings, workspace: Workspace) -> Stamps:
     """The stamps of this project and mode, in the store that models go to."""
-    store = store_opener(settings)(settings.tables.publish.store or str(workspace.store))
-    return Stamps(store=store, project=settings.name, mode=settings.mode or "main")
+    return Stamps(store=configured_store(settings, workspace), project=settings.name, mode=settings.mode or "main")
 
 
 def is_night(settings: Settings) -> bool:

@@ -13,7 +13,7 @@ from mlops_ci.console import Console
 from mlops_ci.engines.guestfile import guest_file
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
-from mlops_ci.stages.addresses import store_opener
+from mlops_ci.stages.addresses import configured_store
 from mlops_ci.stores.base import Store
 from mlops_ci.tracking.registry import ModelRegistry
 from mlops_ci.tracking.server import embedded_server
@@ -46,7 +46,7 @@ class Premises:
     @cached_property
     def store(self) -> Store:
         """The object store: the configured one, else the local folder."""
-        return store_opener(self.settings)(self.settings.tables.publish.store or str(self.workspace.store))
+        return configured_store(self.settings, self.workspace)
 
     @contextmanager
     def promotions(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from mlops_ci.run.workspace import Workspace
 from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.settings import Settings
-from mlops_ci.stages.addresses import ca_bundle, store_opener
+from mlops_ci.stages.addresses import ca_bundle, configured_store
 from mlops_ci.stages.again import Invoked, again
 from mlops_ci.stages.resolution import Resolution
 from mlops_ci.stores.base import Store
@@ -118,7 +118,7 @@ class Session:
     @cached_property
     def store(self) -> Store:
         """The object store: the configured one, else the local folder."""
-        return store_opener(self.settings)(self.settings.tables.publish.store or str(self.workspace.store))
+        return configured_store(self.settings, self.workspace)
 
     def again(self, stage: str) -> tuple[str, ...]:
         """The lines that repeat a stage of this run, to be pasted into a shell."""

@@ -16,7 +16,7 @@ from mlops_ci.redaction import Redactor
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
-from mlops_ci.stages.addresses import ca_bundle, store_opener
+from mlops_ci.stages.addresses import ca_bundle, configured_store
 from mlops_ci.stages.events import of_no_run, of_run
 from mlops_ci.stages.session import Session
 from mlops_ci.stores.base import Store
@@ -92,8 +92,7 @@ def tell_of_watch(
 
 def store_of(settings: Settings) -> Callable[[], Store]:
     """Opens the configured store, else the local folder: where there is no session."""
-    place = settings.tables.publish.store or str(Workspace(root=settings.root).store)
-    return lambda: store_opener(settings)(place)
+    return lambda: configured_store(settings, Workspace(root=settings.root))
 
 
 def _to_be_told(settings: Settings, provider: Provider, environ: Mapping[str, str]) -> bool:

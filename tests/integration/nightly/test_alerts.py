@@ -12,7 +12,7 @@ import pytest
 from mlops_ci.nightly import prometheus
 from mlops_ci.nightly.stamps import Ended, Memory, Started
 from mlops_ci.nightly.status import STATES, Status
-from support.fixtures_testbed import TESTBED
+from support.fixtures_testbed import found_or_skip
 from support.testbed import system_packages
 
 ROOT = Path(__file__).parents[3]
@@ -22,9 +22,7 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def promtool():
-    found = system_packages.find("promtool")
-    if found is None:
-        pytest.skip(f"there is no `promtool` here: {TESTBED}")
+    found = found_or_skip(system_packages.find("promtool"), "promtool")
 
     def run(*arguments, **options):
         return subprocess.run([found, *arguments], capture_output=True, text=True, check=False, **options)

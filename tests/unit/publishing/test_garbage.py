@@ -60,6 +60,15 @@ def killed_before_its_manifest(store, files, monkeypatch):
             put(store, files)
 
 
+def old_and_unnamed(store, tmp_path, monkeypatch):
+    """Files of which a killed publish left old objects, the library, and what a collector finds in it."""
+    files = bundle(tmp_path, "b")
+    killed_before_its_manifest(store, files, monkeypatch)
+    age(store, "", 2 * DAY)
+    library = Library(store)
+    return files, library, garbage(library, older_than=DAY)
+
+
 def look(store, **options):
     return garbage(Library(store), older_than=DAY, **options)
 
@@ -101,11 +110,7 @@ def test_young_garbage_is_kept_and_counted(store, tmp_path):
 
 def test_a_publish_that_reuses_what_is_about_to_be_deleted_ends_whole(store, tmp_path, monkeypatch):
     """The old object is garbage when the collector looks, and needed when it deletes."""
-    files = bundle(tmp_path, "b")
-    killed_before_its_manifest(store, files, monkeypatch)
-    age(store, "", 2 * DAY)
-    library = Library(store)
-    found = garbage(library, older_than=DAY)
+    files, library, found = old_and_unnamed(store, tmp_path, monkeypatch)
     assert len(found.objects) == 2
     done = put(store, files)
     assert done.objects.reused == 2
@@ -115,11 +120,7 @@ def test_a_publish_that_reuses_what_is_about_to_be_deleted_ends_whole(store, tmp
 
 
 def test_a_publish_that_has_begun_keeps_what_it_announced(store, tmp_path, monkeypatch):
-    files = bundle(tmp_path, "b")
-    killed_before_its_manifest(store, files, monkeypatch)
-    age(store, "", 2 * DAY)
-    library = Library(store)
-    found = garbage(library, older_than=DAY)
+    _, library, found = old_and_unnamed(store, tmp_path, monkeypatch)
     digests = [info.key.rpartition("/")[2] for info in found.objects]
     with announced(store, manifest_key("digits", b"x"), digests):
         assert collect(library, found).spared == 2

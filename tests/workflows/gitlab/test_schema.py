@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from mlops_ci.commands.render import gitlab
 from mlops_ci.orchestrators.decay import all_files
 from mlops_ci.orchestrators.gitlab.profile import load_profile, profile_names
-from support.fixtures_testbed import TESTBED
+from support.fixtures_testbed import found_or_skip
 from support.gitlab_ci import expand, make_bundle, make_consumer
 from support.testbed import tools
 
@@ -56,9 +56,7 @@ def test_the_pipeline_is_valid(tmp_path: Path, gitlab_ci_local: None, profile: s
 
 
 def test_the_scripts_are_clean(tmp_path: Path, gitlab_bundle: Path) -> None:
-    tool = tools.find("gitlab-ci-verify")
-    if tool is None:
-        pytest.skip(f"there is no `gitlab-ci-verify` here: {TESTBED}")
+    tool = found_or_skip(tools.find("gitlab-ci-verify"), "gitlab-ci-verify")
     # The single quotes keep the job's token out of the arguments: they are meant.
     command = [str(tool), "--no-lint-api", "--exclude", "SC-2016"]
     consumer = make_consumer(tmp_path / "model", includes("file"))
