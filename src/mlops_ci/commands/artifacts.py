@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mlops_ci.commands.options import Options
-from mlops_ci.commands.place import open_premises
+from mlops_ci.commands.premises import open_premises
 from mlops_ci.errors import GateError
 from mlops_ci.progress import activity
 from mlops_ci.publishing.audit import Verdict, audit

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mlops_ci.commands.options import Options
-from mlops_ci.commands.place import open_premises
+from mlops_ci.commands.premises import open_premises
 from mlops_ci.errors import MissingError
 from mlops_ci.files import write_atomic
 from mlops_ci.reporting.side_by_side_html import as_html

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlops_ci import process
+from mlops_ci.errors import MlopsError
 from mlops_ci.guest.visible import VARIABLE, Candidate, named
 
 # `nvidia-smi -L`: "GPU 0: NVIDIA H100 (UUID: GPU-...)"; below it "  MIG 1g.10gb Device 0: (UUID: MIG-...)".
@@ -23,12 +24,16 @@ def visible_devices(environ: Mapping[str, str], *, driver_folder: Path = DRIVER_
 
     nvidia-smi is asked first, since only it knows partitions; else the driver's own folder.
     """
+    return allowed(listed_devices() or driver_devices(driver_folder), environ.get(VARIABLE))
+
+
+def listed_devices(*, patience: float = PATIENCE) -> tuple[Candidate, ...] | None:
+    """The GPUs that nvidia-smi lists; None where it does not answer within so many seconds."""
     try:
-        answer = process.run(["nvidia-smi", "-L"], timeout=PATIENCE, check=False)
-        listed = parse_listing(answer.stdout) if answer.exit_code == 0 else ()
-    except process.ProgramMissingError:
-        listed = ()
-    return allowed(listed or driver_devices(driver_folder), environ.get(VARIABLE))
+        answer = process.run(["nvidia-smi", "-L"], timeout=patience, check=False)
+    except MlopsError:
+        return None
+    return parse_listing(answer.stdout) if answer.exit_code == 0 else None
 
 
 def parse_listing(text: str) -> tuple[Candidate, ...]:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import mlops_ci
 from mlops_ci import process
-from mlops_ci.engines.devices import driver_devices, parse_listing, visible_devices
-from mlops_ci.errors import MlopsError
+from mlops_ci.engines.devices import DRIVER_FOLDER, driver_devices, listed_devices, visible_devices
 from mlops_ci.guest.health.check import BLOCK, SKIP, Check, health_of, verdict_of
 from mlops_ci.guest.health.driver import device_nodes
 from mlops_ci.guest.health.row import Told, read
@@ -71,12 +70,12 @@ def examined(wanted: int, variables: Mapping[str, str] | None = None) -> Told:
 
 def seen_here(wanted: int, told: Told) -> Seen:
     """All sources of this machine. Torch is none: nothing was started that has one."""
-    nvml = told.facts.get("listed")
+    listed, nvml = listed_devices(patience=PATIENCE), told.facts.get("listed")
     sources = {
-        "nvidia-smi -L": _listed_by_program(),
+        "nvidia-smi -L": None if listed is None else len(listed),
         "the driver's library": None if nvml is None else int(nvml),
         "device nodes (/dev/nvidia0 ...)": device_nodes(),
-        "/proc/driver/nvidia/gpus": len(driver_devices(Path("/proc/driver/nvidia/gpus"))),
+        "/proc/driver/nvidia/gpus": len(driver_devices(DRIVER_FOLDER)),
     }
     usable = len(visible_devices(os.environ))
     return Seen(wanted=wanted, usable=usable, sources=sources, shown=os.environ.get(VARIABLE))
@@ -108,11 +107,3 @@ def _advice(seen: Seen, counts: Sequence[int]) -> tuple[str, bool]:
         )
     fewer = f"Ask for {driver} ([train] gpus, [verify] min-gpus)"
     return f"{fewer}, or choose a runner that has {seen.wanted} ([runners] gpu).", False
-
-
-def _listed_by_program() -> int | None:
-    try:
-        answer = process.run(["nvidia-smi", "-L"], timeout=PATIENCE, check=False)
-    except MlopsError:
-        return None
-    return len(parse_listing(answer.stdout)) if answer.exit_code == 0 else None

@@ -7,8 +7,8 @@ import pytest
 from mlops_ci.guest.health import rules, schedstat
 from mlops_ci.guest.health.check import Check, health_of, verdict_of
 from mlops_ci.guest.health.findings import Look, checks_of, devices_of
-from mlops_ci.guest.health.queue import Delay
 from mlops_ci.guest.health.row import MARK, Told, read
+from mlops_ci.guest.health.starvation import Delay
 from mlops_ci.guest.task import Expectation, HealthRequest, Silence
 
 UUID = "GPU-1"

@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlops_ci.guest.health.queue import Delay
 from mlops_ci.guest.health.row import MARK, Told, is_step, read
 from mlops_ci.guest.health.schedstat import longest, pressure, session_waits, waits
+from mlops_ci.guest.health.starvation import Delay
 from mlops_ci.guest.output.lines import Line, LineSplitter
 from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.processes.children import closing, exit_code_of, send

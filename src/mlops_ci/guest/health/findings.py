@@ -8,8 +8,8 @@ from typing import Any
 
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, Check
 from mlops_ci.guest.health.count import torch_count
-from mlops_ci.guest.health.queue import Delay
 from mlops_ci.guest.health.row import Told
+from mlops_ci.guest.health.starvation import Delay
 from mlops_ci.guest.task import Expectation
 
 DEVICE_CHECKS = ("device.context", "device.answers")
