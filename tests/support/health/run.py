@@ -8,7 +8,7 @@ import importlib
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ def _gpus(case: Case, folder: Path, expect: Expectation, environment: dict[str, 
         mock.patch("time.sleep"),
         mock.patch.object(load, "EVERY", 0.001),
         mock.patch.object(driver, "_providers", return_value={"pynvml": case.data.get("packages", [])}),
+        _sampling_with_the_load() as begin,
     ):
         node = _told(case, "node", lambda say: survey(say, wanted=case.gpus, environment=environment,
                                                        places=_places(case, folder)))  # fmt: skip
@@ -91,7 +92,7 @@ def _gpus(case: Case, folder: Path, expect: Expectation, environment: dict[str, 
                 index=index, gpus=case.gpus, level="standard", budget=60, limits=case.data.get("limits", {})
             )
             looks.append(_told(case, f"cuda:{index}", lambda say, request=request: Examination(
-                request, say, environment, torch=lambda: _torch(case), burn=_burn(case, library, request.index)
+                request, say, environment, torch=lambda: _torch(case), burn=_burn(case, library, request.index, begin)
             ).run()))  # fmt: skip
     return checks_of(node, looks, None, expect)
 
@@ -167,16 +168,36 @@ def _torch(case: Case) -> Any:
     return SimpleNamespace(__version__=said["version"], cuda=cuda, version=version)
 
 
+@contextmanager
+def _sampling_with_the_load() -> Iterator[Callable[[], None]]:
+    """What a busy machine makes a matter of chance: no look at the card before the load, when it is not slow yet."""
+    waiting: list[load.Watch] = []
+    start = load.Watch.start
+
+    def begin() -> None:
+        while waiting:
+            start(waiting.pop())
+
+    def put_off(watch: load.Watch) -> None:
+        waiting.append(watch)
+
+    with mock.patch.object(load.Watch, "start", put_off):
+        yield begin
+
+
 def _until_sampled(library: Library) -> None:
-    """A load lasts until the sampling thread has looked often enough, or has ended since the card is gone."""
+    """A load lasts until the sampling thread has looked often enough, or has ended since the card is gone.
+
+    The last look is asked for, and may not be counted yet.
+    """
     first, over = library.looks_after, time.monotonic() + LONGEST_LOAD
-    while library.looks_after < first + load.FEWEST_SAMPLES and time.monotonic() < over:
+    while library.looks_after <= first + load.FEWEST_SAMPLES and time.monotonic() < over:
         if not any(one.name == "gpu-load" for one in threading.enumerate()):
             return
         threading.Event().wait(0.001)
 
 
-def _burn(case: Case, library: Library, index: int) -> Burn:
+def _burn(case: Case, library: Library, index: int, begin: Callable[[], None]) -> Burn:
     """A load whose speed the case names, judged by the real rules; between its readings the library goes on."""
     measured = case.data.get("measured", {})
     error = case.data.get("load_error", {}).get(str(index))
@@ -190,6 +211,7 @@ def _burn(case: Case, library: Library, index: int) -> Burn:
     def loaded(context: Context) -> list[Check]:
         before = context.sensor() if context.sensor else None
         library.phase = "after"
+        begin()
         _until_sampled(library)
         seen = context.sensor() if context.sensor else None
         found = [throttle.judge_load(f"throttle.load.{context.device}", before, [seen] if seen else [], seen)]
