@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .testbed import bed
+from .testbed.authorities import CA_BUNDLE
 from .testbed.state import State
 
 TESTBED = "run `bin/testbed install` and `bin/testbed start`"
@@ -31,6 +32,6 @@ def found_or_skip(program: Path | str | None, name: str) -> Path:
 @pytest.fixture(scope="session")
 def ca_bundle() -> Path:
     """The machine's certificate authorities: what builds need to reach a package index through a TLS proxy."""
-    if not bed.CA_BUNDLE.exists():
-        pytest.skip(f"there is no {bed.CA_BUNDLE}: install the package ca-certificates")
-    return bed.CA_BUNDLE
+    if not CA_BUNDLE.exists():
+        pytest.skip(f"there is no {CA_BUNDLE}: install the package ca-certificates")
+    return CA_BUNDLE

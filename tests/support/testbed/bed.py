@@ -6,9 +6,9 @@ import concurrent.futures
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 from . import apt, base_image, image_registry, mounts, node_tools, processes, system_packages, tools, torch_environment
+from .authorities import CA_BUNDLE
 from .docker_engine import DockerEngine, DockerEngineContainerdStore
 from .errors import BedError
 from .image_registry import ImageRegistry
@@ -31,7 +31,6 @@ NAMES = tuple(service.name for service in SERVICES)
 DEFAULT = ("docker", "registry", "s3", "mlflow", "trivy-db")
 NEED_BASE_IMAGE = frozenset({"docker", "docker-containerd"})
 NEED_TOOLS = frozenset({"s3", "mlflow"})
-CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 Report = Callable[[str], None]
 

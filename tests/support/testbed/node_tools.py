@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from . import commands
+from .authorities import CA_BUNDLE
 from .errors import BedError
 from .state import State
 
@@ -30,7 +31,9 @@ def install(state: State) -> None:
     shutil.copytree(LOCKED, folder)
     node = _node(state)
     npm = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    commands.run([str(node), str(npm), "ci", "--prefix", str(folder), *OPTIONS], environment=path(state))
+    commands.run(
+        [str(node), str(npm), "ci", "--prefix", str(folder), *OPTIONS], environment={**path(state), **authorities()}
+    )
     (folder / STAMP).write_text(_digest())
 
 
@@ -44,6 +47,12 @@ def find(name: str) -> tuple[str, ...] | None:
 def path(state: State) -> dict[str, str]:
     """PATH with the testbed's Node.js first: npm and some tools start `node` by its name."""
     return {"PATH": f"{_node(state).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def authorities() -> dict[str, str]:
+    """The machine's certificate authorities, unless others are named: Node.js has a list of its own."""
+    named = os.environ.get("NODE_EXTRA_CA_CERTS")
+    return {"NODE_EXTRA_CA_CERTS": str(CA_BUNDLE)} if not named and CA_BUNDLE.exists() else {}
 
 
 def _folder(state: State) -> Path:
