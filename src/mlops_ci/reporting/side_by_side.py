@@ -9,6 +9,7 @@ from mlops_ci.reporting.format import between, duration, number, size
 from mlops_ci.reporting.series import Series
 
 UNKNOWN = "–"
+PARAMS = "train.params."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
             empty="No known parameter differs.",
         ),
         Table(
-            title="Other settings that differ", rows=differing(sides, lambda side: side.settings), code=True,
+            title="Other settings that differ", rows=differing(sides, _other_settings(sides)), code=True,
             empty="No known setting differs. Of settings only digests are kept.",
         ),
         Table(
@@ -117,6 +118,13 @@ def shown(row: Row, index: int) -> str:
     sign = "+" if difference.value > 0 else ""
     away = f" ({sign}{number(difference.value, 3)}"
     return f"{number(value)}{away}{f'; {between(difference.interval)}' if difference.interval else ''})"
+
+
+def _other_settings(sides: Sequence[Side]) -> Callable[[Side], Mapping[str, str]]:
+    """The settings without the parameters, where these are known of all sides and have a table of their own."""
+    if not all(side.params for side in sides):
+        return lambda side: side.settings
+    return lambda side: {name: value for name, value in side.settings.items() if not name.startswith(PARAMS)}
 
 
 def _numbers(row: Row) -> tuple[str, tuple[str, ...]]:

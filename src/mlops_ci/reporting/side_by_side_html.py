@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from mlops_ci.errors import UsageError
 from mlops_ci.reporting.charts import FEWEST, LINES, Chart
@@ -11,6 +12,7 @@ from mlops_ci.reporting.html import drawn, environment
 from mlops_ci.reporting.series import Series
 from mlops_ci.reporting.side_by_side import Comparison, Side, Table, tables
 from mlops_ci.reporting.side_by_side_text import heading
+from mlops_ci.reporting.svg import LEGEND_NAME
 from mlops_ci.version import version
 
 # The page's limit in bytes, and how many lines of curves and rows of a table are tried until it holds.
@@ -43,10 +45,11 @@ def as_html(comparison: Comparison) -> str:
 def curve_charts(sides: Sequence[Side], most: int) -> tuple[tuple[Chart, ...], int]:
     """One chart for each metric, a line for each side; and how many lines were left out beyond `most`."""
     curves: dict[str, list[Series]] = {}
-    for side in sides:
+    names = _told_apart([heading(side) for side in sides])
+    for name, side in zip(names, sides, strict=True):
         for series in side.curves:
             if len(series.points) >= FEWEST and series.finite:
-                curves.setdefault(series.name, []).append(replace(series, name=heading(side)))
+                curves.setdefault(series.name, []).append(replace(series, name=name))
     # What several sides have comes first, and among these what looks like a loss.
     order = sorted(curves, key=lambda name: (-len(curves[name]), "loss" not in name.lower()))
     charts: list[Chart] = []
@@ -61,6 +64,20 @@ def curve_charts(sides: Sequence[Side], most: int) -> tuple[tuple[Chart, ...], i
             for start in range(0, len(members), LINES)
         ]
     return tuple(charts), sum(map(len, curves.values())) - drawn_lines
+
+
+def _told_apart(names: Sequence[str]) -> Sequence[str]:
+    """The names as a legend has room for them: long ones without the part at their beginning that all share."""
+    common = _shared_beginning(names)
+    start = 1 + max(common.rfind(mark) for mark in "-@/ ")
+    if max(map(len, names), default=0) <= LEGEND_NAME or len(set(names)) < 2 or not start:
+        return names
+    return [f"…{name[start:]}" for name in names]
+
+
+def _shared_beginning(names: Sequence[str]) -> str:
+    """The characters with which every one of the names begins."""
+    return "".join(column[0] for column in takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False)))
 
 
 def _page(comparison: Comparison, limits: _Limits) -> str:

@@ -18,6 +18,8 @@ WIDTH = 360
 PLOT_HEIGHT = 168
 TOP, BOTTOM, RIGHT = 10, 36, 12
 LEGEND_ROW = 17
+# Characters of a name that a legend always has room for.
+LEGEND_NAME = 12
 # Pixels of a digit and of a letter at the size of the text here, measured for common sans-serif fonts.
 CHARACTER = 6.3
 POINTS = 300
@@ -140,7 +142,7 @@ def _legend(series: Series, index: int, top: int, left: float) -> str:
     y = top + LEGEND_ROW * index + 8
     room = int((WIDTH - left - 24) / CHARACTER)
     values = _values(series)
-    name = one_line(series.name, max(12, room - len(values) - 2))
+    name = one_line(series.name, max(LEGEND_NAME, room - len(values) - 2))
     values = one_line(values, max(1, room - len(name) - 1))
     return (
         f'<path d="M{left:.1f} {y}h14" style="stroke:{_colour(index)}" stroke-width="3" stroke-linecap="round"/>'

@@ -67,6 +67,27 @@ def test_a_metric_is_one_chart_with_a_line_for_each_side():
     assert left_out == 0
 
 
+def test_a_legend_tells_runs_of_one_day_apart():
+    days = [a_side("20261126-070811-1832e2"), a_side("20261126-072818-b2829c")]
+    legends = re.findall(r"<text[^>]*>([^<]*) <tspan", as_html(comparison(*days)))
+    assert len(legends) == 4
+    assert len(set(legends)) == 2
+    assert all(name.startswith("…07") for name in legends)
+    charts, _ = curve_charts([a_side("digits@6"), a_side("digits@7")], 100)
+    assert [line.name for line in charts[0].lines] == ["digits@6", "digits@7"], "short enough as they are"
+
+
+def test_a_parameter_is_not_shown_once_more_as_the_digest_of_a_setting():
+    digests = [{"train.params.epochs": digest, "train.seed": digest} for digest in ("1a", "2b")]
+    one, two = (a_side(name, settings=each) for name, each in zip("ab", digests, strict=True))
+    found = {table.title: [name for name, _ in table.rows] for table in tables(comparison(one, two))}
+    assert found["Parameters that differ"] == ["epochs"]
+    assert found["Other settings that differ"] == ["train.seed"]
+    unknown = a_side("b", settings=digests[1], params={})
+    found = {table.title: [name for name, _ in table.rows] for table in tables(comparison(one, unknown))}
+    assert found["Other settings that differ"] == ["train.params.epochs", "train.seed"]
+
+
 def test_many_sides_share_charts_of_a_readable_number_of_lines():
     charts, _ = curve_charts([a_side(str(number)) for number in range(8)], 100)
     assert [len(chart.lines) for chart in charts] == [6, 2, 6, 2]
