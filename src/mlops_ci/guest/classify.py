@@ -80,27 +80,27 @@ class Evidence:
         number = -(self.code or 0) if (self.code or 0) < 0 else (self.code or 0) - 128
         return SIGNALS.get(number)
 
-    def line(self, pattern: re.Pattern[str], first: int = 0) -> str | None:
+    def line(self, pattern: str, first: int = 0) -> str | None:
         """The newest line of a failed job's log that matches, not before line `first`."""
         if not self.failed:
             return None
-        return next((line.strip()[:LONGEST] for line in reversed(self.tail[first:]) if pattern.search(line)), None)
+        return next((line.strip()[:LONGEST] for line in reversed(self.tail[first:]) if re.search(pattern, line)), None)
 
-    def in_traceback(self, pattern: re.Pattern[str]) -> str | None:
+    def in_traceback(self, pattern: str) -> str | None:
         """The same from the first traceback on, where an exception ended the job."""
         starts = [at for at, line in enumerate(self.tail) if line.rstrip().endswith(HEADER)]
         return self.line(pattern, starts[0] if starts and self.exception else 0)
 
-    def at_the_end(self, pattern: re.Pattern[str]) -> str | None:
+    def at_the_end(self, pattern: str) -> str | None:
         """A match in what ended the job: its exception; without one, or with that of a launcher, in its last lines."""
         if not self.failed:
             return None
         if self.exception and not any(name in self.exception for name in LAUNCHERS):
-            return self.exception if pattern.search(self.exception) else None
+            return self.exception if re.search(pattern, self.exception) else None
         lines = [line.strip()[:LONGEST] for line in self.tail if line.strip() and not line.startswith(REPORTS)]
         if not self.exception:
             lines = lines[-LAST_LINES:]
-        return next((line for line in reversed(lines) if pattern.search(line)), None)
+        return next((line for line in reversed(lines) if re.search(pattern, line)), None)
 
     def xid(self, wanted: tuple[int, ...] | str) -> str | None:
         """A report of the driver with one of these codes, or with this verdict."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import pkgutil
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
@@ -27,7 +26,8 @@ class When:
     `log` is searched in all lines at hand; `traceback` only from the first traceback on, where an exception ended the
     job, since what was printed before may have been dealt with; `end` in that exception alone, or in the last lines
     where there is none. `given` is a field of the evidence that must not be empty. `signals` are names, or `any`;
-    `xids` are codes, or the verdict that verify's table gives them.
+    `xids` are codes, or the verdict that verify's table gives them. Patterns are texts until they are searched for: to
+    compile them all takes longer than most commands that import this table.
     """
 
     given: str | None = None
@@ -36,9 +36,9 @@ class When:
     resumed: bool | None = None
     failed: bool | None = None
     signals: Union[tuple[str, ...], str, None] = None
-    log: re.Pattern[str] | None = None
-    traceback: re.Pattern[str] | None = None
-    end: re.Pattern[str] | None = None
+    log: str | None = None
+    traceback: str | None = None
+    end: str | None = None
     xids: Union[tuple[int, ...], str, None] = None
     oom_kills: bool | None = None
     non_finite: bool | None = None
@@ -73,8 +73,8 @@ class Policy:
     start: str
 
 
-def _pattern(patterns: Sequence[str] | None) -> re.Pattern[str] | None:
-    return re.compile("|".join(f"(?:{one})" for one in patterns)) if patterns else None
+def _pattern(patterns: Sequence[str] | None) -> str | None:
+    return "|".join(f"(?:{one})" for one in patterns) if patterns else None
 
 
 def _several(value: Any) -> Any:

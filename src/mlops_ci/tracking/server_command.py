@@ -39,4 +39,4 @@ def server_command(host: str, port: int, name: str, version: str) -> ServerComma
         return ServerCommand(module=("mlflow", "server", *address, *stores, *guard))
     given = {"store": store, "artifacts": artifacts, "allowed": allowed, "origin": origin}
     variables = {variable: value.format(**given) for variable, value in known.environment.items()}
-    return ServerCommand(module=("uvicorn", *address, known.name), environment=variables)
+    return ServerCommand(module=("mlops_ci.tracking.application", *address, known.name), environment=variables)

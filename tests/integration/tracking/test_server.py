@@ -86,7 +86,7 @@ def test_a_running_server(running, zipapp, monkeypatch):
         environment = Path(f"/proc/{process.pid}/environ").read_bytes()
         assert b"s3cr3t-of-ours" not in environment + process.command.encode()
         assert b"elsewhere.invalid" not in environment
-    listening = {process.command for process in ours if "uvicorn" in process.command}
+    listening = {process.command for process in ours if "fastapi_app" in process.command}
     assert all("--host 127.0.0.1" in command for command in listening)
     assert listening
 

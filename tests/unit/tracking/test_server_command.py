@@ -8,7 +8,7 @@ from mlops_ci.tracking.server_command import server_command
 
 def test_the_locked_mlflow_is_started_as_one_process_that_keeps_others_out():
     command = server_command("127.0.0.1", 5000, "127.0.0.1", importlib.metadata.version("mlflow"))
-    assert command.module[:3] == ("uvicorn", "--host", "127.0.0.1")
+    assert command.module[:3] == ("mlops_ci.tracking.application", "--host", "127.0.0.1")
     assert command.module[-1] == "mlflow.server.fastapi_app:app"
     hosts = "127.0.0.1,127.0.0.1:5000,localhost,localhost:5000"
     assert command.environment["MLFLOW_SERVER_ALLOWED_HOSTS"] == hosts
