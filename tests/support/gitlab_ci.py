@@ -16,11 +16,13 @@ from mlops_ci.orchestrators.gitlab.render import render
 from mlops_ci.version import version
 
 from .cli import clean_environment
-from .project import CONFIG, commit, make_project
+from .project import CONFIG, commit, make_project, quick_to_fetch
 from .testbed import node_tools
 from .testbed.state import State
 
 ROOT = Path(__file__).parents[2]
+# What no job of a pipeline looks at, and the greater part of the files.
+NOT_USED = ("tests/", "docs/")
 EXAMPLE = ROOT / "examples" / "gitlab" / ".gitlab-ci.yml"
 HOST = "gitlab.example.invalid"
 BUNDLE_PROJECT = "org/mlops-ci"
@@ -84,7 +86,7 @@ def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None, profile
     listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in sorted(set(listed) - {""}):
         source = ROOT / name
-        if source.is_file():
+        if source.is_file() and not name.startswith(NOT_USED):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, folder / name)
     rendered = render(load_profile(profile)) if profile else {}
@@ -92,6 +94,7 @@ def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None, profile
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     commit(folder, "release")
+    quick_to_fetch(folder)
     for tag in ("v1", f"v{version()}"):
         _git(folder, "tag", tag)
     # GitLab, too, hands out any commit by its hash.

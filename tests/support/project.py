@@ -95,3 +95,10 @@ def commit(folder: Path, message: str) -> None:
     identity = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", message]):
         subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
+
+
+def quick_to_fetch(folder: Path) -> None:
+    """One pack, and no time spent on a smaller one: each job of a workflow fetches the repository anew."""
+    for name, value in {"pack.window": "0", "pack.compression": "0"}.items():
+        subprocess.run(["git", "-C", str(folder), "config", name, value], check=True)
+    subprocess.run(["git", "-C", str(folder), "repack", "-adq"], check=True)
