@@ -26,7 +26,12 @@ Docker = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def tree(
-    tmp_path_factory: pytest.TempPathFactory, train_image: Built, docker_host: str, base_image: str, project_name: str
+    tmp_path_factory: pytest.TempPathFactory,
+    train_image: Built,
+    docker_host: str,
+    base_image: str,
+    project_name: str,
+    tree_place: dict[str, str],
 ) -> dict[str, str]:
     """The images of all layers by name: what is on PyTorch is built once per session, PyTorch itself is shared."""
     found = {plan.name: plan.ref for plan in train_image.plans}
@@ -39,7 +44,7 @@ def tree(
                 name=project_name,
                 mirrors={"images": {catalogue.load().base.name: base_image}},
             )
-            found[layer] = project.build(layer=layer).ref
+            found[layer] = project.build(layer=layer, **tree_place).ref
     return found
 
 
