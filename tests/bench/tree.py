@@ -35,16 +35,15 @@ class Product:
 
 
 def table(folder: Path) -> str:
-    """One engine: that of DOCKER_HOST. What the tests build, the runs after it find."""
+    """One engine: that of DOCKER_HOST. Steps that its builder knows are not made anew; the second runs know none."""
     prefix = engine.registry()
     key = signer(folder / "key")
     settings = {**engine.settings(folder, prefix), **key.environment}
     trivy_db.write_database(folder / "cache" / "trivy")
-    engine.empty(prefix, "mlops-ci/")
     projects = {name: engine.project(folder / name, f'layer = "{name}"') for name in PRODUCTS}
     first = {name: engine.run(one, settings, "build", "check", "scan") for name, one in projects.items()}
     tested = _tests(prefix)
-    engine.empty(prefix, "mlops-ci/")
+    engine.empty(prefix)
     products = {name: _again(one, first[name], settings, folder) for name, one in projects.items()}
     refs = {name: image["ref"] for one in first.values() for name, image in one["images"].items()}
     return f"{tested}\n\n{_second(products)}\n{_starts(refs, prefix)}"
