@@ -13,6 +13,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export TMPDIR="$work" PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
-export PIP_PROGRESS_BAR=off PIP_NO_COMPILE=1
-pip install "$@"
+export PIP_PROGRESS_BAR=off
+# As a variable it would mean its opposite.
+pip install --no-compile "$@"
 PYTHONHASHSEED=0 python -s /run/context/compile.py "$VIRTUAL_ENV/lib"

@@ -7,7 +7,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import catalogue_plan, command_line, health, overhead, publishing, rebuild, rescanning
+from bench import (
+    catalogue_plan,
+    code_change,
+    cold_builder,
+    command_line,
+    health,
+    overhead,
+    publishing,
+    rebuild,
+    rescanning,
+    tree,
+)
 
 BENCHES: dict[str, Callable[[Path], str]] = {
     "command-line": command_line.table,
@@ -17,6 +28,9 @@ BENCHES: dict[str, Callable[[Path], str]] = {
     "publishing": publishing.table,
     "health": health.table,
     "rescanning": rescanning.table,
+    "cold-builder": cold_builder.table,
+    "code-change": code_change.table,
+    "tree": tree.table,
 }
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from mlops_ci.commands.invocation import open_session
 from mlops_ci.commands.options import Options, load_settings
-from mlops_ci.commands.outputs import of_run
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import GateError, MissingError
 from mlops_ci.records.codec import to_json
@@ -21,8 +21,7 @@ from mlops_ci.scanning.findings import ScanTarget
 from mlops_ci.scanning.sbom import SUFFIX, Sbom, read_sbom
 from mlops_ci.scanning.scan import Scan, scan
 from mlops_ci.stages.addresses import ca_bundle
-from mlops_ci.stages.rescan import run_rescan
-from mlops_ci.stages.scan import sources
+from mlops_ci.stages.repository import sources
 
 FOLDER = "rescan"
 
@@ -37,6 +36,11 @@ def rescan(options: Options, sboms: Sequence[Path]) -> int:
 
 
 def _kept(options: Options) -> int:
+    # A run needs all stages; files need a scanner, and loading the stages would take longer than it does.
+    from mlops_ci.commands.invocation import open_session
+    from mlops_ci.commands.outputs import of_run
+    from mlops_ci.stages.rescan import run_rescan
+
     with open_session(options, purpose="rescan") as session:
         code = run_rescan(session)
         for name, value in of_run(session.run, code).items():
@@ -53,7 +57,11 @@ def _files(options: Options, sboms: Sequence[Path]) -> int:
     if missing is not None:
         raise NoSuchSbomError(f"there is no {missing}", hint="name SBOMs: .mlops/runs/RUN/sbom/*.cdx.json")
     provider = new_provider()
-    settings = load_settings(options, provider)
+    with ThreadPoolExecutor(1) as beside:
+        # The scanner's checksum takes as long as the settings do.
+        trusted = beside.submit(find, Path.cwd())
+        settings = load_settings(options, provider)
+        trivy = trusted.result()
     workspace = Workspace(root=settings.root)
     workspace.prepare()
     outputs = scan(
@@ -62,7 +70,7 @@ def _files(options: Options, sboms: Sequence[Path]) -> int:
             paths=sboms,
             settings=settings.tables.scan,
             mirrors=settings.tables.mirrors,
-            trivy=find(settings.root, cache=workspace.cache / "trivy", ca_bundle=ca_bundle(settings)),
+            trivy=replace(trivy, cache=workspace.cache / "trivy", ca_bundle=ca_bundle(settings)),
             reports=settings.root / ".mlops" / FOLDER,
             local=False,
             console=new_console(verbose=options.verbose, provider=provider),

@@ -21,12 +21,14 @@ def build_images(
     variant: str,
     cache: Path,
     console: Console,
+    here: bool = True,
 ) -> tuple[dict[str, BuiltImage], str, tuple[str, ...]]:
     """The images by layer name from base to top, the top's name, and warnings for the user.
 
-    A layer that exists is used as it is; when all do, no builder is started. Images below one that exists are listed
-    only if the engine has them. Raises `UserCodeError` for what the user's own files break, `InfrastructureError` for
-    what the engine, the registry or the network do.
+    A layer that exists is used as it is; when all do, no builder is started, and unless the top is wanted `here`
+    nothing is pulled from a registry. Images below one that exists are listed only if the engine has them. Raises
+    `UserCodeError` for what the user's own files break, `InfrastructureError` for what the engine, the registry or the
+    network do.
     """
     top = plans[-1]
     warnings = tuple(warning for plan in plans for warning in plan.warnings)
@@ -48,6 +50,7 @@ def build_images(
             console=console,
             packages=packages,
             lookup=image_lookup(settings, engine=engine, workspace=cache),
+            here=here,
         ).run(plans)
     return images, top.name, warnings
 

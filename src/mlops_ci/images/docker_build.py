@@ -46,7 +46,10 @@ class ImageReplacedError(InfrastructureError):
 
 @dataclass(kw_only=True)
 class DockerBuild:
-    """One run of the builder over a plan. `lookup` asks the registry again before anything is pushed to it."""
+    """One run of the builder over a plan. `lookup` asks the registry again before anything is pushed to it.
+
+    `here`: an image that is reused is wanted in the engine, and not only where it is.
+    """
 
     settings: Settings
     variant: Variant
@@ -54,6 +57,7 @@ class DockerBuild:
     console: Console
     packages: PackageSources
     lookup: Lookup
+    here: bool = True
     images: dict[str, BuiltImage] = field(default_factory=dict)
     _base: BaseImage | None = None
 
@@ -71,7 +75,8 @@ class DockerBuild:
         start = max((index for index, plan in enumerate(plans) if plan.found is not None), default=-1)
         for plan in plans[: max(start, 0)]:
             self._note_lower(plan)
-        facts = self._reuse(plans[start]) if start >= 0 else None
+        above = start + 1 < len(plans)
+        facts = self._reuse(plans[start], here=self.here or above) if start >= 0 else None
         for index in range(start + 1, len(plans)):
             facts = self._build(plans[index], plans[:index], facts)
         return self.images
@@ -82,21 +87,21 @@ class DockerBuild:
         if found is not None:
             self.images[plan.name] = _record(plan, found, digest=found.digest)
 
-    def _reuse(self, plan: LayerPlan) -> ImageFacts:
-        """An image that exists, brought here when only the registry has it."""
+    def _reuse(self, plan: LayerPlan, *, here: bool) -> ImageFacts:
+        """An image that exists, brought `here` when only the registry has it and somebody is to use it."""
         found = plan.found
         if found is None:
             raise InternalError(f"the layer {plan.name} was planned for reuse without having been found")
         started = time.monotonic()
-        here = found
-        if not found.layers:
+        facts = found
+        if not found.layers and here:
             in_engine = engine_image(plan.ref)
             if in_engine is None or not any(name.endswith(found.digest) for name in in_engine.digests):
                 with long_step(self.console, f"pull-{plan.name}", f"pulling {plan.ref}"):
                     in_engine = transfer.pull(plan.ref, self.console)
-            here = in_engine
-        self.images[plan.name] = _record(plan, here, digest=found.digest, seconds=time.monotonic() - started)
-        return here
+            facts = in_engine
+        self.images[plan.name] = _record(plan, facts, digest=found.digest, seconds=time.monotonic() - started)
+        return facts
 
     def _build(self, plan: LayerPlan, below: Sequence[LayerPlan], parent: ImageFacts | None) -> ImageFacts:
         spec = plan.spec

@@ -40,9 +40,9 @@ def find(
 ) -> Trivy:
     """The trusted Trivy of this machine. Its cache lies below the project's folder `root` unless `cache` names another.
 
-    A binary is trusted when its SHA-256 is pinned in `resources/trivy.toml`, or named in `MLOPS_CI_TRIVY_SHA256` (for a
-    build of one's own or another platform). Only then is it started, to ask its version. Raises `ScannerMissingError`
-    and `ScannerRefusedError` (exit code 3).
+    A binary is trusted when its SHA-256 is pinned in `resources/trivy.toml`, which says its version too, or named in
+    `MLOPS_CI_TRIVY_SHA256` (for a build of one's own or another platform), and then it is asked for its version. Raises
+    `ScannerMissingError` and `ScannerRefusedError` (exit code 3).
     """
     variables = os.environ if environ is None else environ
     path = _of_wheel() or _on_path(variables)
@@ -58,8 +58,8 @@ def find(
             f"{path} is not trusted: its SHA-256 {checksum} is not pinned",
             hint=f"`{INSTALL}`, or check the file against its publisher's checksum and set {CHECKSUM_VARIABLE}",
         )
-    version = _version(path, variables)
-    _judge(path, version, pinned)
+    version = pinned or _version(path, variables)
+    _judge(path, version)
     folder = cache or root / ".mlops" / "cache" / "trivy"
     return Trivy(
         path=path,
@@ -105,7 +105,7 @@ def _version(path: Path, environ: Mapping[str, str]) -> str:
         ) from error
 
 
-def _judge(path: Path, version: str, pinned: str | None) -> None:
+def _judge(path: Path, version: str) -> None:
     """Raise `ScannerRefusedError` unless the version is one that may be used."""
     try:
         known = Version(version)
@@ -118,7 +118,3 @@ def _judge(path: Path, version: str, pinned: str | None) -> None:
         )
     if known < Version(pins().oldest):
         raise ScannerRefusedError(f"{path} is Trivy {version}; {pins().oldest} or newer is needed", hint=f"`{INSTALL}`")
-    if pinned is not None and version != pinned:
-        raise ScannerRefusedError(
-            f"{path} says that it is Trivy {version}, but its checksum is that of {pinned}", hint=f"`{INSTALL}`"
-        )

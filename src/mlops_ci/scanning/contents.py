@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mlops_ci.engines.docker_socket import DockerSocket, DockerUnreachableError
 from mlops_ci.errors import UncheckedError
 from mlops_ci.scanning.analysis import analyse, arguments
 from mlops_ci.scanning.findings import ScanTarget
 from mlops_ci.scanning.kept import kept_contents
-from mlops_ci.scanning.memory import listing_digest, remembered
+from mlops_ci.scanning.memory import is_remembered, listing_digest, remembered
 from mlops_ci.scanning.report import Report, parse
 from mlops_ci.scanning.sbom import Sbom
 from mlops_ci.scanning.trivy import ScannerBrokenError, Trivy
@@ -48,8 +49,16 @@ def read_contents(
     identity = digest or _identity(target)
     if identity is None:
         return _checked(find(), target, sbom)
-    key = ["contents", trivy.sha256, target.name, arguments(target, secrets=secrets), identity]
-    return _checked(remembered(trivy.cache, key, find), target, sbom)
+    return _checked(remembered(trivy.cache, _key(target, trivy, identity, secrets=secrets), find), target, sbom)
+
+
+def contents_known(target: ScanTarget, digest: str, *, trivy: Trivy, secrets: bool) -> bool:
+    """Whether what is inside the image of this digest was read before: nothing need look into it again."""
+    return is_remembered(trivy.cache, _key(target, trivy, digest, secrets=secrets))
+
+
+def _key(target: ScanTarget, trivy: Trivy, identity: str, *, secrets: bool) -> list[Any]:
+    return ["contents", trivy.sha256, target.name, arguments(target, secrets=secrets), identity]
 
 
 def _identity(target: ScanTarget) -> str | None:

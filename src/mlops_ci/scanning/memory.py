@@ -38,10 +38,19 @@ def listing_digest(folder: Path) -> str:
 
 def remembered(cache: Path, key: Any, find: Callable[[], Report]) -> Report:
     """The report under `key` (a JSON value that names all inputs), found anew when there is none that can be read."""
-    path = cache / FOLDER / f"{digest_of([FORMAT, key])}.json"
+    path = _place(cache, key)
     with suppress(OSError, ValueError, KeyError, TypeError):
         return restored(json.loads(path.read_bytes()))
     report = find()
     with suppress(OSError):
         write_json(path, asdict(report))
     return report
+
+
+def is_remembered(cache: Path, key: Any) -> bool:
+    """Whether there is a report under `key`."""
+    return _place(cache, key).is_file()
+
+
+def _place(cache: Path, key: Any) -> Path:
+    return cache / FOLDER / f"{digest_of([FORMAT, key])}.json"

@@ -74,11 +74,11 @@ class Trivy:
     @contextmanager
     def _layer_cache(self, command: str | Path) -> Iterator[None]:
         """Scans of images share one file of known layers, which one process at a time may have open."""
-        from filelock import FileLock
-
         if command != "image":
             yield
             return
+        from filelock import FileLock
+
         with FileLock(self.cache / "layers.lock"):
             yield
 

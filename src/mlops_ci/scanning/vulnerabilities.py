@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from mlops_ci.errors import UncheckedError
 from mlops_ci.scanning.canary import Judged, prove
 from mlops_ci.scanning.findings import BASE_LAYER, Finding, ScanTarget
-from mlops_ci.scanning.report import parse
+from mlops_ci.scanning.report import Report, parse
 from mlops_ci.scanning.sbom import Sbom
 from mlops_ci.scanning.scratch import scratch
 from mlops_ci.scanning.trivy import ScannerBrokenError, Trivy
@@ -60,10 +61,38 @@ def match(
                 f"{target.kind} {target.name}: no operating system was recognised, so its packages cannot be judged",
                 hint="keep /etc/os-release in the image, and build on a distribution with security advisories",
             )
-    judged = prove(sboms, trivy=trivy, timeout=timeout)
     findings: list[Finding] = []
     ended: set[str] = set()
-    with _written(vex, trivy) as options:
+    with _written(vex, trivy) as options, ThreadPoolExecutor(1) as beside:
+        # What is found counts only when the database has proved itself, but it need not be looked for later.
+        proof = beside.submit(prove, sboms, trivy=trivy, timeout=timeout)
+        reports = _reports(targets, paths, sboms, options, trivy=trivy, timeout=timeout, proof=proof)
+        judged = proof.result()
+    for target, report in reports:
+        findings += [attributed(one, target, layers) for one in report.findings]
+        if report.end_of_life:
+            ended.add(report.system)
+    if ended and not end_of_life:
+        raise EndOfLifeError(
+            f"{', '.join(sorted(ended))} gets no security fixes any more: no findings would mean nothing",
+            hint="move to a release that is maintained, or answer for it: [scan] end-of-life = true",
+        )
+    return Vulnerabilities(findings=tuple(findings), judged=judged, ended=tuple(sorted(ended)))
+
+
+def _reports(
+    targets: Sequence[ScanTarget],
+    paths: Sequence[Path],
+    sboms: Sequence[Sbom],
+    options: Sequence[str],
+    *,
+    trivy: Trivy,
+    timeout: float,
+    proof: Future[Judged],
+) -> list[tuple[ScanTarget, Report]]:
+    """What Trivy finds in each SBOM. Where that fails, and the database has not proved itself, the latter is said."""
+    found = []
+    try:
         for target, path, sbom in zip(targets, paths, sboms, strict=True):
             if not sbom.packages:
                 continue
@@ -71,15 +100,11 @@ def match(
             words = ["sbom", "--scanners", "vuln", "--format", "json", *options, str(path.absolute())]
             report = parse(trivy.json(words, what=what, timeout=timeout), name=target.name, what=what)
             _all_there(report.packages, sbom.packages, what)
-            findings += [attributed(one, target, layers) for one in report.findings]
-            if report.end_of_life:
-                ended.add(report.system)
-    if ended and not end_of_life:
-        raise EndOfLifeError(
-            f"{', '.join(sorted(ended))} gets no security fixes any more: no findings would mean nothing",
-            hint="move to a release that is maintained, or answer for it: [scan] end-of-life = true",
-        )
-    return Vulnerabilities(findings=tuple(findings), judged=judged, ended=tuple(sorted(ended)))
+            found.append((target, report))
+    except UncheckedError:
+        proof.result()
+        raise
+    return found
 
 
 def attributed(finding: Finding, target: ScanTarget, layers: Mapping[str, str]) -> Finding:

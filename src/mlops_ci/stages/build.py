@@ -14,7 +14,7 @@ from mlops_ci.images import images_lock
 from mlops_ci.images.build import build_images
 from mlops_ci.images.lookup import engine_image
 from mlops_ci.records.build import BuildOutputs, BuiltImage
-from mlops_ci.scanning.contents import read_contents
+from mlops_ci.scanning.contents import contents_known, read_contents
 from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
 from mlops_ci.scanning.kept import SUFFIX, write_contents
 from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
@@ -45,10 +45,12 @@ def run(session: Session) -> Result:
         variant=session.variant,
         cache=session.workspace.cache,
         console=session.console,
+        here=not _all_known(session),
     )
     for name, image in built.items():
         how = "built" if image.built else "reused"
-        session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
+        size = f"{image.bytes / 1e6:.0f} MB" if image.bytes else "in its registry"
+        session.console.say(f"image {name}: {how} {image.ref} ({size}, {image.seconds:.1f} s)")
     _lock(session, built)
     sboms = _sboms(session, built, top)
     contents = _contents(session, built, targets(session, built, top), sboms)
@@ -102,9 +104,29 @@ def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list
     return made
 
 
+def _all_known(session: Session) -> bool:
+    """Whether all that this stage says of an existing image was read before: then it may stay where it is.
+
+    A stage that runs something in it brings it here.
+    """
+    top = session.resolution.top
+    if session.engine.name != "docker" or session.force or top.found is None:
+        return False
+    target = ScanTarget(kind="image", ref=top.ref, name=top.name)
+    folder = _folder(session, top.content_key, top.found.digest)
+    secrets = session.settings.tables.scan.secrets
+    return all((folder / name).is_file() for name in (file_name(target), LAYERS)) and contents_known(
+        target, top.found.digest, trivy=session.trivy, secrets=secrets
+    )
+
+
 def _known(session: Session, image: BuiltImage) -> Path:
+    return _folder(session, image.content_key, image.digest)
+
+
+def _folder(session: Session, key: str, digest: str) -> Path:
     """The folder of what was read of an image, by what it is made from and what it became."""
-    return session.workspace.cache / "sbom" / image.content_key / image.digest.removeprefix("sha256:")[:16]
+    return session.workspace.cache / "sbom" / key / digest.removeprefix("sha256:")[:16]
 
 
 def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:

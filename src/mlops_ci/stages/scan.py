@@ -15,11 +15,11 @@ from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.run.clock import now
 from mlops_ci.scanning.database import cached_digest
-from mlops_ci.scanning.places import Sources
 from mlops_ci.scanning.scan import Scan, scan
 from mlops_ci.scanning.waivers import ended
 from mlops_ci.settings.settings import Settings
 from mlops_ci.settings.waivers import WAIVERS_FILE
+from mlops_ci.stages.repository import sources
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.trees import targets
@@ -114,18 +114,4 @@ def _remarks(outputs: ScanOutputs) -> tuple[str, ...]:
     """Waivers that are for nothing, or that nobody owns."""
     return tuple(
         f"waiver: {one}" for one in outputs.waivers if not one.endswith((": used", ": not judged")) or "NO OWNER" in one
-    )
-
-
-def sources(settings: Settings) -> Sources:
-    """The files of the repository that say what is in the image."""
-    root, image = settings.root, settings.tables.image
-    top = next((one for one in (root, *root.parents) if (one / ".git").exists()), root)
-    prefix = root.relative_to(top).as_posix()
-    return Sources(
-        root=root,
-        prefix="" if prefix == "." else prefix,
-        config=settings.file.name if settings.file is not None else "mlops.toml",
-        requirements=image.requirements,
-        dockerfile=image.dockerfile,
     )

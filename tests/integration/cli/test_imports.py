@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from support.planted_sbom import Planted, write_planted
 from support.project import make_project
 
 HELP_MUST_NOT = {"torch", "mlflow", "boto3", "botocore", "docker", "hera", "pydantic", "jinja2", "filelock", "yaml"}
@@ -63,6 +64,16 @@ def test_plan_imports_nothing_heavy(tmp_path, engine):
     code, names, done = modules("plan", "--engine", engine, cwd=project, **environment)
     assert code == 0, done.stderr
     assert not names & PLAN_MUST_NOT
+
+
+def test_a_rescan_of_files_loads_no_stage_that_runs(tmp_path):
+    path = write_planted(tmp_path / "project" / "image.cdx.json", [Planted(name="bash")])
+    code, names, done = modules(
+        "rescan", str(path), cwd=make_project(tmp_path / "project"), MLOPS_CI_SCAN__OFFLINE="true"
+    )
+    assert code == 4, done.stderr
+    assert "mlops_ci.scanning" in names
+    assert not names & {"mlops_ci.training", "mlops_ci.tracking", "mlops_ci.gates", "mlops_ci.fleet"}
 
 
 @pytest.mark.parametrize("arguments", [["runs"], ["handover", "pack", "--job", "build", "handed-on"]])

@@ -71,7 +71,19 @@ def train_image(
         root = tmp_path_factory.mktemp("train")
         return ImageProject(
             root=root, engine="docker", name=project_name, mirrors={"images": {BASE: base_image}}
-        ).build()
+        ).build(**in_registry())
+
+
+def in_registry() -> dict[str, str]:
+    """The registry in which the tree is looked for and kept, where MLOPS_CI_TEST_TREE_REGISTRY names one."""
+    named = os.environ.get("MLOPS_CI_TEST_TREE_REGISTRY")
+    return {"registry": named} if named else {}
+
+
+@pytest.fixture(scope="session")
+def tree_place() -> dict[str, str]:
+    """Settings in `[image]` of all images of the tree."""
+    return in_registry()
 
 
 @pytest.fixture

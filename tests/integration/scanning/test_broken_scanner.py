@@ -129,6 +129,7 @@ def test_a_newer_version_is_used_when_its_checksum_is_named(stand_in):
 def test_the_wheels_binary_is_the_pinned_one(trivy_wheel):
     scanner = find(trivy_wheel)
     assert pins().checksums[scanner.sha256] == scanner.version
+    assert binary._version(scanner.path, scanner.environ) == scanner.version, "the pins say what it says of itself"
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""Only the code has changed, and the image holds it: what is built, and how many bytes reach the registry."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import engine
+from support.project import commit
+
+CODE = 5_000_000
+ROOM = 1_000_000
+
+
+@dataclass
+class Sent:
+    """Bytes on their way to the registry."""
+
+    bytes: int = 0
+
+
+def table(folder: Path) -> str:
+    """A repository of 5 MB that nothing can compress; the second build follows a changed line of train.py."""
+    with measuring(os.environ["MLOPS_CI_TEST_REGISTRY"]) as (address, sent):
+        prefix = engine.registry().replace(os.environ["MLOPS_CI_TEST_REGISTRY"], address)
+        settings = engine.settings(folder, prefix)
+        project = engine.project(folder / "project", "code = true", 'layer = "torch"')
+        (project / "weights.bin").write_bytes(os.urandom(CODE))
+        commit(project, "a big file")
+        engine.run(project, settings, "build")
+        whole, sent.bytes = sent.bytes, 0
+        with (project / "train.py").open("a") as file:
+            file.write("# changed\n")
+        commit(project, "a change")
+        images = engine.run(project, settings, "build")["images"]
+    size = sum(path.stat().st_size for path in project.rglob("*") if path.is_file() and ".mlops" not in path.parts)
+    size -= sum(path.stat().st_size for path in (project / ".git").rglob("*") if path.is_file())
+    built = [name for name, image in images.items() if image["built"]]
+    return (
+        "| what | figure |\n| --- | --- |\n"
+        f"| images built | {len(built)} of {len(images)}: {', '.join(built)} |\n"
+        f"| size of the code, MB | {size / 1e6:.2f} |\n"
+        f"| sent to the registry by the first build, MB | {whole / 1e6:.2f} |\n"
+        f"| sent to the registry after the change, MB | {sent.bytes / 1e6:.2f} |\n"
+        f"| limit, MB | {(size + ROOM) / 1e6:.2f} |"
+    )
+
+
+@contextmanager
+def measuring(target: str) -> Iterator[tuple[str, Sent]]:
+    """An address of this machine that forwards to the registry, and what went there through it."""
+    host, _, port = target.partition(":")
+    sent = Sent()
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def copy(source: socket.socket, sink: socket.socket, count: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 18):
+                sent.bytes += len(data) if count else 0
+                sink.sendall(data)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                registry = socket.create_connection((host, int(port)))
+                threading.Thread(target=copy, args=(client, registry, True), daemon=True).start()
+                threading.Thread(target=copy, args=(registry, client, False), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"localhost:{server.getsockname()[1]}", sent
+    finally:
+        server.close()
