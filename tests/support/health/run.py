@@ -21,13 +21,14 @@ from mlops_ci.guest.health.active import matmul, throttle
 from mlops_ci.guest.health.active.context import ActiveCheck, Context
 from mlops_ci.guest.health.burn import Burn
 from mlops_ci.guest.health.check import BLOCK, PASS, Check, health_of, verdict_of
-from mlops_ci.guest.health.examine import Examination, Request
+from mlops_ci.guest.health.examine import Examination
 from mlops_ci.guest.health.findings import Look, checks_of
 from mlops_ci.guest.health.peers import against_peers
+from mlops_ci.guest.health.request import Request
 from mlops_ci.guest.health.row import Told, take
 from mlops_ci.guest.health.survey import Places, survey
 from mlops_ci.guest.health.variables import check_variables
-from mlops_ci.guest.task import Expectation, Paths, Silence
+from mlops_ci.guest.task import Expectation, HealthRequest, Paths, Silence
 from support.health.cases import Case
 from support.health.library import Library
 
@@ -69,8 +70,10 @@ def run_case(case: Case) -> Result:
             checks += host.check_host(expect, Paths(job=folder, work=folder, output=folder, tmp=folder))
         checks += _gpus(case, folder, expect, environment)
     checks = [*checks, *against_peers(checks, data.get("limits", {}))]
-    silences = [Silence(**one) for one in data.get("silences", ())]
-    checks = list(rules.silenced(checks, silences, TODAY))
+    request = HealthRequest(
+        only=tuple(data.get("only", ())), silences=tuple(Silence(**one) for one in data.get("silences", ()))
+    )
+    checks = rules.told(checks, request, gpus=gpus, today=TODAY)
     return Result(health_of(checks, gpus=gpus), verdict_of(checks).exit_code, checks)
 
 

@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import date
 
 from mlops_ci.guest.health.check import BLOCK, SKIP, WARN, Check
+from mlops_ci.guest.health.tested import untested
 from mlops_ci.guest.task import LEVELS, HealthRequest, Silence
 
 STATIC, QUICK, STANDARD, LONG = LEVELS
 BUDGETS = ((15.0, QUICK), (60.0, STANDARD))
 """A budget up to so many seconds has this level, where none is named."""
+
+SECONDS = {STATIC: 0, QUICK: 15, STANDARD: 60, LONG: 300}
+"""The budget of each level: an active check belongs to the levels from its own budget on."""
 
 
 def level_of(request: HealthRequest, budget: float) -> str:
@@ -45,3 +49,10 @@ def silenced(checks: Sequence[Check], silences: Sequence[Silence], today: date) 
         if one not in valid:
             cause = f"the silence of {one.check} ended on {one.until} ({one.reason})"
             yield Check(f"silence.{one.check}", WARN, one.until, cause=cause, advice="Mend it, or take the entry out.")
+
+
+def told(checks: Sequence[Check], request: HealthRequest, *, gpus: int, today: date) -> list[Check]:
+    """What is told of all that was found: what is wanted and whatever blocks, and that a GPU was not tested."""
+    kept = [one for one in checks if not request.only or named(one.id, request.only) or one.status == BLOCK]
+    found = list(silenced(kept, request.silences, today))
+    return [*found, *untested(kept, found, 0 if request.known else gpus, named=bool(request.only))]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops_ci.guest.health.active.catalogue import CHECKS
-
 SHARE = 0.25
 """Of its time a child must have waited, to be late because of others."""
 
@@ -41,6 +39,9 @@ class Delay:
 
 def usual(step: str, *, cpu: bool) -> float:
     """The seconds that a step of an examination takes at most on a core of its own."""
+    # Asked only of one that is late.
+    from mlops_ci.guest.health.active.catalogue import CHECKS
+
     kind, _, name = step.partition(" ")
     one = next((check for check in CHECKS if kind == "active" and check.id == name), None)
     if one is None:
