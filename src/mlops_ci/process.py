@@ -90,8 +90,8 @@ def run(
     `environment` replaces the environment whole (start from `os.environ` to add). `on_line` gets each line of standard
     output and standard error as it comes. `echo` gets the quoted command before it starts, with secrets removed. A
     `leashed` program is killed by the kernel when this process is (Linux; for what runs long, it costs 20 ms). One that
-    is late gets `grace` seconds to end by itself; one that does not end when it is killed, since it hangs in a driver, is
-    left behind.
+    is late gets `grace` seconds to end by itself. What does not even end when it is killed, since it hangs in a driver,
+    is left behind.
     Raises `ProgramMissingError` when it can't be found and, with `check`, `ProgramFailedError` when it fails.
     """
     words = [str(word) for word in argv]

@@ -8,7 +8,7 @@ import importlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ def run_case(case: Case) -> Result:
     environment = data.get("environment", {})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        environment = {**environment, **_libraries(folder, data.get("libraries", {}))}
         checks = check_variables(environment, gpus=gpus)
         if "expect_node" in data:
             checks += host.check_host(expect, Paths(job=folder, work=folder, output=folder, tmp=folder))
@@ -75,6 +76,15 @@ def run_case(case: Case) -> Result:
     )
     checks = rules.told(checks, request, gpus=gpus, today=TODAY)
     return Result(health_of(checks, gpus=gpus), verdict_of(checks).exit_code, checks)
+
+
+def _libraries(folder: Path, named: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Folders on the search path for libraries, with files of these names."""
+    for place, names in named.items():
+        (folder / place).mkdir(parents=True)
+        for name in names:
+            (folder / place / name).touch()
+    return {"LD_LIBRARY_PATH": ":".join(str(folder / place) for place in named)} if named else {}
 
 
 def _gpus(case: Case, folder: Path, expect: Expectation, environment: dict[str, str]) -> list[Check]:
@@ -166,7 +176,11 @@ def _torch(case: Case) -> Any:
         if said["init"]:
             raise RuntimeError(said["init"])
 
+    own = said.get("properties")
+    properties = SimpleNamespace(**own) if own else None
     cuda = SimpleNamespace(get_arch_list=lambda: names, device_count=lambda: said["devices"], init=init)
+    if properties is not None:
+        cuda.get_device_properties = lambda _device: properties
     version = SimpleNamespace(cuda=said["cuda"], hip=said.get("hip"))
     return SimpleNamespace(__version__=said["version"], cuda=cuda, version=version)
 

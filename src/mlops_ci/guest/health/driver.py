@@ -19,6 +19,9 @@ from mlops_ci.guest.visible import VARIABLE, Candidate, visible
 
 LIBRARY_NOT_FOUND = 12
 NO_BINDING = -1
+MOST_GPUS = 64
+"""More than any machine has."""
+
 ABANDONED = ("nvidia-ml-py3", "py3nvml")
 """Packages that bring another module `pynvml`, the last of them of 2017."""
 
@@ -106,8 +109,14 @@ def listed(driver: Driver, note: Note) -> tuple[list[Listed], list[Check]]:
     gone: list[Check] = []
     if driver.binding is None:
         return found, gone
-    count = asked(driver.binding, "nvmlDeviceGetCount", note=note)
-    for index in range(int(count.value or 0)):
+    count = int(asked(driver.binding, "nvmlDeviceGetCount", note=note).value or 0)
+    if count > MOST_GPUS:
+        cause = f"the driver says that there are {count} GPUs: its answer is garbage"
+        gone.append(
+            Check("driver.answers.node", BLOCK, count, MOST_GPUS, "GPUs", cause, "Reboot this node.", node=True)
+        )
+        return found, gone
+    for index in range(count):
         try:
             card = open_card(driver, index, {}, note)
         except GoneError as error:

@@ -13,6 +13,7 @@ from mlops_ci.guest.health import xid
 from mlops_ci.guest.health.card import Answer, Card, GoneError, unseen
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, WARN, Check
 from mlops_ci.guest.health.static.all import lost
+from mlops_ci.guest.health.static.links import judged_width
 
 CORRECTED, VOLATILE = 0, 0
 THERMAL = 1
@@ -39,10 +40,11 @@ class Counters:
 
 @dataclass
 class Samples:
-    """What was seen between: the best PCI Express generation in so many looks."""
+    """What was seen between: the best PCI Express generation and width in so many looks."""
 
     count: int = 0
     generation: int = 0
+    width: int = 0
 
 
 class Watch:
@@ -83,6 +85,7 @@ class Watch:
         generation = card.ask("nvmlDeviceGetCurrPcieLinkGeneration")
         samples.count += 1
         samples.generation = max(samples.generation, int(generation.value or 0))
+        samples.width = max(samples.width, int(card.ask("nvmlDeviceGetCurrPcieLinkWidth").value or 0))
 
     def _sample(self) -> None:
         while not self._done.wait(EVERY):
@@ -121,6 +124,13 @@ class Watch:
             yield Check("pcie.generation", SKIP, cause="the load was over before the driver could be asked")
             return
         yield self._generation()
+        yield from self._width()
+
+    def _width(self) -> Iterator[Check]:
+        """A link that saves power may be narrow at rest: how wide it was under load counts."""
+        top = self._card.ask("nvmlDeviceGetMaxPcieLinkWidth")
+        if top.there and top.value and self._samples.width:
+            yield judged_width(self._card.name, self._samples.width, int(top.value))
 
     def _generation(self) -> Check:
         best = self._samples.generation
