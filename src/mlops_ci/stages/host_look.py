@@ -55,10 +55,10 @@ class HostLook:
     buses: Mapping[str, str]
 
     def after(self, devices: Sequence[str], read_log: Callable[[], Any] = xid.read_log) -> tuple[Check, ...]:
-        """The checks for a job that had these GPUs (none: it had none), with the kernel's log read for them."""
+        """The checks for a job that had these GPUs, with the kernel's log read for them (without a job's: for all)."""
         works = bool(devices)
         lines, why = read_log()
-        buses = [self.buses[one] for one in devices if one in self.buses]
+        buses = [self.buses[one] for one in devices or self.buses if one in self.buses]
         # Without an address every report would count, those of other jobs' GPUs too.
         log = xid.history(lines, why, buses) if buses or not works else Check("xid.history", SKIP, cause=ELSEWHERE)
         return (*(excused(one) if works else one for one in self.checks), log)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import platform
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from mlops_ci.engines import nvidia_smi
 from mlops_ci.engines.devices import visible_devices
-from mlops_ci.errors import GateError, MlopsError
+from mlops_ci.errors import GateError
 from mlops_ci.records.codec import to_json
 from mlops_ci.reporting.health import screen
 from mlops_ci.stages.addresses import store_opener
-from mlops_ci.stages.health import LOG, Node, boot_id, examine
+from mlops_ci.stages.health import Node, boot_id, examine
 from mlops_ci.stages.host_look import look as look_at_host
 from mlops_ci.stages.host_look import rest_of
 from mlops_ci.stages.image import image
@@ -24,7 +24,7 @@ from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signed import demanded
-from mlops_ci.training.outcome import JobError, Outcome
+from mlops_ci.training.outcome import Outcome
 from mlops_ci.training.task import health_task
 
 # What a second look asks the driver; torch is not imported for it.
@@ -67,7 +67,7 @@ def run(session: Session) -> Result:
         store=store_opener(session.settings)(verify.history) if verify.history else None,
         host=partial(look_at_host, _gpus(session)) if _gpus(session) and session.engine.name == "docker" else None,
     )
-    found = examine(node, lambda level: _look(session, level, since=began), session.console.say)
+    found = examine(node, lambda level: look(session, level, since=began), session.console.say)
     found = replace(found, outputs=replace(found.outputs, signed_by=session.signed_by))
     for line in screen(found.outputs, verbose=session.console.verbose):
         session.console.say(line)
@@ -81,32 +81,8 @@ def run(session: Session) -> Result:
     return Result(outputs=found.outputs, warnings=found.warnings)
 
 
-def second_look(session: Session) -> tuple[str, ...]:
-    """After a training on GPUs: what the driver tells of them now, as warnings."""
-    try:
-        checks = _look(session, "static", after=True).checks
-    except JobError as error:
-        checks = error.outcome.checks
-    except MlopsError as error:
-        # A good training is not lost because nobody could look at the GPUs afterwards.
-        return (f"nobody could look at the GPUs after the training: {error.cause}",)
-    if session.engine.name == "docker":
-        checks = (*(one for one in checks if one["id"] != LOG), *_log_of_the_host(session.gpus, checks))
-    return tuple(
-        f"after the training, {one['id']}: {one['cause']}. {one['advice']}"
-        for one in checks
-        if one["status"] in ("WARN", "BLOCK") and str(one["id"]).startswith(AFTERWARDS)
-    )
-
-
-def _log_of_the_host(gpus: int, checks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The kernel's log of the GPUs that these checks are about: most containers cannot read it."""
-    own = [one for one in checks if one["id"] == LOG and one["status"] != "SKIP"]
-    uuids = sorted({str(one["uuid"]) for one in checks if one.get("uuid")})
-    return own or [one.as_json() for one in look_at_host(gpus).after(uuids) if one.id == LOG]
-
-
-def _look(session: Session, level: str | None, *, since: float | None = None, after: bool = False) -> Outcome:
+def look(session: Session, level: str | None, *, since: float | None = None, after: bool = False) -> Outcome:
+    """Run the guest's checks in the image; `after` a training those of a second look, for the GPUs that it had."""
     tables = session.settings.tables
     task = health_task(
         run=session.run.id,

@@ -107,15 +107,15 @@ def test_the_health_check_looks_from_within_every_image(tree: dict[str, str], tm
     """As jobs run: a read-only root, no rights, and a user who is not root."""
 
     def verdict(layer: str) -> tuple[str, str, str]:
+        words = ("--image", tree[layer], "--gpus", "0", "--level", "static", "--format", "json")
         done = subprocess.run(
-            [sys.executable, "-m", "mlops_ci", "health-check", "--image", tree[layer], "--gpus", "0", "--level", "static",
-             "--format", "json"],
+            [sys.executable, "-m", "mlops_ci", "health-check", *words],
             cwd=tmp_path,
             env={**os.environ, "MLOPS_CI_PROVIDER": "local", "XDG_CACHE_HOME": str(tmp_path / layer)},
             capture_output=True,
             text=True,
             check=False,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stderr
         result = json.loads(done.stdout)["result"]
         statuses = {one["id"]: one["status"] for one in result["checks"]}

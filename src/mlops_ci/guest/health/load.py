@@ -25,6 +25,8 @@ EVERY = 0.2
 # A link at rest is slow to save power. Fewer looks than this may all have fallen between two parts of the load.
 FEWEST_SAMPLES = 5
 MOST_EVENTS = 64
+TOTAL = "in all"
+"""Ends the evidence of a counter: a later look compares with it."""
 
 
 @dataclass
@@ -177,12 +179,19 @@ def gained(card: Card, before: Counters, after: Counters) -> Iterator[Check]:
             yield unseen(name, first if not first.there else last)
             continue
         gain, limit = last.value - first.value, card.limit(limit_name) if limit_name else 0
+        total = f"{last.value} {TOTAL}"
         if gain > limit:
             cause = f"{gain} {words} during this check"
             advice = "Have this GPU, its slot and its cooling looked at."
-            yield Check(name, status, gain, limit, unit, cause, advice, node=status == BLOCK)
+            yield Check(name, status, gain, limit, unit, cause, advice, node=status == BLOCK, evidence=total)
         else:
-            yield Check(name, PASS, max(0, gain), limit, unit)
+            yield Check(name, PASS, max(0, gain), limit, unit, evidence=total)
+
+
+def total_of(check: Check) -> int | None:
+    """What a counter stood at after the check; None for a check that is no counter."""
+    number, _, words = check.evidence.partition(" ")
+    return int(number) if words == TOTAL and number.isdigit() else None
 
 
 def _sum(answers: list[Answer]) -> Answer:
