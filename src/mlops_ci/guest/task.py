@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.guest.files import read_json
+from mlops_ci.guest.health.levels import LEVELS
 
 SCHEMA = "mlops-ci/task/1"
-LEVELS = ("static", "quick", "standard", "long")
 DEFAULT_GRACE = 30.0
 
 

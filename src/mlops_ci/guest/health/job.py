@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from mlops_ci.guest import environment, layout, outcome
 from mlops_ci.guest.classify import Evidence, Verdict, classify
 from mlops_ci.guest.health import rules
+from mlops_ci.guest.health.active.costs import COSTS, NODE, applies
 from mlops_ci.guest.health.check import Check, health_of, verdict_of
 from mlops_ci.guest.health.crew import Child, Crew
 from mlops_ci.guest.health.findings import Look, checks_of, devices_of
@@ -92,13 +93,7 @@ class HealthJob:
     def _together(self) -> float:
         """Seconds that are kept for the checks of all devices together."""
         gpus = self.task.expect.gpus
-        if self.level == rules.STATIC:
-            return 0.0
-        # The static half does without the active checks, whose modules take as long to load as all of its own.
-        from mlops_ci.guest.health.active.catalogue import CHECKS
-        from mlops_ci.guest.health.active.context import NODE, applies
-
-        wanted = [one for one in CHECKS if NODE in one.needs and applies(one, gpus=gpus)]
+        wanted = [one for one in COSTS if NODE in one.needs and applies(one, gpus=gpus)]
         fitting = [one for one in wanted if one.level <= rules.SECONDS[self.level]]
         return sum(one.seconds if gpus else one.cpu_seconds for one in fitting) + 2 * MARGIN if fitting else 0.0
 
