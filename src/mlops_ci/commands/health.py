@@ -79,7 +79,8 @@ def health_check(
         console.say(line)
     for warning in found.warnings:
         console.say(f"! {warning}")
-    _write(_text(found, form, image or str(wanted.python), gpus or 0), output)
+    seen = sum(bool(one.uuid) for one in found.outputs.details)
+    _write(_text(found, form, image or str(wanted.python), seen if gpus is None else gpus), output)
     if code:
         hand_on_exit_code(code)
     return code
