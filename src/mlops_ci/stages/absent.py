@@ -16,6 +16,7 @@ from mlops_ci.guest.visible import VARIABLE
 from mlops_ci.stages.host_look import examined
 from mlops_ci.training.outcome import Outcome
 
+COUNT = "gpu.count.host"
 # What the examination of a node says of this machine, and not of the Python that we run in.
 OF_THE_NODE = ("driver.", "gpu.", "xid.")
 
@@ -81,7 +82,7 @@ def count_check(seen: Seen) -> Check:
     are = "GPU is" if seen.wanted == 1 else "GPUs are"
     cause = f"{seen.wanted} {are} asked for, and this machine has {seen.usable} to give: {told}{hidden}"
     advice, node = _advice(seen, [count or 0 for count in seen.sources.values()])
-    return Check("gpu.count.host", BLOCK, seen.usable, seen.wanted, "GPUs", cause, advice, node=node)
+    return Check(COUNT, BLOCK, seen.usable, seen.wanted, "GPUs", cause, advice, node=node)
 
 
 def _advice(seen: Seen, counts: Sequence[int]) -> tuple[str, bool]:

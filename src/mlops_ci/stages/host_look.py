@@ -98,6 +98,9 @@ def examined(wanted: int, variables: Mapping[str, str] | None = None, *, patienc
 def driver_check(told: Told) -> Check:
     """The driver, asked on the host."""
     found = next((one for one in told.checks if one.id == "driver.present"), None)
+    if found is not None and found.status != PASS and found.value == 0:
+        advice = "Install NVIDIA's driver on this machine, or choose a runner that has GPUs ([runners] gpu)."
+        return replace(found, id="host.driver", cause="this machine has no NVIDIA driver", advice=advice)
     if found is not None:
         return replace(found, id="host.driver")
     cause = f"the driver of this machine did not answer within {PATIENCE:.0f} s, during: {told.step}"

@@ -83,6 +83,8 @@ def test_a_driver_that_never_answers_is_a_finding():
     assert (check.status, check.node) == (BLOCK, True)
     assert "nvmlInit" in check.cause
     assert driver_check(Told([Check("driver.present", PASS, "580")])) == Check("host.driver", PASS, "580")
+    absent = driver_check(Told([Check("driver.present", BLOCK, 0, cause="a container", advice="--gpus")]))
+    assert (absent.cause, "--gpus" in absent.advice) == ("this machine has no NVIDIA driver", False)
 
 
 def after(checks, devices, lines=LOG):
