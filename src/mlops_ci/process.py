@@ -82,13 +82,16 @@ def run(
     redactor: Redactor | None = None,
     echo: Callable[[str], None] | None = None,
     leashed: bool = False,
+    grace: float = GRACE_SECONDS,
     hint: str = "",
 ) -> Finished:
     """Run a program to its end.
 
     `environment` replaces the environment whole (start from `os.environ` to add). `on_line` gets each line of standard
     output and standard error as it comes. `echo` gets the quoted command before it starts, with secrets removed. A
-    `leashed` program is killed by the kernel when this process is (Linux; for what runs long, it costs 20 ms).
+    `leashed` program is killed by the kernel when this process is (Linux; for what runs long, it costs 20 ms). One that
+    is late gets `grace` seconds to end by itself. What does not even end when it is killed, since it hangs in a driver,
+    is left behind.
     Raises `ProgramMissingError` when it can't be found and, with `check`, `ProgramFailedError` when it fails.
     """
     words = [str(word) for word in argv]
@@ -113,13 +116,13 @@ def run(
         raise ProgramMissingError(f"`{shown}` could not be started: {error.strerror}", hint=hint) from error
     collected = _Collector(child, on_line)
     try:
-        timed_out = _wait(child, stdin, timeout)
+        timed_out = _wait(child, stdin, timeout, grace)
     finally:
-        collected.join()
+        collected.join(grace)
     finished = Finished(
         argv=tuple(words),
         shown=shown,
-        exit_code=child.returncode,
+        exit_code=-signal.SIGKILL if child.returncode is None else child.returncode,
         stdout=cleaner.clean(collected.stdout()) if cleaner.secrets else collected.stdout(),
         stderr=cleaner.clean(collected.stderr()) if cleaner.secrets else collected.stderr(),
         seconds=time.monotonic() - started,
@@ -187,7 +190,7 @@ def _leash() -> list[str]:
     return [sys.executable, "-I", "-S", "-c", tie, str(os.getpid())]
 
 
-def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout: float | None) -> bool:
+def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout: float | None, grace: float) -> bool:
     """Feed and wait; True when the time ran out. Whatever interrupts us, the child and its group end first."""
     try:
         if stdin is not None and child.stdin is not None:
@@ -196,12 +199,15 @@ def _wait(child: subprocess.Popen[bytes], stdin: bytes | None, timeout: float | 
                 child.stdin.close()
         child.wait(timeout)
     except subprocess.TimeoutExpired:
-        end_group(child.pid, gone=lambda: child.poll() is not None)
-        child.wait()
+        end_group(child.pid, grace=grace, gone=lambda: child.poll() is not None)
+        # What sleeps in the kernel (state D) cannot be killed, and nobody can wait for it.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(grace)
         return True
     except BaseException:
         end_group(child.pid, gone=lambda: child.poll() is not None)
-        child.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(grace)
         raise
     return False
 
@@ -226,9 +232,10 @@ class _Collector:
                 if self._on_line is not None:
                     self._on_line(line)
 
-    def join(self) -> None:
+    def join(self, grace: float) -> None:
+        deadline = time.monotonic() + grace
         for thread in self._threads:
-            thread.join(timeout=GRACE_SECONDS)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def stdout(self) -> str:
         return "\n".join(self._kept["stdout"])

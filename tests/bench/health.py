@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.guest import bundle
+from support.cli import clean_environment
 from support.guest_job import GuestJob, torch_python
 from support.health.cases import load
 from support.health.processes import TORCH, driver_folder
@@ -50,7 +52,7 @@ def table(folder: Path) -> str:
     """Medians; ratios are to `python -c pass` of the same rounds."""
     guest = bundle.build(folder / "guest.pyz")
     bare = _median(lambda _: _run([sys.executable, "-c", "pass"]))
-    start = _median(lambda _: _run([sys.executable, str(guest), "probe"]))
+    start = _median(lambda _: _run([sys.executable, str(guest), "run", str(folder / "no-task.json")]))
     static = _median(lambda number: _static(guest, folder / f"static-{number}"))
     rows = [
         ("the guest, bytes", f"{guest.stat().st_size}", "300000"),
@@ -138,5 +140,26 @@ def _hangs(guest: Path, folder: Path) -> list[tuple[str, str, str]]:
         seconds = time.monotonic() - started
         return f"budget {BUDGET:.0f}, hang: {name}, seconds", f"{seconds:.1f}", f"{BUDGET + GRACE:.0f}"
 
-    with ThreadPoolExecutor(len(HANGS)) as pool:
-        return list(pool.map(hung, HANGS))
+    with ThreadPoolExecutor(len(HANGS) + 1) as pool:
+        program = pool.submit(_hanging_program, folder / "program")
+        return [*pool.map(hung, HANGS), program.result()]
+
+
+def _hanging_program(folder: Path) -> tuple[str, str, str]:
+    """The whole command, where nvidia-smi and the import of torch hang."""
+    folder.mkdir()
+    for name, text in (("nvidia-smi", "#!/bin/sh\nexec sleep 600\n"), ("torch.py", f"import time\n{SLEEP}\n")):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    words = ["health-check", "--budget", f"{BUDGET:.0f}", "--gpus", "1", "--python", str(python)]
+    variables = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "XDG_CACHE_HOME": str(folder)}
+    environment = {**clean_environment(), **variables, "MLOPS_CI_PROVIDER": "local"}
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "mlops_ci", *words], env=environment, capture_output=True, check=False)
+    if b"host.nvidia-smi" not in done.stdout:
+        raise RuntimeError(f"nobody noticed that nvidia-smi hangs: {done.stdout!r} {done.stderr!r}")
+    seconds = time.monotonic() - started
+    return f"budget {BUDGET:.0f}, hang: nvidia-smi, then the import of torch", f"{seconds:.1f}", f"{BUDGET + GRACE:.0f}"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from compute_faults import Fault
 
 from mlops_ci.guest.health.active import exact
 from mlops_ci.guest.health.active.catalogue import CHECKS
-from mlops_ci.guest.health.active.context import Context, applies, untouched
+from mlops_ci.guest.health.active.context import ActiveCheck, Context, Hook, applies, untouched
+from mlops_ci.guest.health.active.history import against_history, rates
+from mlops_ci.guest.health.check import Check
 
 SHAPES, KINDS = exact.CPU_SHAPE, exact.kinds
 
@@ -31,12 +35,26 @@ def main() -> None:
         names = [case["check"]] if "check" in case else [one.id for one in CHECKS if applies(one, gpus=0)]
         with_shape(case.get("shape"))
         began = time.process_time()
-        rows = []
-        for name in names:
-            context = Context(torch=torch, device="cpu", budget=20, faults=fault, table=case.get("table", {}))
-            rows += [check.as_json() for check in known[name].run(context)]
+        checks = run(known, names, fault, case)
+        if case.get("past"):
+            checks += against_history(checks, past(run(known, names, untouched, case)))
+        rows = [check.as_json() for check in checks]
         results.append({"name": case["name"], "checks": rows, "cpu_seconds": time.process_time() - began})
     print(json.dumps(results))
+
+
+def run(known: Mapping[str, ActiveCheck], names: Sequence[str], fault: Hook, case: Mapping[str, Any]) -> list[Check]:
+    """The checks of these names with a fault."""
+    found: list[Check] = []
+    for name in names:
+        context = Context(torch=torch, device="cpu", budget=20, faults=fault, table=case.get("table", {}))
+        found += known[name].run(context)
+    return found
+
+
+def past(checks: Sequence[Check]) -> dict[str, dict[str, list[float]]]:
+    """A history in which this device was as fast as it is without the fault."""
+    return {device: {name: [rate] * 5 for name, rate in row.items()} for device, row in rates(checks).items()}
 
 
 if __name__ == "__main__":

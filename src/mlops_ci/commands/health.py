@@ -19,6 +19,8 @@ from mlops_ci.files import write_atomic
 from mlops_ci.fleet import history
 from mlops_ci.fleet.document import Health, written
 from mlops_ci.fleet.ranking import Rank, rank
+from mlops_ci.guest.health import known
+from mlops_ci.nearness import did_you_mean
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.verify import VerifyOutputs
 from mlops_ci.reporting.health import junit, markdown, prometheus, screen
@@ -55,6 +57,12 @@ def health_check(
 ) -> int:
     """Look at this node and say what was found; the exit code is that of the table."""
     console = new_console(verbose=False)
+    for name in only:
+        if not known.is_check(name):
+            near = did_you_mean(name, known.checks())
+            raise BadOptionError(
+                f"--check={name} names no check{near}", hint="docs/reference/health-checks.md names all"
+            )
     verify = VerifySettings(level=level, only=only, **_durations(durations))
     wanted = Wanted(
         verify=verify,
@@ -71,7 +79,8 @@ def health_check(
         console.say(line)
     for warning in found.warnings:
         console.say(f"! {warning}")
-    _write(_text(found, form, image or str(wanted.python), gpus or 0), output)
+    seen = sum(bool(one.uuid) for one in found.outputs.details)
+    _write(_text(found, form, image or str(wanted.python), seen if gpus is None else gpus), output)
     if code:
         hand_on_exit_code(code)
     return code

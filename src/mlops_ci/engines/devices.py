@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from mlops_ci import process
-from mlops_ci.errors import MlopsError
+from mlops_ci.engines import nvidia_smi
 from mlops_ci.guest.visible import VARIABLE, Candidate, named
 
 # `nvidia-smi -L`: "GPU 0: NVIDIA H100 (UUID: GPU-...)"; below it "  MIG 1g.10gb Device 0: (UUID: MIG-...)".
@@ -16,7 +15,6 @@ LISTED = re.compile(r"^(?:GPU (?P<index>\d+)|(?P<indent>\s+)MIG)\b.*\(UUID: (?P<
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 # The driver shows question marks for a GPU that nobody has opened since boot.
 DRIVER_UUID = re.compile(r"^GPU UUID:\s*(?P<uuid>GPU-[0-9a-fA-F-]+)\s*$", re.MULTILINE)
-PATIENCE = 30.0
 
 
 def visible_devices(environ: Mapping[str, str], *, driver_folder: Path = DRIVER_FOLDER) -> tuple[str, ...]:
@@ -27,13 +25,10 @@ def visible_devices(environ: Mapping[str, str], *, driver_folder: Path = DRIVER_
     return allowed(listed_devices() or driver_devices(driver_folder), environ.get(VARIABLE))
 
 
-def listed_devices(*, patience: float = PATIENCE) -> tuple[Candidate, ...] | None:
-    """The GPUs that nvidia-smi lists; None where it does not answer within so many seconds."""
-    try:
-        answer = process.run(["nvidia-smi", "-L"], timeout=patience, check=False)
-    except MlopsError:
-        return None
-    return parse_listing(answer.stdout) if answer.exit_code == 0 else None
+def listed_devices() -> tuple[Candidate, ...] | None:
+    """The GPUs that nvidia-smi lists; None where it does not answer."""
+    answer = nvidia_smi.ask("-L")
+    return None if answer is None else parse_listing(answer)
 
 
 def parse_listing(text: str) -> tuple[Candidate, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops_ci import process
+from mlops_ci.engines import nvidia_smi
 from mlops_ci.guest.health.compatibility import numbers
 
-PATIENCE = 10.0
-QUERY = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
+QUERY = ("--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +26,7 @@ class LocalGpu:
 
 def local_gpus() -> tuple[LocalGpu, ...]:
     """The GPUs of this machine; none where nobody can tell."""
-    try:
-        answer = process.run(QUERY, timeout=PATIENCE, check=False)
-    except process.ProgramMissingError:
-        return ()
-    return read_gpus(answer.stdout) if answer.exit_code == 0 else ()
+    return read_gpus(nvidia_smi.ask(*QUERY) or "")
 
 
 def read_gpus(text: str) -> tuple[LocalGpu, ...]:

@@ -10,13 +10,14 @@ import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mlops_ci.guest import exits
-from mlops_ci.guest.failures import RULES, Rule, When
 from mlops_ci.guest.output.causes import HEADER, LAUNCHERS
 from mlops_ci.guest.processes.supervisor import INTERRUPTED, LEASH
 
-__all__ = ["OK", "RULES", "Evidence", "Verdict", "classify"]
+if TYPE_CHECKING:
+    from mlops_ci.guest.failures import Rule, When
 
 LONGEST = 300
 LAST_LINES = 5
@@ -122,7 +123,10 @@ OK = Verdict("ok", exits.OK, "", "")
 
 
 def classify(evidence: Evidence) -> Verdict:
-    """The first rule of `RULES` that applies, else `OK`."""
+    """The first rule of the table that applies, else `OK`."""
+    # Its patterns take longer to compile than all of the guest's modules, and most of its processes never ask.
+    from mlops_ci.guest.failures import RULES
+
     for rule in RULES:
         if _applies(rule.when, evidence):
             return Verdict(rule.name, rule.exit_code, _cause(rule, evidence), rule.hint)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.guest.files import read_json
+from mlops_ci.guest.health.levels import LEVELS
 
 SCHEMA = "mlops-ci/task/1"
-LEVELS = ("static", "quick", "standard", "long")
 DEFAULT_GRACE = 30.0
 
 
@@ -65,13 +65,14 @@ class Silence:
 class HealthRequest:
     """For the kind `health`: `level` static, quick, standard or long (None: by the budget), `only` these checks.
 
-    `limits` replace those of the table.
+    `limits` replace those of the table. `known`: what an earlier look found of these GPUs still counts.
     """
 
     level: str | None = None
     only: tuple[str, ...] = ()
     silences: tuple[Silence, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,7 @@ def _health(raw: Mapping[str, Any]) -> HealthRequest:
         only=tuple(map(str, raw.get("only") or ())),
         silences=tuple(silences),
         limits={str(name): float(value) for name, value in (raw.get("limits") or {}).items()},
+        known=bool(raw.get("known")),
     )
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import mlops_ci
-from mlops_ci import process
 from mlops_ci.engines.devices import DRIVER_FOLDER, driver_devices, listed_devices, visible_devices
-from mlops_ci.guest.health.check import BLOCK, SKIP, Check, health_of, verdict_of
+from mlops_ci.errors import MlopsError
+from mlops_ci.guest.health.check import BLOCK, Check, health_of, verdict_of
 from mlops_ci.guest.health.driver import device_nodes
-from mlops_ci.guest.health.row import Told, read
+from mlops_ci.guest.health.row import Told
 from mlops_ci.guest.health.variables import check_variables
 from mlops_ci.guest.visible import VARIABLE
+from mlops_ci.stages.host_look import examined
 from mlops_ci.training.outcome import Outcome
 
-PATIENCE = 10.0
+COUNT = "gpu.count.host"
 # What the examination of a node says of this machine, and not of the Python that we run in.
 OF_THE_NODE = ("driver.", "gpu.", "xid.")
 
@@ -41,6 +39,15 @@ def outcome_of(wanted: int) -> Outcome:
         *(one for one in check_variables(os.environ, gpus=wanted) if one.status == BLOCK),
         *(one for one in told.checks if one.id.startswith(OF_THE_NODE)),
     ]
+    return _outcome(checks, wanted)
+
+
+def refused(error: MlopsError, name: str, wanted: int) -> Outcome:
+    """An engine that would not give the job its GPUs, as a finding of that name."""
+    return _outcome([Check(name, BLOCK, cause=error.cause, advice=error.hint)], wanted)
+
+
+def _outcome(checks: Sequence[Check], wanted: int) -> Outcome:
     verdict = verdict_of(checks)
     return Outcome(
         class_=verdict.name,
@@ -53,24 +60,9 @@ def outcome_of(wanted: int) -> Outcome:
     )
 
 
-def kernel_log(devices: Sequence[str]) -> Check | None:
-    """What this machine's kernel log says of these GPUs, which a container cannot read; None where nobody can."""
-    told = examined(len(devices), {VARIABLE: ",".join(devices)})
-    return next((one for one in told.checks if one.id == "xid.history" and one.status != SKIP), None)
-
-
-def examined(wanted: int, variables: Mapping[str, str] | None = None) -> Told:
-    """What the guest's own examination of a node says on this machine, in a process that is ended where it hangs."""
-    place = str(Path(mlops_ci.__file__).parents[1])
-    paths = os.pathsep.join(filter(None, [place, os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, **(variables or {}), "PYTHONPATH": paths}
-    argv = [sys.executable, "-m", "mlops_ci.guest", "probe", "node", str(wanted)]
-    return read(process.run(argv, environment=environment, timeout=PATIENCE, check=False).stdout.splitlines())
-
-
 def seen_here(wanted: int, told: Told) -> Seen:
     """All sources of this machine. Torch is none: nothing was started that has one."""
-    listed, nvml = listed_devices(patience=PATIENCE), told.facts.get("listed")
+    listed, nvml = listed_devices(), told.facts.get("listed")
     sources = {
         "nvidia-smi -L": None if listed is None else len(listed),
         "the driver's library": None if nvml is None else int(nvml),
@@ -90,7 +82,7 @@ def count_check(seen: Seen) -> Check:
     are = "GPU is" if seen.wanted == 1 else "GPUs are"
     cause = f"{seen.wanted} {are} asked for, and this machine has {seen.usable} to give: {told}{hidden}"
     advice, node = _advice(seen, [count or 0 for count in seen.sources.values()])
-    return Check("gpu.count.host", BLOCK, seen.usable, seen.wanted, "GPUs", cause, advice, node=node)
+    return Check(COUNT, BLOCK, seen.usable, seen.wanted, "GPUs", cause, advice, node=node)
 
 
 def _advice(seen: Seen, counts: Sequence[int]) -> tuple[str, bool]:

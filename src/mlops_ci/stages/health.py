@@ -9,6 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, get_args
 
+from mlops_ci.engines.docker_errors import DriverTooOldError, NvidiaRuntimeMissingError
 from mlops_ci.engines.leases import GpuMissingError
 from mlops_ci.errors import MlopsError
 from mlops_ci.fleet import history
@@ -20,9 +21,11 @@ from mlops_ci.records.codec import from_json
 from mlops_ci.records.verify import CheckedDevice, HealthCheck, Verdict, VerifyOutputs
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.stages import absent
+from mlops_ci.stages.host_look import HostLook, silence
 from mlops_ci.stores.base import Store
 from mlops_ci.training.outcome import JobError, Outcome
 
+LOG = "xid.history"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 Say = Callable[[str], None]
 Look = Callable[[str | None], Outcome]
@@ -33,7 +36,7 @@ Look = Callable[[str | None], Outcome]
 class Node:
     """Where and in what is looked, and what is known of it from before.
 
-    `host` reads the kernel's log from outside a container, for the GPUs with these UUIDs.
+    `host` looks at the machine from outside the container, before the job.
     """
 
     run: str
@@ -45,7 +48,7 @@ class Node:
     cache: Path
     max_age: float | None
     store: Store | None
-    host: Callable[[Sequence[str]], Check | None] | None = None
+    host: Callable[[], HostLook] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +75,8 @@ def examine(node: Node, look: Look, say: Say) -> Found:
     known = cache.valid(now().astimezone(UTC), node.max_age) if node.max_age is not None else None
     if known is not None:
         say(f"computed on the same GPUs since the same boot in the same image at {known.result.computed_at}: it counts")
-    try:
-        outcome, error = look("static" if known else None), None
-    except JobError as failed:
-        outcome, error = failed.outcome, failed
-    except GpuMissingError as missing:
-        outcome = absent.outcome_of(node.gpus)
-        error = JobError(outcome, details=(missing.cause,))
+    host = node.host() if node.host is not None else None
+    outcome, error = _looked(node, look, "static" if known else None)
     outputs = outputs_of(outcome)
     if known is not None and error is None:
         fresh = {one.id for one in outputs.checks}
@@ -90,7 +88,7 @@ def examine(node: Node, look: Look, say: Say) -> Found:
             details=known.result.details,
             computed_at=known.result.computed_at,
         )
-    outputs, warnings = _with_history(node, _with_host(node, outputs))
+    outputs, warnings = _with_history(node, _with_host(node, host, outputs))
     error = error or _of_history(outputs, outcome)
     _remember(node, cache, outputs, error, anew=known is None)
     warnings += _kept(node, outputs, error)
@@ -116,14 +114,34 @@ def _unreached(one: HealthCheck) -> bool:
     return one.status == "SKIP" and one.cause.startswith("not reached: it belongs to")
 
 
-def _with_host(node: Node, outputs: VerifyOutputs) -> VerifyOutputs:
-    """The kernel's log is unreadable in most containers: what the host read of it counts there."""
-    unread = any(one.id == "xid.history" and one.status == "SKIP" for one in outputs.checks)
-    found = node.host([one.uuid for one in outputs.details if one.uuid]) if node.host and unread else None
-    if found is None:
+def _looked(node: Node, look: Look, level: str | None) -> tuple[Outcome, JobError | None]:
+    """What the guest found; where the engine could not even start it for want of GPUs, why."""
+    try:
+        return look(level), None
+    except JobError as failed:
+        return failed.outcome, failed
+    except (GpuMissingError, NvidiaRuntimeMissingError, DriverTooOldError) as error:
+        if isinstance(error, GpuMissingError):
+            outcome = absent.outcome_of(node.gpus)
+        else:
+            name = "host.runtime" if isinstance(error, NvidiaRuntimeMissingError) else "host.driver"
+            outcome = absent.refused(error, name, node.gpus)
+        return outcome, JobError(outcome, details=(error.cause,))
+
+
+def _with_host(node: Node, host: HostLook | None, outputs: VerifyOutputs) -> VerifyOutputs:
+    """The host's half beside the image's: its view of the kernel's log counts where a container has none."""
+    used = [one.uuid for one in outputs.details if one.uuid]
+    found = [*(host.after(used) if host is not None else ()), *(silence() if node.gpus else ())]
+    seen = {one.id for one in outputs.checks if one.status != "SKIP" or one.id != LOG}
+    if absent.COUNT in seen:
+        # Nothing was started: what stands there of the driver is the host's already.
+        seen.add("host.driver")
+    better = [from_json(HealthCheck, one.as_json(), where="host") for one in found if one.id not in seen]
+    if not better:
         return outputs
-    better = from_json(HealthCheck, found.as_json(), where="host")
-    checks = tuple(better if one.id == better.id else one for one in outputs.checks)
+    names = {one.id for one in better}
+    checks = (*(one for one in outputs.checks if one.id not in names), *better)
     return replace(outputs, checks=checks, verdict=_verdict(checks, node.gpus))
 
 

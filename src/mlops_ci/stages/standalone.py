@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.console import Console
+from mlops_ci.engines import nvidia_smi
 from mlops_ci.engines.base import Job, JobResult, Limits, Mount
 from mlops_ci.engines.devices import visible_devices
 from mlops_ci.engines.environment import local_environment, search_path
 from mlops_ci.engines.local import Place, run_local
 from mlops_ci.engines.select import choose
 from mlops_ci.errors import MissingError
+from mlops_ci.guest.health.driver import device_nodes
+from mlops_ci.guest.health.variables import HIDING
+from mlops_ci.guest.visible import VARIABLE
 from mlops_ci.settings.train import TrainSettings
 from mlops_ci.settings.verify import VerifySettings
 from mlops_ci.stages.health import Found, Node, examine
+from mlops_ci.stages.host_look import look, rest_of
 from mlops_ci.stages.jobs import BACKSTOP
 from mlops_ci.stores.base import Store
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome, read_outcome
@@ -46,8 +53,9 @@ class Wanted:
 
 def check(wanted: Wanted, console: Console) -> Found:
     """Look at this node. Raises what an engine raises when the check cannot be started."""
+    began = time.monotonic()
     devices = visible_devices(os.environ)
-    gpus = len(devices) if wanted.gpus is None else wanted.gpus
+    gpus = (len(devices) or unseen()) if wanted.gpus is None else wanted.gpus
     where = wanted.image or str(wanted.python)
     node = Node(
         run=RUN,
@@ -59,18 +67,29 @@ def check(wanted: Wanted, console: Console) -> Found:
         cache=wanted.cache,
         max_age=wanted.verify.max_age,
         store=wanted.store,
+        host=partial(look, gpus) if wanted.image and gpus else None,
     )
-    return examine(node, lambda level: _look(wanted, gpus, level, console), console.say)
+    return examine(node, lambda level: _look(wanted, gpus, level, began, console), console.say)
 
 
-def _look(wanted: Wanted, gpus: int, level: str | None, console: Console) -> Outcome:
+def unseen() -> int:
+    """GPUs that are in this machine and that nobody shows: the device nodes, or one where nvidia-smi hangs.
+
+    Where CUDA_VISIBLE_DEVICES hides them, that is meant.
+    """
+    if os.environ.get(VARIABLE, "0").strip() in HIDING:
+        return 0
+    return device_nodes() or int(nvidia_smi.waited() > 0)
+
+
+def _look(wanted: Wanted, gpus: int, level: str | None, began: float, console: Console) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="mlops-health-") as name:
         folder = Path(name)
         # The job's user in a container is another one than ours.
         folder.chmod(0o755)
         # GPUs that are not there cannot be leased: the check says why they are not. Only in a container it cannot know.
         leased = gpus if wanted.image or gpus <= len(visible_devices(os.environ)) else 0
-        job = _job(wanted, gpus, level, folder, leased)
+        job = _job(wanted, gpus, level, folder, leased, since=began)
         lines: list[str] = []
         engine = choose("docker", local=True, project=folder, console=console) if wanted.image else None
         result = engine.run(job, lines.append) if engine else _on_host(job, wanted, folder, lines, console)
@@ -86,7 +105,7 @@ def _look(wanted: Wanted, gpus: int, level: str | None, console: Console) -> Out
     return outcome
 
 
-def _job(wanted: Wanted, gpus: int, level: str | None, folder: Path, leased: int) -> Job:
+def _job(wanted: Wanted, gpus: int, level: str | None, folder: Path, leased: int, *, since: float) -> Job:
     mounts = []
     for name in FOLDERS:
         (folder / name).mkdir()
@@ -96,7 +115,8 @@ def _job(wanted: Wanted, gpus: int, level: str | None, folder: Path, leased: int
     )
     task["expect"] = {**task["expect"], "torch": None}
     if level is not None:
-        task["health"] = {**task["health"], "level": level}
+        task["health"] = {**task["health"], "level": level, "known": True}
+    task["timeout"] = rest_of(task["timeout"], since)
     deadline = float(task["timeout"]) + float(task["grace"]) + BACKSTOP
     return Job(
         run=RUN, stage="verify", ref=wanted.image or "", task=task, mounts=tuple(mounts), limits=Limits(gpus=leased),

@@ -20,9 +20,9 @@ from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, fresh, run_job
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.result import Result
+from mlops_ci.stages.second_look import second_look
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signed import demanded
-from mlops_ci.stages.verify import second_look
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.job_environment import job_environment

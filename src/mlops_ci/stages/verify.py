@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import platform
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from mlops_ci.engines import nvidia_smi
 from mlops_ci.engines.devices import visible_devices
-from mlops_ci.errors import GateError, MlopsError
+from mlops_ci.errors import GateError
 from mlops_ci.records.codec import to_json
 from mlops_ci.reporting.health import screen
-from mlops_ci.stages.absent import kernel_log
 from mlops_ci.stages.addresses import store_opener
 from mlops_ci.stages.health import Node, boot_id, examine
+from mlops_ci.stages.host_look import look as look_at_host
+from mlops_ci.stages.host_look import rest_of
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signed import demanded
-from mlops_ci.training.outcome import JobError, Outcome
+from mlops_ci.training.outcome import Outcome
 from mlops_ci.training.task import health_task
 
 # What a second look asks the driver; torch is not imported for it.
@@ -50,7 +54,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
 
 def run(session: Session) -> Result:
     """Run the guest's health checks in the image; an unhealthy node raises exit code 11, a wrong setting 3."""
-    verify = session.settings.tables.verify
+    began, verify = time.monotonic() - nvidia_smi.waited(), session.settings.tables.verify
     node = Node(
         run=session.run.id,
         image=session.resolution.top.content_key,
@@ -61,9 +65,9 @@ def run(session: Session) -> Result:
         cache=session.workspace.cache / "health",
         max_age=verify.max_age,
         store=store_opener(session.settings)(verify.history) if verify.history else None,
-        host=kernel_log if _gpus(session) and session.engine.name == "docker" else None,
+        host=partial(look_at_host, _gpus(session)) if _gpus(session) and session.engine.name == "docker" else None,
     )
-    found = examine(node, lambda level: _look(session, level), session.console.say)
+    found = examine(node, lambda level: look(session, level, since=began), session.console.say)
     found = replace(found, outputs=replace(found.outputs, signed_by=session.signed_by))
     for line in screen(found.outputs, verbose=session.console.verbose):
         session.console.say(line)
@@ -77,23 +81,8 @@ def run(session: Session) -> Result:
     return Result(outputs=found.outputs, warnings=found.warnings)
 
 
-def second_look(session: Session) -> tuple[str, ...]:
-    """After a training on GPUs: what the driver tells of them now, as warnings."""
-    try:
-        checks = _look(session, "static", after=True).checks
-    except JobError as error:
-        checks = error.outcome.checks
-    except MlopsError as error:
-        # A good training is not lost because nobody could look at the GPUs afterwards.
-        return (f"nobody could look at the GPUs after the training: {error.cause}",)
-    return tuple(
-        f"after the training, {one['id']}: {one['cause']}. {one['advice']}"
-        for one in checks
-        if one["status"] in ("WARN", "BLOCK") and str(one["id"]).startswith(AFTERWARDS)
-    )
-
-
-def _look(session: Session, level: str | None, *, after: bool = False) -> Outcome:
+def look(session: Session, level: str | None, *, since: float | None = None, after: bool = False) -> Outcome:
+    """Run the guest's checks in the image; `after` a training those of a second look, for the GPUs that it had."""
     tables = session.settings.tables
     task = health_task(
         run=session.run.id,
@@ -103,8 +92,11 @@ def _look(session: Session, level: str | None, *, after: bool = False) -> Outcom
         torch=tables.image.torch,
         shm=tables.train.shm if session.engine.name == "docker" else None,
     )
+    task["health"] = {**task["health"], "known": level is not None}
     level = level or tables.verify.level or (None if _gpus(session) else WITHOUT_GPU)
     task["health"] = {**task["health"], "level": level}
+    if since is not None:
+        task["timeout"] = rest_of(task["timeout"], since)
     if after:
         task["health"] = {**task["health"], "only": list(AFTERWARDS)}
         task["timeout"] = AFTERWARDS_SECONDS

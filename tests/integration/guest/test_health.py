@@ -24,11 +24,11 @@ GRACE = 5
 def health(make_job):
     """Runs the checks; `torch` is the source of a module that stands in for a broken torch."""
 
-    def run(*, torch=None, expect=None, python=None, environment=None, timeout=30, level=None):
+    def run(*, torch=None, expect=None, python=None, environment=None, timeout=30, level=None, only=()):
         job = make_job(**({"python": python} if python else {}))
         job.task.update(kind="health", stage="verify", timeout=timeout, expect=expect or {})
         job.task["environment"] = environment or {}
-        job.task["health"] = {"level": level}
+        job.task["health"] = {"level": level, "only": list(only)}
         if torch is not None:
             (job.folder / "work" / "torch.py").write_text(torch)
             more = job.task["environment"].get("PYTHONPATH", "")
@@ -127,6 +127,23 @@ def test_a_cpu_that_others_use_up_is_not_called_sick(health, busy_core):
     assert (check["status"], outcome["verdict"], outcome["exit_code"]) == ("SKIP", "cpu-only", 0)
     assert check["cause"].startswith("this machine was too busy: the examination of cpu was still busy")
     assert outcome["took"] < 4 + GRACE
+
+
+def test_a_cpu_that_hangs_at_work_is_named(health):
+    outcome = health(torch=TORCH.format(ones="time.sleep(600)"), timeout=8)
+    check = outcome["by_id"]["device.context.cpu"]
+    assert (check["status"], outcome["verdict"], outcome["exit_code"]) == ("BLOCK", "unhealthy", 11)
+    assert " s during: active device.context" in check["cause"]
+
+
+def test_checks_of_the_machine_alone_are_no_test_of_a_gpu(health, tmp_path):
+    profile = next(case for case in load() if case.name == "h100-sxm").profile()
+    place = driver_folder(tmp_path / "driver", profile)
+    given = {"torch": TORCH.format(ones="pass"), "expect": {"gpus": 1}, "environment": {"PYTHONPATH": str(place)}}
+    outcome = health(**given, level="static", only=["shm", "ulimit"])
+    assert (outcome["verdict"], outcome["exit_code"]) == ("unhealthy", 3)
+    assert "no check has seen anything of cuda:0" in outcome["by_id"]["gpu.tested"]["cause"]
+    assert health(**given, level="static", only=["mig"])["verdict"] == "healthy"
 
 
 @pytest.fixture

@@ -37,6 +37,9 @@ def test_a_look_without_any_configuration_and_the_ranking_of_its_history(python_
     assert 'verdict="unhealthy"} 1' in refused.stdout
     assert "    do: " in refused.stderr
 
+    wrong = said(tmp_path, *look, "--gpus", "0", "--check", "driver.presnt")
+    assert (wrong.returncode, "did you mean `driver.present`?" in wrong.stderr) == (2, True)
+
     ranked = said(tmp_path, "verify", "--history", tmp_path / "looks")
     assert ranked.returncode == 0, ranked.stderr
     assert "of 2 unhealthy" in ranked.stdout

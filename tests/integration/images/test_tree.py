@@ -1,7 +1,11 @@
 """The whole tree for `cpu`: every layer keeps the rules, and is used from outside as its user would use it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +112,29 @@ def test_every_layer_works_locked_down_as_any_user(layer: str, tree: dict[str, s
     )
     said = docker("run", "--rm", "--network", "none", *LOCKED_DOWN, tree[layer], "python", "-c", code)
     assert "mlops 4321 tini" in said
+
+
+def test_the_health_check_looks_from_within_every_image(tree: dict[str, str], tmp_path: Path) -> None:
+    """As jobs run: a read-only root, no rights, and a user who is not root."""
+
+    def verdict(layer: str) -> tuple[str, str, str]:
+        words = ("--image", tree[layer], "--gpus", "0", "--level", "static", "--format", "json")
+        done = subprocess.run(
+            [sys.executable, "-m", "mlops_ci", "health-check", *words],
+            cwd=tmp_path,
+            env={**os.environ, "MLOPS_CI_PROVIDER": "local", "XDG_CACHE_HOME": str(tmp_path / layer)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)["result"]
+        statuses = {one["id"]: one["status"] for one in result["checks"]}
+        return layer, result["verdict"], statuses["torch.import"]
+
+    layers = [layer for layer in LAYERS if layer != "python"]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(verdict, layers)) == [(layer, "cpu-only", "PASS") for layer in layers]
 
 
 def test_torch_compile_works_as_any_user_on_a_read_only_root(tree: dict[str, str], docker: Docker) -> None:

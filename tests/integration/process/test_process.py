@@ -1,6 +1,7 @@
 """The one place that starts programs."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -109,3 +110,22 @@ def _alive(pid):
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_what_cannot_even_be_killed_is_left_behind():
+    """As a program that sleeps in a driver: it takes no signal, and nobody can wait for it."""
+
+    class Asleep:
+        pid = 2**30
+        stdin = None
+
+        def poll(self):
+            return None
+
+        def wait(self, timeout=None):
+            time.sleep(timeout)
+            raise subprocess.TimeoutExpired("nvidia-smi", timeout)
+
+    started = time.monotonic()
+    assert process._wait(Asleep(), None, 0.1, 0.2) is True
+    assert time.monotonic() - started < 5

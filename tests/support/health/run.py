@@ -8,7 +8,7 @@ import importlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,14 @@ from mlops_ci.guest.health.active import matmul, throttle
 from mlops_ci.guest.health.active.context import ActiveCheck, Context
 from mlops_ci.guest.health.burn import Burn
 from mlops_ci.guest.health.check import BLOCK, PASS, Check, health_of, verdict_of
-from mlops_ci.guest.health.examine import Examination, Request
+from mlops_ci.guest.health.examine import Examination
 from mlops_ci.guest.health.findings import Look, checks_of
 from mlops_ci.guest.health.peers import against_peers
+from mlops_ci.guest.health.request import Request
 from mlops_ci.guest.health.row import Told, take
 from mlops_ci.guest.health.survey import Places, survey
 from mlops_ci.guest.health.variables import check_variables
-from mlops_ci.guest.task import Expectation, Paths, Silence
+from mlops_ci.guest.task import Expectation, HealthRequest, Paths, Silence
 from support.health.cases import Case
 from support.health.library import Library
 
@@ -64,14 +65,26 @@ def run_case(case: Case) -> Result:
     environment = data.get("environment", {})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        environment = {**environment, **_libraries(folder, data.get("libraries", {}))}
         checks = check_variables(environment, gpus=gpus)
         if "expect_node" in data:
             checks += host.check_host(expect, Paths(job=folder, work=folder, output=folder, tmp=folder))
         checks += _gpus(case, folder, expect, environment)
     checks = [*checks, *against_peers(checks, data.get("limits", {}))]
-    silences = [Silence(**one) for one in data.get("silences", ())]
-    checks = list(rules.silenced(checks, silences, TODAY))
+    request = HealthRequest(
+        only=tuple(data.get("only", ())), silences=tuple(Silence(**one) for one in data.get("silences", ()))
+    )
+    checks = rules.told(checks, request, gpus=gpus, today=TODAY)
     return Result(health_of(checks, gpus=gpus), verdict_of(checks).exit_code, checks)
+
+
+def _libraries(folder: Path, named: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Folders on the search path for libraries, with files of these names."""
+    for place, names in named.items():
+        (folder / place).mkdir(parents=True)
+        for name in names:
+            (folder / place / name).touch()
+    return {"LD_LIBRARY_PATH": ":".join(str(folder / place) for place in named)} if named else {}
 
 
 def _gpus(case: Case, folder: Path, expect: Expectation, environment: dict[str, str]) -> list[Check]:
@@ -163,7 +176,11 @@ def _torch(case: Case) -> Any:
         if said["init"]:
             raise RuntimeError(said["init"])
 
+    own = said.get("properties")
+    properties = SimpleNamespace(**own) if own else None
     cuda = SimpleNamespace(get_arch_list=lambda: names, device_count=lambda: said["devices"], init=init)
+    if properties is not None:
+        cuda.get_device_properties = lambda _device: properties
     version = SimpleNamespace(cuda=said["cuda"], hip=said.get("hip"))
     return SimpleNamespace(__version__=said["version"], cuda=cuda, version=version)
 

@@ -55,13 +55,14 @@ def test_efficiency_is_normalised_by_the_clock():
     assert matmul.efficiency(context(), "bf16", Burn(494.0, ()))[0].status == "SKIP"
 
 
-def test_a_computed_model_is_never_blocked_and_an_unknown_one_is_measured():
+def test_a_computed_model_is_never_blocked_and_an_unknown_one_is_measured_and_no_pass():
     computed = row_for(Facts("NVIDIA H800", "9.0", sm=132, boost_mhz=1980))
     given = Context(torch=None, device="cuda:0", budget=60, table=computed)
     assert matmul.judged(given, "bf16", Burn(10.0, ())).status == "WARN"
     unknown = Context(torch=None, device="cuda:0", budget=60)
     check = matmul.judged(unknown, "bf16", Burn(10.0, ()))
-    assert (check.status, check.limit) == ("PASS", None)
+    assert (check.status, check.value, check.limit) == ("SKIP", 10.0, None)
+    assert rates([check]) == {"cuda:0": {"matmul.bf16": 10.0}}, "other GPUs and the past are left to compare with"
 
 
 def test_the_configuration_sets_limits():
@@ -118,6 +119,7 @@ def test_a_broken_pair_and_the_slowest_one_are_named():
     assert (slow.status, "cuda:1 to cuda:0 copies 50 GB/s" in slow.cause) == ("WARN", True)
     through_host = judged_pairs(context(), [pair(0, 1, rate=20.0, direct=False), pair(1, 0, rate=20.0)])
     assert [check.status for check in through_host] == ["PASS", "PASS"]
+    assert through_host[0].evidence == "GB/s cuda:0 to 1=20 (through the host); cuda:1 to 0=20"
     assert judged_pairs(context(), [])[0].status == "SKIP"
 
 

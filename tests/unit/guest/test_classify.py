@@ -3,7 +3,8 @@
 import pytest
 
 from mlops_ci.errors import BY_EXIT_CODE
-from mlops_ci.guest.classify import RULES, Evidence, classify
+from mlops_ci.guest.classify import Evidence, classify
+from mlops_ci.guest.failures import RULES
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Checks of the node that touch no device."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ def test_shared_memory(tmp_path):
     assert host.shared_memory(1, tmp_path).status == PASS
     assert host.shared_memory(2**60, tmp_path).status == BLOCK
     assert host.shared_memory(1, tmp_path / "absent").status == SKIP
+
+
+@pytest.mark.parametrize(("soft", "status"), [(resource.RLIM_INFINITY, PASS), (2**26, PASS), (512, WARN)])
+def test_stack_and_processes(monkeypatch, soft, status):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
+    found = {check.id: check for check in host.room()}
+    assert {name: check.status for name, check in found.items()} == {
+        "ulimit.stack": status,
+        "ulimit.processes": status,
+    }
+    assert all(check.advice for check in found.values() if check.status == WARN)
 
 
 def test_meminfo(tmp_path):

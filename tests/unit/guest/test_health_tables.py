@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from mlops_ci.guest.health import compatibility, known, xid
+from mlops_ci.guest.health import compatibility, driver, known, xid
 from mlops_ci.guest.health.count import chosen
 from mlops_ci.guest.health.cuda_errors import meaning
 from mlops_ci.guest.health.driver import Listed, device_nodes
@@ -137,6 +137,19 @@ def test_device_nodes_are_counted_without_the_others(tmp_path):
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia10"):
         (tmp_path / name).touch()
     assert device_nodes(tmp_path) == 3
+
+
+@pytest.mark.parametrize(
+    ("folder", "there"),
+    [
+        ("nvidia_ml_py3-7.352.0.dist-info", True), ("nvidia_ml_py3-7.352.0.egg-info", True),
+        ("nvidia-ml-py3-7.352.0.dist-info", True), ("nvidia_ml_py-13.615.71.dist-info", False),
+        ("nvidia_ml_py3", False),
+    ],
+)  # fmt: skip
+def test_an_abandoned_package_is_seen_where_it_is_installed(tmp_path, folder, there):
+    (tmp_path / folder).mkdir()
+    assert driver._installed("nvidia-ml-py3", [str(tmp_path / "absent"), str(tmp_path)]) is there
 
 
 def test_foreign_libraries_and_compatibility_libraries(tmp_path):

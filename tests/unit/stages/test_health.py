@@ -7,6 +7,7 @@ import pytest
 from mlops_ci.fleet import history
 from mlops_ci.guest.health.check import Check
 from mlops_ci.stages.health import Node, examine
+from mlops_ci.stages.host_look import HostLook
 from mlops_ci.stages.train import used
 from mlops_ci.stores.open import open_store
 from mlops_ci.training.outcome import JobError, Outcome
@@ -133,25 +134,25 @@ def test_a_training_that_used_fewer_gpus_is_told(gpus, devices, words):
 
 
 @pytest.mark.parametrize(
-    ("read", "code", "verdict"),
+    ("lines", "code", "verdict", "status"),
     [
-        (Check("xid.history", "BLOCK", 79, cause="fell off the bus", advice="x", node=True), 11, "unhealthy"),
-        (Check("xid.history", "PASS"), None, "healthy"),
-        (None, None, "healthy"),
+        (["NVRM: Xid (PCI:0000:3b:00): 79, pid=1"], 11, "unhealthy", "BLOCK"),
+        ([], None, "healthy", "PASS"),
+        (None, None, "healthy", "SKIP"),
     ],
 )
-def test_the_hosts_kernel_log_counts_where_the_container_cannot_read_it(node, read, code, verdict):
-    asked = []
-
-    def host(devices):
-        asked.append(devices)
-        return read
-
+def test_the_hosts_kernel_log_counts_where_the_container_cannot_read_it(
+    node, monkeypatch, lines, code, verdict, status
+):
+    host = HostLook(checks=(Check("host.driver", "PASS", "580"),), buses={"GPU-a": "00000000:3B:00.0"})
+    monkeypatch.setattr(HostLook.after, "__defaults__", (lambda: (lines, "not permitted"),))
     unread = {"id": "xid.history", "status": "SKIP", "cause": "unreadable"}
-    found = examine(replace(node, host=host), lambda _: outcome(STATIC, unread), print)
-    assert asked == [["GPU-a"]]
+    found = examine(replace(node, host=lambda: host), lambda _: outcome(STATIC, unread), print)
     assert (found.error.exit_code if found.error else None, found.outputs.verdict) == (code, verdict)
-    status = next(one.status for one in found.outputs.checks if one.id == "xid.history")
-    assert status == (read.status if read else "SKIP")
-    examine(replace(node, host=host, image="b"), lambda _: outcome(STATIC), print)
-    assert len(asked) == 1, "only where the container could not read it"
+    assert {one.id: one.status for one in found.outputs.checks if one.id != STATIC["id"]} == {
+        "xid.history": status,
+        "host.driver": "PASS",
+    }
+    own = {"id": "xid.history", "status": "PASS", "value": 0}
+    found = examine(replace(node, host=lambda: host, image="b"), lambda _: outcome(STATIC, own), print)
+    assert [one.status for one in found.outputs.checks if one.id == "xid.history"] == ["PASS"], "the container's own"

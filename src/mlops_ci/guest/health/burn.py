@@ -18,9 +18,8 @@ from mlops_ci.guest.health.cuda_errors import first_line, meaning
 from mlops_ci.guest.health.row import Say
 
 if TYPE_CHECKING:
-    from mlops_ci.guest.health.examine import Request
+    from mlops_ci.guest.health.request import Request
 
-LEVELS = {rules.STATIC: 0, rules.QUICK: 15, rules.STANDARD: 60, rules.LONG: 300}
 CLOCK_SM, CLOCK_MEMORY = 1, 2
 FIRST = "device.context"
 """Without it nothing else says anything."""
@@ -67,7 +66,7 @@ class Burn:
                 continue
             if request.only and not rules.named(one.id, request.only):
                 continue
-            beyond = one.level > LEVELS[request.level]
+            beyond = one.level > rules.SECONDS[request.level]
             if not beyond or request.only:
                 yield one, ""
             elif not request.chosen:

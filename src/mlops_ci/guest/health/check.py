@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from mlops_ci.guest import exits
-from mlops_ci.guest.classify import Verdict
+
+if TYPE_CHECKING:
+    from mlops_ci.guest.classify import Verdict
 
 PASS, WARN, BLOCK, SKIP = "PASS", "WARN", "BLOCK", "SKIP"
 
@@ -65,6 +67,9 @@ def health_of(checks: Sequence[Check], *, gpus: int) -> str:
 
 def verdict_of(checks: Sequence[Check]) -> Verdict:
     """The class and exit code: 3 where another node would not help, 11 where this node is at fault, else 0."""
+    # The processes that examine only find; the supervision that this brings along is not theirs.
+    from mlops_ci.guest.classify import Verdict
+
     blocks = [check for check in checks if check.status == BLOCK]
     if not blocks:
         return Verdict("ok", exits.OK, "", "")

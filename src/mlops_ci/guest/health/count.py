@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mlops_ci.guest.health.check import BLOCK, PASS, WARN, Check
 from mlops_ci.guest.health.cuda_errors import meaning
-from mlops_ci.guest.health.driver import Listed
 from mlops_ci.guest.visible import VARIABLE, Candidate, visible
+
+if TYPE_CHECKING:
+    from mlops_ci.guest.health.driver import Listed
 
 ADVICE = "Check that the job is started with GPUs (driver, container toolkit, CUDA_VISIBLE_DEVICES)."
 MASKED = ("", "all")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from mlops_ci.guest.visible import VARIABLE, Candidate, visible
 
 LIBRARY_NOT_FOUND = 12
 NO_BINDING = -1
+MOST_GPUS = 64
+"""More than any machine has."""
+
 ABANDONED = ("nvidia-ml-py3", "py3nvml")
 """Packages that bring another module `pynvml`, the last of them of 2017."""
 
@@ -106,8 +111,14 @@ def listed(driver: Driver, note: Note) -> tuple[list[Listed], list[Check]]:
     gone: list[Check] = []
     if driver.binding is None:
         return found, gone
-    count = asked(driver.binding, "nvmlDeviceGetCount", note=note)
-    for index in range(int(count.value or 0)):
+    count = int(asked(driver.binding, "nvmlDeviceGetCount", note=note).value or 0)
+    if count > MOST_GPUS:
+        cause = f"the driver says that there are {count} GPUs: its answer is garbage"
+        gone.append(
+            Check("driver.answers.node", BLOCK, count, MOST_GPUS, "GPUs", cause, "Reboot this node.", node=True)
+        )
+        return found, gone
+    for index in range(count):
         try:
             card = open_card(driver, index, {}, note)
         except GoneError as error:
@@ -181,12 +192,17 @@ def _providers() -> Mapping[str, list[str]]:
     return {"pynvml": names}
 
 
-def _installed(name: str) -> bool:
+def _installed(name: str, places: Sequence[str] | None = None) -> bool:
+    """Whether the package is installed. The library that reads packages takes longer to load than all of this."""
+    form = re.compile(rf"{name.replace('-', '[-_.]')}-[^-]+\.(dist|egg)-info", re.IGNORECASE)
+    return any(form.fullmatch(one) for place in (sys.path if places is None else places) for one in _names(place))
+
+
+def _names(folder: str) -> list[str]:
     try:
-        importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return os.listdir(folder or ".")
+    except OSError:
+        return []
 
 
 def device_nodes(folder: Path = Path("/dev")) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from mlops_ci.guest.health.count import chosen
 from mlops_ci.guest.health.cuda_errors import first_line
 from mlops_ci.guest.health.driver import Driver, listed, open_card, open_driver, versions
 from mlops_ci.guest.health.load import Watch
+from mlops_ci.guest.health.request import Request
 from mlops_ci.guest.health.row import Say
 from mlops_ci.guest.health.static.all import lost, static_checks
 
@@ -25,37 +25,6 @@ if TYPE_CHECKING:
 TORCH = ("torch", "torch.import", "torch.version", "torch.build", "torch.architecture", "driver", "driver.cuda",
          "driver.gpu", "gpu", "gpu.count")  # fmt: skip
 """Names of checks for which torch has to be imported."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be examined: GPU number `index` of `gpus`, or the CPU where `gpus` is 0, in `budget` seconds.
-
-    `chosen`: the level was named, so that what is beyond it was not wanted; else the budget decided, and that is told.
-    """
-
-    index: int
-    gpus: int
-    level: str
-    budget: float
-    only: tuple[str, ...] = ()
-    limits: Mapping[str, float] = field(default_factory=dict)
-    chosen: bool = False
-
-    @property
-    def device(self) -> str:
-        """The device's name in torch."""
-        return f"cuda:{self.index}" if self.gpus else "cpu"
-
-    def written(self) -> str:
-        """For the child's command line."""
-        return json.dumps({**vars(self), "limits": dict(self.limits)})
-
-
-def request_of(text: str) -> Request:
-    """The request in a command line."""
-    raw = json.loads(text)
-    return Request(**{**raw, "only": tuple(raw["only"])})
 
 
 def _import_torch() -> Any:

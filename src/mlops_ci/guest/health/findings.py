@@ -33,8 +33,10 @@ def checks_of(survey: Look | None, devices: Sequence[Look], whole: Look | None, 
     checks = _excused(checks, devices)
     checks.extend(_torch(devices, survey, expect))
     for look in devices:
-        found = [_of_device(check, look) for check in (*look.told.checks, *_stopped(look))]
-        checks.extend(check for check in found if check.id not in {one.id for one in checks})
+        # What was seen under load counts before what the same check saw at rest.
+        found = {one.id: one for one in (_of_device(check, look) for check in (*look.told.checks, *_stopped(look)))}
+        known = {one.id for one in checks}
+        checks.extend(check for check in found.values() if check.id not in known)
     if whole is not None:
         checks.extend([*whole.told.checks, *_stopped(whole)])
     return checks or [Check("health", SKIP, cause="nothing was reached")]

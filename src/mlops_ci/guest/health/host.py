@@ -24,6 +24,11 @@ AVAILABLE_SHARE = 0.9
 """Share of the memory asked for that must be free now: the rest may be page cache that the kernel counts carefully."""
 
 OPEN_FILES = 1024
+ROOM = (
+    ("stack", resource.RLIMIT_STACK, 8 * 2**20, "bytes", "Start the container with --ulimit stack=67108864."),
+    ("processes", resource.RLIMIT_NPROC, 1024, "processes", "Raise it: ulimit -u 4096 (--ulimit nproc in Docker)."),
+)
+"""Linux' own default stack; NVIDIA's containers recommend eight times that. Threads count as processes."""
 
 
 def check_host(expect: Expectation, paths: Paths) -> list[Check]:
@@ -35,6 +40,7 @@ def check_host(expect: Expectation, paths: Paths) -> list[Check]:
         *disks(expect.disk_bytes, paths),
         *writable(paths),
         open_files(),
+        *room(),
         *locked_memory(expect.gpus),
     ]
 
@@ -137,6 +143,17 @@ def open_files() -> Check:
         cause = f"only {soft} files may be open at once: data loader workers may fail"
         return Check("ulimit.open-files", WARN, soft, OPEN_FILES, "files", cause, "Raise it: ulimit -n 65536.")
     return Check("ulimit.open-files", PASS, None if soft == resource.RLIM_INFINITY else soft, OPEN_FILES, "files")
+
+
+def room() -> Iterator[Check]:
+    """The stack of a thread, and how many processes and threads this user may have: data loaders and NCCL need both."""
+    for name, number, least, unit, advice in ROOM:
+        soft, _ = resource.getrlimit(number)
+        if soft != resource.RLIM_INFINITY and soft < least:
+            cause = f"the limit is {soft} {unit}: data loader workers or NCCL may fail"
+            yield Check(f"ulimit.{name}", WARN, soft, least, unit, cause, advice)
+        else:
+            yield Check(f"ulimit.{name}", PASS, None if soft == resource.RLIM_INFINITY else soft, least, unit)
 
 
 def locked_memory(gpus: int) -> Iterator[Check]:

@@ -11,15 +11,13 @@ from datetime import datetime, timezone
 from mlops_ci.guest import environment, layout, outcome
 from mlops_ci.guest.classify import Evidence, Verdict, classify
 from mlops_ci.guest.health import rules
-from mlops_ci.guest.health.active.catalogue import CHECKS
-from mlops_ci.guest.health.active.context import NODE, applies
-from mlops_ci.guest.health.burn import LEVELS
+from mlops_ci.guest.health.active.costs import COSTS, NODE, applies
 from mlops_ci.guest.health.check import Check, health_of, verdict_of
 from mlops_ci.guest.health.crew import Child, Crew
-from mlops_ci.guest.health.examine import Request
 from mlops_ci.guest.health.findings import Look, checks_of, devices_of
 from mlops_ci.guest.health.host import check_host
 from mlops_ci.guest.health.peers import against_peers
+from mlops_ci.guest.health.request import Request
 from mlops_ci.guest.health.variables import check_variables
 from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.output.redact import Redactor
@@ -55,7 +53,7 @@ class HealthJob:
             checks += self._devices(variables, result)
         finally:
             self.supervisor.children.destroy(DESTROY)
-        return self._finish(self._wanted(checks), result)
+        return self._finish(self._told(checks), result)
 
     def _devices(self, variables: dict[str, str], result: outcome.Outcome) -> list[Check]:
         gpus = self.task.expect.gpus
@@ -95,15 +93,14 @@ class HealthJob:
     def _together(self) -> float:
         """Seconds that are kept for the checks of all devices together."""
         gpus = self.task.expect.gpus
-        wanted = [one for one in CHECKS if NODE in one.needs and applies(one, gpus=gpus)]
-        fitting = [one for one in wanted if one.level <= LEVELS[self.level]]
+        wanted = [one for one in COSTS if NODE in one.needs and applies(one, gpus=gpus)]
+        fitting = [one for one in wanted if one.level <= rules.SECONDS[self.level]]
         return sum(one.seconds if gpus else one.cpu_seconds for one in fitting) + 2 * MARGIN if fitting else 0.0
 
-    def _wanted(self, checks: Sequence[Check]) -> list[Check]:
-        only = self.task.health.only
+    def _told(self, checks: Sequence[Check]) -> list[Check]:
         utc = timezone.utc  # noqa: UP017  (datetime.UTC came with Python 3.11)
-        kept = [one for one in checks if not only or rules.named(one.id, only) or one.status == "BLOCK"]
-        return list(rules.silenced(kept, self.task.health.silences, datetime.now(utc).date()))
+        gpus = 0 if self.supervisor.stop else self.task.expect.gpus
+        return rules.told(checks, self.task.health, gpus=gpus, today=datetime.now(utc).date())
 
     def _finish(self, checks: list[Check], result: outcome.Outcome) -> int:
         result.checks = [check.as_json() for check in checks]

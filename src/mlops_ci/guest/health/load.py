@@ -13,6 +13,7 @@ from mlops_ci.guest.health import xid
 from mlops_ci.guest.health.card import Answer, Card, GoneError, unseen
 from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, WARN, Check
 from mlops_ci.guest.health.static.all import lost
+from mlops_ci.guest.health.static.links import judged_width
 
 CORRECTED, VOLATILE = 0, 0
 THERMAL = 1
@@ -24,6 +25,8 @@ EVERY = 0.2
 # A link at rest is slow to save power. Fewer looks than this may all have fallen between two parts of the load.
 FEWEST_SAMPLES = 5
 MOST_EVENTS = 64
+TOTAL = "in all"
+"""Ends the evidence of a counter: a later look compares with it."""
 
 
 @dataclass
@@ -39,10 +42,11 @@ class Counters:
 
 @dataclass
 class Samples:
-    """What was seen between: the best PCI Express generation in so many looks."""
+    """What was seen between: the best PCI Express generation and width in so many looks."""
 
     count: int = 0
     generation: int = 0
+    width: int = 0
 
 
 class Watch:
@@ -83,6 +87,7 @@ class Watch:
         generation = card.ask("nvmlDeviceGetCurrPcieLinkGeneration")
         samples.count += 1
         samples.generation = max(samples.generation, int(generation.value or 0))
+        samples.width = max(samples.width, int(card.ask("nvmlDeviceGetCurrPcieLinkWidth").value or 0))
 
     def _sample(self) -> None:
         while not self._done.wait(EVERY):
@@ -121,6 +126,13 @@ class Watch:
             yield Check("pcie.generation", SKIP, cause="the load was over before the driver could be asked")
             return
         yield self._generation()
+        yield from self._width()
+
+    def _width(self) -> Iterator[Check]:
+        """A link that saves power may be narrow at rest: how wide it was under load counts."""
+        top = self._card.ask("nvmlDeviceGetMaxPcieLinkWidth")
+        if top.there and top.value and self._samples.width:
+            yield judged_width(self._card.name, self._samples.width, int(top.value))
 
     def _generation(self) -> Check:
         best = self._samples.generation
@@ -167,12 +179,19 @@ def gained(card: Card, before: Counters, after: Counters) -> Iterator[Check]:
             yield unseen(name, first if not first.there else last)
             continue
         gain, limit = last.value - first.value, card.limit(limit_name) if limit_name else 0
+        total = f"{last.value} {TOTAL}"
         if gain > limit:
             cause = f"{gain} {words} during this check"
             advice = "Have this GPU, its slot and its cooling looked at."
-            yield Check(name, status, gain, limit, unit, cause, advice, node=status == BLOCK)
+            yield Check(name, status, gain, limit, unit, cause, advice, node=status == BLOCK, evidence=total)
         else:
-            yield Check(name, PASS, max(0, gain), limit, unit)
+            yield Check(name, PASS, max(0, gain), limit, unit, evidence=total)
+
+
+def total_of(check: Check) -> int | None:
+    """What a counter stood at after the check; None for a check that is no counter."""
+    number, _, words = check.evidence.partition(" ")
+    return int(number) if words == TOTAL and number.isdigit() else None
 
 
 def _sum(answers: list[Answer]) -> Answer:

@@ -23,7 +23,8 @@ def _node(gpus: int) -> int:
 
 
 def _device(argument: str) -> int:
-    from mlops_ci.guest.health.examine import Examination, request_of
+    from mlops_ci.guest.health.examine import Examination
+    from mlops_ci.guest.health.request import request_of
     from mlops_ci.guest.health.row import say
 
     Examination(request_of(argument), say, os.environ).run()
@@ -32,7 +33,7 @@ def _device(argument: str) -> int:
 
 def _together(argument: str) -> int:
     from mlops_ci.guest.health.burn import Burn
-    from mlops_ci.guest.health.examine import request_of
+    from mlops_ci.guest.health.request import request_of
     from mlops_ci.guest.health.row import say
 
     request, started = request_of(argument), time.monotonic()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops_ci.guest.health.active.catalogue import CHECKS
+from mlops_ci.guest.health.active.costs import COSTS
 
 SHARE = 0.25
 """Of its time a child must have waited, to be late because of others."""
@@ -42,7 +42,7 @@ class Delay:
 def usual(step: str, *, cpu: bool) -> float:
     """The seconds that a step of an examination takes at most on a core of its own."""
     kind, _, name = step.partition(" ")
-    one = next((check for check in CHECKS if kind == "active" and check.id == name), None)
+    one = next((check for check in COSTS if kind == "active" and check.id == name), None)
     if one is None:
         return IMPORT if step in ("start", "torch import") else OTHER
     return SLOW_CPU * one.cpu_seconds + SLOW_START if cpu else max(one.seconds, SLOW_START)

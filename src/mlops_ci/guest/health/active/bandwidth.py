@@ -43,4 +43,5 @@ def _copy(context: Context, name: str) -> Check:
     of_peak = "" if peak is None else f", {reached / peak:.0%} of {peak:.0f} GB/s ({context.table['name']})"
     cause = f"the memory copies {reached:.4g} GB/s{of_peak}"
     advice = "Look at the memory clock (a lock, heat) and at the row remapping of this GPU, or run on another node."
-    return judge.rate(name, reached, "GB/s", warn=warn, block=block, cause=cause, advice=advice)
+    check = judge.rate(name, reached, "GB/s", warn=warn, block=block, cause=cause, advice=advice)
+    return judge.alone(check, cpu=context.cpu) if peak is None else check

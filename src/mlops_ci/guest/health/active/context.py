@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from mlops_ci.guest.health.active.costs import CPU, GPU, NEEDS, NODE, SEVERAL, applies
 from mlops_ci.guest.health.active.limits import DEFAULTS
 from mlops_ci.guest.health.active.sensor import Reading
 from mlops_ci.guest.health.check import Check
+
+__all__ = ["CPU", "GPU", "NEEDS", "NODE", "SEVERAL", "ActiveCheck", "Context", "Hook", "applies", "untouched"]
 
 SEED = 20260101
 
@@ -80,18 +83,3 @@ class ActiveCheck:
     run: Callable[[Context], list[Check]]
     needs: tuple[str, ...] = ()
     cpu_seconds: float = 0.5
-
-
-GPU, SEVERAL, CPU, NODE = "gpu", "several-gpus", "cpu", "node"
-NEEDS = {
-    GPU: "a GPU: on a CPU there is nothing to observe",
-    SEVERAL: "at least two GPUs",
-    CPU: "the CPU as the device",
-    NODE: "runs once per node, after the devices' own checks, with no other check beside it",
-}
-
-
-def applies(check: ActiveCheck, *, gpus: int) -> bool:
-    """Whether the check says something on a node with so many GPUs (0: the CPU is the device)."""
-    wants = check.needs
-    return not ((GPU in wants and gpus < 1) or (SEVERAL in wants and gpus < 2) or (CPU in wants and gpus > 0))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Optional
 
-from mlops_ci.guest.health.check import BLOCK, PASS, WARN, Check
+from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, WARN, Check
 
 
 def rate(
@@ -24,3 +25,10 @@ def rate(
     if warn is not None and value < warn:
         return Check(name, WARN, rounded, float(f"{warn:.4g}"), unit, cause, advice)
     return Check(name, PASS, rounded, None if warn is None else float(f"{warn:.4g}"), unit)
+
+
+def alone(check: Check, *, cpu: bool) -> Check:
+    """The rate of a GPU that no table and no formula knows is no pass: other GPUs and the past are left to compare."""
+    if cpu:
+        return check
+    return replace(check, status=SKIP, cause="measured; neither table nor formula says what this model should reach")

@@ -129,7 +129,7 @@ def judged(context: Context, name: str, result: Burn) -> Check:
     """The rate against the model's floor; the efficiency tells why it is below."""
     peak, floor = peak_tflops(context.table, name), context.table.get("floor")
     if peak is None or floor is None:
-        return _measured(context, name, result)
+        return judge.alone(_measured(context, name, result), cpu=context.cpu)
     block = None if context.table.get("derived") else floor * peak
     warn = (floor + (0 if context.table.get("derived") else context.limit("matmul.warn-above-floor"))) * peak
     cause = f"{name} products run at {result.tflops:.4g} TFLOPS, {result.tflops / peak:.0%} of the "

@@ -62,7 +62,14 @@ def judged(context: Context, pairs: Sequence[Pair]) -> list[Check]:
     cause = f"{slowest.source} to {slowest.target} copies {slowest.gigabytes_per_second:.4g} GB/s"
     advice = "Look at the links between the GPUs (NVLink state, switches, PCIe access control)."
     return [
-        Check("peer.copy.node", PASS, 0, 0, f"broken pairs of {len(pairs)}, {direct} of them direct"),
+        Check(
+            "peer.copy.node",
+            PASS,
+            0,
+            0,
+            f"broken pairs of {len(pairs)}, {direct} of them direct",
+            evidence=table(pairs),
+        ),
         judge.rate(
             "peer.bandwidth.node",
             slowest.gigabytes_per_second,
@@ -73,6 +80,15 @@ def judged(context: Context, pairs: Sequence[Pair]) -> list[Check]:
             advice=advice,
         ),
     ]
+
+
+def table(pairs: Sequence[Pair]) -> str:
+    """The matrix in words: for each GPU, how fast it copies to each other one."""
+    rows = {pair.source: "" for pair in pairs}
+    for pair in pairs:
+        mark = "" if pair.direct else " (through the host)"
+        rows[pair.source] += f" {pair.target.rpartition(':')[2]}={pair.gigabytes_per_second:.4g}{mark}"
+    return "GB/s " + "; ".join(f"{source} to{row}" for source, row in rows.items())
 
 
 def _copy(context: Context, source: str, target: str) -> Pair:
