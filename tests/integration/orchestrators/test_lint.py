@@ -18,13 +18,14 @@ repository = "ml/bundle"
 mirror = "mirrored"
 plan-runner = "small"
 gpu-runner = '["self-hosted", "h100"]'
+images = "one-job"
 handover = "store"
 """
 # The declared labels of self-hosted machines, which actionlint cannot know.
 ACTIONLINT = "self-hosted-runner:\n  labels: [gpu, h100, small]\n"
 
 
-@pytest.fixture(params=["default", "object-store", "enterprise", "site"])
+@pytest.fixture(params=["default", "object-store", "no-registry", "enterprise", "site"])
 def repository(request, tmp_path) -> Path:
     """A repository with nothing but the rendered files."""
     name = str(request.param)

@@ -6,6 +6,7 @@ from mlops_ci.orchestrators.called import CalledFile, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE, shares
 from mlops_ci.orchestrators.yaml_text import Value, pair, section
 from mlops_ci.pipeline import Secret
 
@@ -129,14 +130,20 @@ def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
 
 def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     """Input to variable, for all jobs: nothing of what a caller writes becomes part of a script."""
-    found = {one.variable: expression(f"inputs.{one.name}") for one in inputs_of(file, profile) if one.variable}
+    found = {one.variable: expression(_given(one)) for one in inputs_of(file, profile) if one.variable}
     # What is proposed is not published: a caller's word can only add to that. Not `!= null`, which act finds true of
     # what is not there.
     found["MLOPS_CI_DRY_RUN"] = expression("inputs.dry-run || github.event.pull_request && true || false")
     # A fork's code gets no token to push with: each of its machines builds for itself.
     own = f"inputs.registry && !{FORK} && format('{{0}}/{{1}}', inputs.registry, github.repository) || ''"
     handover = {"MLOPS_CI_HANDOVER": "store"} if any(job.hands_on for job in file.jobs) else {}
-    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover}
+    one_job = {VARIABLE: ONE_JOB} if shares(file) else {}
+    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover, **one_job}
+
+
+def _given(one: Input) -> str:
+    """What the caller says. What is said by a variable that nobody set is empty: the site's own labels count then."""
+    return f"inputs.{one.name}" + (f" || '{one.default}'" if one.name.startswith("runner-") and one.default else "")
 
 
 def _with_default(one: Input, default: Value) -> Input:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.orchestrators.called import Handover
+from mlops_ci.orchestrators.called import Handover, Images
 from mlops_ci.orchestrators.labels import labels
 from mlops_ci.orchestrators.signing import HOWS, How
+from mlops_ci.orchestrators.together import IMAGES
 from mlops_ci.resources import read_toml
 
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
@@ -57,6 +58,7 @@ class Profile:
     retention: int
     handover: Handover
     signing: How
+    images: Images
 
     def action(self, name: str) -> Action:
         """The pinned action, such as `checkout` or `upload-sarif`, from the site's mirror if it has one.
@@ -108,7 +110,7 @@ def _profile(name: str, values: dict[str, Any]) -> Profile:
         )
     wanted: dict[str, type] = {"str": str, "bool": bool, "int": int}
     for key, value in values.items():
-        kind = wanted.get(kinds[key], str if key in ("handover", "signing") else int)
+        kind = wanted.get(kinds[key], str if key in ("handover", "signing", "images") else int)
         if type(value) is not kind:
             raise ProfileError(f"{name}: {key} is {value!r}, not a {kind.__name__}", hint="see resources/github.toml")
     profile = Profile(**{key.replace("-", "_"): value for key, value in values.items()})
@@ -134,6 +136,8 @@ def _check(name: str, profile: Profile) -> None:
         raise ProfileError(f"{name}: handover is {profile.handover!r}", hint="artifact, or store for the object store")
     if profile.signing not in HOWS:
         raise ProfileError(f"{name}: signing is {profile.signing!r}", hint="key, or keyless")
+    if profile.images not in IMAGES:
+        raise ProfileError(f"{name}: images is {profile.images!r}", hint="registry, or one-job where there is none")
     for key, text in (("plan", profile.plan_runner), ("cpu", profile.cpu_runner), ("gpu", profile.gpu_runner)):
         if text or key == "plan":
             for label in labels(text, where=f"{name}: {key}-runner"):

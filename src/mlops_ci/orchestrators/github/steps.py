@@ -82,11 +82,15 @@ def _cosign(job: Job, profile: Profile) -> list[list[str]]:
 def _stages(job: Job) -> list[list[str]]:
     return [
         a_step(
-            f"Run the {job.name} in a run of its own" if job.beside else f"Run {', '.join(job.stages)}",
-            id_="stages",
-            env=secrets(job),
-            run=" ".join(job.command),
+            f"Run the {part.name} in a run of its own" if part.beside else f"Run {', '.join(part.stages)}",
+            why="No secret reaches this step: the scanner is others' code."
+            if job.parts and part.name == "scan"
+            else "",
+            id_=job.step_id(part),
+            env=secrets(part),
+            run=" ".join(part.command),
         )
+        for part in job.steps
     ]
 
 

@@ -12,6 +12,7 @@ from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, ROLE_HANDOVER, GitL
 from mlops_ci.orchestrators.gitlab.order import needs_of, retry
 from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE, shares
 
 Mapped = dict[str, Any]
 
@@ -22,6 +23,9 @@ SIGNING_TOKEN, SIGSTORE = "SIGSTORE_ID_TOKEN", "sigstore"
 REGISTRY = {
     "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
     "MLOPS_CI_REGISTRY_PASSWORD": "$CI_REGISTRY_PASSWORD",
+}
+REGISTRY_IMAGE = {
+    "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE")
 }
 # GitLab's report of what was found in images, under the name that the scan gives it.
 SCANNED, GITLAB_REPORT = "container_scanning", "gl-container-scanning-report.json"
@@ -79,7 +83,7 @@ def shared(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
         "interruptible": True,
         "rules": rules(file),
         "retry": retry((10,)),
-        "variables": _variables(inputs),
+        "variables": _variables(file, inputs),
         "before_script": scripts.before_script(inputs),
         "artifacts": {"when": _why_always(file), "expire_in": use("expire-in")},
     }
@@ -95,15 +99,19 @@ def _shared_changing(file: CalledFile) -> Mapped:
     return {"extends": hidden(HIDDEN), "interruptible": False, "rules": rules(file, changing=True)}
 
 
-def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
+def _variables(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
     """What the tool reads from its environment, so that no value of a user becomes part of a script."""
     found: Mapped = {
         "MLOPS_CI_PROVIDER": "gitlab",
-        "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE"),
+        **({} if file.images == ONE_JOB else REGISTRY_IMAGE),
         IMAGE_VARIABLE: Explained("What the engine `inside` compares between jobs, by its digest.", use("image")),
     }
     if any(one.name == ROLE_HANDOVER for one in inputs):
         found["MLOPS_CI_HANDOVER"] = "store"
+    if shares(file):
+        found[VARIABLE] = Explained(
+            "Which jobs this file has: no registry carries images from one to another.", ONE_JOB
+        )
     found |= {one.variable: use(one.name) for one in inputs if one.variable and one.kind in {"string", "number"}}
     if BUNDLE_REF not in found:
         found[BUNDLE_REF] = Explained("The very commit of this component.", "$[[ component.sha ]]")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import RUN_FROM, use
-from mlops_ci.orchestrators.jobs import Job, jobs_of
+from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.together import before
 from mlops_ci.pipeline import NAMES
 
 # GitLab allows no more.
@@ -46,4 +47,5 @@ def _earlier(file: CalledFile) -> list[tuple[Job, str]]:
     if not file.goes_on:
         return []
     known = {stage for job in file.jobs for stage in job.stages if stage != "plan"}
-    return [(one, f"{use(RUN_FROM)}{one.name}") for one in jobs_of([name for name in NAMES if name not in known])]
+    done = before([name for name in NAMES if name not in known], file.images)
+    return [(one, f"{use(RUN_FROM)}{one.name}") for one in done]

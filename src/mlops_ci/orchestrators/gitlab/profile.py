@@ -10,8 +10,9 @@ from typing import Any
 
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.orchestrators.called import Handover
+from mlops_ci.orchestrators.called import Handover, Images
 from mlops_ci.orchestrators.signing import HOWS, How
+from mlops_ci.orchestrators.together import IMAGES
 from mlops_ci.resources import read_toml
 from mlops_ci.version import version
 
@@ -41,6 +42,7 @@ class GitLabProfile:
     components: bool
     handover: Handover
     signing: How
+    images: Images
 
     @property
     def bundle(self) -> str:
@@ -113,6 +115,10 @@ def _profile(name: str, values: dict[str, Any], pattern: dict[str, Any]) -> GitL
         )
     if values["signing"] not in HOWS:
         raise GitlabProfileError(f"{name}: signing is {values['signing']!r}", hint="key, or keyless")
+    if values["images"] not in IMAGES:
+        raise GitlabProfileError(
+            f"{name}: images is {values['images']!r}", hint="registry, or one-job where there is none"
+        )
     fields: dict[str, Any] = {
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }

@@ -12,6 +12,7 @@ from mlops_ci.orchestrators.gitlab.jobs import jobs
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
 from mlops_ci.orchestrators.rescan import NAME as RESCAN
 from mlops_ci.orchestrators.signing import signing
+from mlops_ci.orchestrators.together import together
 
 FILES = "ci/gitlab"
 COMPONENTS = "templates"
@@ -39,6 +40,7 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
 
 def _text(file: CalledFile, profile: GitLabProfile, *, component: bool) -> str:
     file = file if file.name == DECAY else signing(handing_over(file, profile.handover), profile.signing)
+    file = together(file, profile.images)
     inputs = inputs_of(file, profile, component=component)
     example = include_example(file, profile, component=component)
     head = comment(f"{file.title}: {file.about}.\n\n{NOTE}\n\n" + "".join(f"  {one}\n" for one in example.splitlines()))

@@ -76,8 +76,8 @@ def script(file: CalledFile, job: Job) -> list[Line]:
     )
     if job.name == "plan" and not file.goes_on:
         return [keep, shlex.join(job.command)]
-    command = shlex.join([*job.command, "--run", "latest", "--as-planned"])
-    return [_collect(job, file, needed=True), keep, command]
+    commands = [shlex.join([*part.command, "--run", "latest", "--as-planned"]) for part in job.steps]
+    return [_collect(job, file, needed=True), keep, *commands]
 
 
 def after_script(file: CalledFile, job: Job) -> list[Line]:
