@@ -51,6 +51,7 @@ def pack(options: Options, job: str, target: Path, *, file: str = "train", whole
         attempt=attempt(),
         stages=pipeline.NAMES if whole else handed_on(run, wanted),
         target=target,
+        file=file,
         extra=embedded(settings, workspace, wanted),
         elsewhere=large_files(run) if whole else (),
     )
