@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile, Images, called_files
+from mlops_ci.orchestrators.database_job import Database, fetching
 from mlops_ci.orchestrators.jobs import Job, jobs_of
 from mlops_ci.orchestrators.signing import IN_THE_IMAGE
 
@@ -41,7 +43,8 @@ def shares(file: CalledFile) -> bool:
 def files_of(environ: Mapping[str, str] = os.environ) -> tuple[CalledFile, ...]:
     """All files that users call, with the jobs that the rendered file has which this process is called by."""
     images: Images = ONE_JOB if environ.get(VARIABLE) == ONE_JOB else "registry"
-    return tuple(together(file, images) for file in called_files())
+    database: Database = "job" if environ.get(database_job.VARIABLE) == "job" else "scan"
+    return tuple(together(fetching(file, database), images) for file in called_files())
 
 
 def before(stages: Iterable[str], images: Images) -> tuple[Job, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.github.expressions import expression, not_of_a_fork, trusted
 from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER, SECRETS
@@ -86,6 +87,34 @@ def reports(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     return [report_step(job, file, profile)] if job.name == "result" else []
 
 
+def take_database(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
+    """The steps by which a job that scans gets the database from the one that fetched it."""
+    if not (database_job.scans(job) and database_job.is_fetched(file)):
+        return []
+    take = a_step("Lay it where the scan finds it", id_="take", run=database_job.TAKE)
+    if profile.artifacts == 3:
+        # That service knows no patterns: it is among all that was downloaded.
+        return [
+            a_step("Lay the database where the scan finds it", id_="take", run=f"mlops-ci database take {INCOMING}")
+        ]
+    download = a_step(
+        "Download the vulnerability database",
+        uses=profile.action("download").uses,
+        with_={"pattern": f"{_database(file)}*", "path": database_job.FOLDER},
+    )
+    return [download, take]
+
+
+def database_step(file: CalledFile, profile: Profile) -> list[str]:
+    """The database as an artifact. Its name begins in another way: only who scans downloads it."""
+    name = f"{_database(file)}{expression('github.run_attempt')}"
+    return _keep("Hand it on", name, database_job.FOLDER, profile, "success()")
+
+
+def _database(file: CalledFile) -> str:
+    return f"{database_job.NAME}-{expression('inputs.artifact-prefix')}{file.name}-"
+
+
 def report_step(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The page, for people: no job reads it."""
     return _keep("Keep the report for people", report_name(file), PAGES, profile, started(job))
@@ -104,6 +133,10 @@ def exit_codes(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     if profile.handover == "store":
         # Stages that ended well, and could not be handed on.
         found.insert(0, "steps.hand-on.outputs.exit-code")
+    if job.name == database_job.NAME:
+        return found
+    if database_job.scans(job) and database_job.is_fetched(file):
+        found.append("steps.take.outputs.exit-code")
     if collects(job, file):
         # What could not be put together again ends the job before any stage has an exit code.
         found.append("steps.collect.outputs.exit-code")

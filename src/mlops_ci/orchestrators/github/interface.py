@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
@@ -36,6 +37,10 @@ SECRETS: dict[Secret, tuple[tuple[str, str, str], ...]] = {
         ("notify-webhook-url", "NOTIFY_WEBHOOK_URL", "address that takes JSON, for [notify] webhook"),
         ("notify-webhook-key", "NOTIFY_WEBHOOK_KEY", "the key that signs it, for [notify] webhook-key"),
         ("notify-smtp-url", "NOTIFY_SMTP_URL", "mail server with user and password, for [notify] email"),
+    ),
+    "database": (
+        ("database-username", "MLOPS_CI_DATABASE_USERNAME", "user of the registry in [mirrors] trivy-db"),
+        ("database-password", "MLOPS_CI_DATABASE_PASSWORD", "its password or token"),
     ),
     "ping": (("ping-url", "MLOPS_CI_PING_URL", "address of a dead man's switch, for [nightly] ping-url"),),
 }
@@ -138,7 +143,8 @@ def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     own = f"inputs.registry && !{FORK} && format('{{0}}/{{1}}', inputs.registry, github.repository) || ''"
     handover = {"MLOPS_CI_HANDOVER": "store"} if any(job.hands_on for job in file.jobs) else {}
     one_job = {VARIABLE: ONE_JOB} if shares(file) else {}
-    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover, **one_job}
+    database = {database_job.VARIABLE: "job"} if database_job.is_fetched(file) else {}
+    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover, **one_job, **database}
 
 
 def _given(one: Input) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlops_ci.orchestrators.called import CalledFile, handing_over
+from mlops_ci.orchestrators.database_job import fetching
 from mlops_ci.orchestrators.github.expressions import (
     FORK,
     OWN_CODE,
@@ -58,7 +59,8 @@ def granted(jobs: Iterable[Job]) -> dict[str, str]:
 
 def workflow(file: CalledFile, profile: Profile) -> str:
     """The text of the file."""
-    file = together(signing(handing_over(file, profile.handover), profile.signing), profile.images)
+    file = fetching(signing(handing_over(file, profile.handover), profile.signing), profile.database)
+    file = together(file, profile.images)
     return document(file, profile, [_job(job, file, profile) for job in file.jobs])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab import scripts
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
@@ -45,7 +46,8 @@ def jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explain
         why = "Jobs that change what others see: neither interrupted nor for what is not merged."
         found[hidden(HIDDEN_CHANGING)] = Explained(why, _shared_changing(file))
     for job in file.jobs:
-        found[named(job.name)] = Explained(_summary(job), _job(file, job))
+        body = _database(job) if job.name == database_job.NAME else _job(file, job)
+        found[named(job.name)] = Explained(_summary(job), body)
         if job.guarded:
             found[named("approve")] = Explained("A person starts it when promote waits for one.", _approve(file, job))
     if file.name != "nightly":
@@ -69,6 +71,8 @@ def changing(job: Job) -> bool:
 
 
 def _summary(job: Job) -> str:
+    if not job.stages:
+        return f"{job.summary[0].upper()}{job.summary[1:]}."
     if job.beside:
         return f"{job.summary[0].upper()}{job.summary[1:]}. It begins when the night has been judged."
     sentences = [pipeline.stage(name).summary for name in job.stages]
@@ -108,6 +112,8 @@ def _variables(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
     }
     if any(one.name == ROLE_HANDOVER for one in inputs):
         found["MLOPS_CI_HANDOVER"] = "store"
+    if database_job.is_fetched(file):
+        found[database_job.VARIABLE] = "job"
     if shares(file):
         found[VARIABLE] = Explained(
             "Which jobs this file has: no registry carries images from one to another.", ONE_JOB
@@ -143,6 +149,25 @@ def _job(file: CalledFile, job: Job) -> Mapped:
     if artifacts := _artifacts(job):
         found["artifacts"] = artifacts
     return found
+
+
+def _database(job: Job) -> Mapped:
+    return {
+        "extends": hidden(HIDDEN),
+        "tags": use(f"runner-{job.machine}"),
+        "timeout": f"{job.minutes} minutes",
+        "needs": Flow([named("plan")]),
+        "environment": Explained(
+            "No deployment: variables with the login that have this scope reach this job alone.",
+            Flow({"name": database_job.ENVIRONMENT, "action": "access"}),
+        ),
+        "script": [database_job.FETCH],
+        "artifacts": {
+            "when": "on_success",
+            "expire_in": Explained("It is old soon.", "1 day"),
+            "paths": Flow([f"{database_job.FOLDER}/"]),
+        },
+    }
 
 
 def _tokens(job: Job) -> Mapped:

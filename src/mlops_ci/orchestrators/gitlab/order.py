@@ -17,7 +17,7 @@ MEANING = {10: "infrastructure", 11: "an unhealthy node", 12: "preempted, with a
 def needs_of(file: CalledFile, job: Job) -> list[tuple[Job, str]]:
     """The jobs whose records it reads, however far back: GitLab gives a job the artifacts of those that it names."""
     before = file.jobs[: file.jobs.index(job)]
-    wanted = {one.name for one in before} if job.always else _closure(file, job)
+    wanted = {one.name for one in before if one.stages} if job.always else _closure(file, job)
     own = [(one, f"{use('job-prefix')}{one.name}") for one in before if one.name in wanted]
     return [*_earlier(file), *own]
 
@@ -39,7 +39,8 @@ def _closure(file: CalledFile, job: Job) -> set[str]:
         if name not in found:
             found.add(name)
             pending += file.job(name).needs
-    return found
+    # The database is for who scans: no other reads it.
+    return {name for name in found if file.job(name).stages or name in job.needs}
 
 
 def _earlier(file: CalledFile) -> list[tuple[Job, str]]:

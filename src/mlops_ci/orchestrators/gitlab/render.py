@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.orchestrators.called import CalledFile, handing_over
+from mlops_ci.orchestrators.database_job import fetching
 from mlops_ci.orchestrators.decay import NAME as DECAY
 from mlops_ci.orchestrators.decay import all_files
 from mlops_ci.orchestrators.gitlab.decay import COMMANDS, scheduled_jobs
@@ -40,7 +41,8 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
 
 def _text(file: CalledFile, profile: GitLabProfile, *, component: bool) -> str:
     file = file if file.name == DECAY else signing(handing_over(file, profile.handover), profile.signing)
-    file = together(file, profile.images)
+    if file.name not in COMMANDS:
+        file = together(fetching(file, profile.database), profile.images)
     inputs = inputs_of(file, profile, component=component)
     example = include_example(file, profile, component=component)
     head = comment(f"{file.title}: {file.about}.\n\n{NOTE}\n\n" + "".join(f"  {one}\n" for one in example.splitlines()))
