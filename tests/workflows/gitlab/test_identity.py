@@ -1,6 +1,6 @@
 """A job's own identity, executed: the token that GitLab makes out becomes a role, and the role hands the run on.
 
-gitlab-ci-local makes out no token: here it is a variable. What AWS answers to it says a stand-in, with keys of a real S3.
+gitlab-ci-local makes out no token: here it is a variable. A stand-in answers as AWS does, with keys of a real S3.
 """
 
 from __future__ import annotations

@@ -260,9 +260,9 @@ database = "job"                  # the scanner's database asks for a login
 
 All of this runs in this project's tests with [gitlab-ci-local](https://github.com/firecow/gitlab-ci-local) in isolated
 jobs on its shell executor, the profile `kubernetes` in containers of the image that its jobs name, and every file is
-checked against GitLab's own schema. It executes neither `retry`, `timeout`, `resource_group`, `interruptible` nor
-identity tokens: for these the tests look at the rendered files. **It has not run on a GitLab server or on Kubernetes
-yet.**
+checked against GitLab's own schema. It executes neither `retry`, `timeout`, `resource_group` nor `interruptible`: for
+these the tests look at the rendered files. It makes out no identity tokens: there a variable is the token, and a
+stand-in answers as AWS does. **It has not run on a GitLab server or on Kubernetes yet.**
 """
 
 
