@@ -130,11 +130,11 @@ def exit_codes(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The steps that may know the job's exit code, in the order in which they are asked."""
     # Of several parts the last that ran ended the job.
     found = [f"steps.{job.step_id(part)}.outputs.exit-code" for part in reversed(job.steps)]
+    if job.name == database_job.NAME:
+        return found
     if profile.handover == "store":
         # Stages that ended well, and could not be handed on.
         found.insert(0, "steps.hand-on.outputs.exit-code")
-    if job.name == database_job.NAME:
-        return found
     if database_job.scans(job) and database_job.is_fetched(file):
         found.append("steps.take.outputs.exit-code")
     if collects(job, file):
