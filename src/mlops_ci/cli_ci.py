@@ -40,7 +40,7 @@ CHECK = click.option("--check", is_flag=True, help="Write nothing; exit code 1 w
     metavar="NAME",
     default="default",
     show_default=True,
-    help="default, object-store, enterprise, FILE.toml.",
+    help="default, object-store, keyless, no-registry, enterprise, FILE.toml.",
 )
 @OUTPUT
 @CHECK
@@ -55,7 +55,7 @@ def render_github_command(profile: str, output: Path, check: bool) -> int:
     metavar="NAME",
     default="default",
     show_default=True,
-    help="default, object-store, self-managed, kubernetes, FILE.toml.",
+    help="default, object-store, keyless, no-registry, self-managed, kubernetes, FILE.toml.",
 )
 @OUTPUT
 @CHECK
@@ -194,8 +194,36 @@ def notify_command(  # one parameter per option
     return call("notify:notify", options(values), kind, texts=texts, facts=facts, ends=ends, dry_run=dry_run)
 
 
+@click.group("database", cls=Ordered, short_help="Hand the vulnerability database from a job to the one that scans.")
+def database_group() -> None:
+    """Hand the vulnerability database from a job that may log in to the job that scans, which has no secret."""
+
+
+DATABASE_FOLDER = click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+
+
+@database_group.command("fetch", short_help="Put the database into a folder.")
+@DATABASE_FOLDER
+@SETTINGS
+def fetch_database_command(folder: Path, **values: Any) -> int:
+    """Fetch the database from `[mirrors] trivy-db`, else from Trivy's own addresses, and put it into FOLDER.
+
+    MLOPS_CI_DATABASE_USERNAME and MLOPS_CI_DATABASE_PASSWORD are the login, where the registry asks for one.
+    """
+    return call("database:fetch", options(values), folder)
+
+
+@database_group.command("take", short_help="Lay a fetched database where the scan finds it.")
+@DATABASE_FOLDER
+@SETTINGS
+def take_database_command(folder: Path, **values: Any) -> int:
+    """Lay the newest database below FOLDER where the scan finds it, every file checked; no network is asked."""
+    return call("database:take", options(values), folder)
+
+
 COMMANDS: tuple[click.Command, ...] = (
     handover_group,
+    database_group,
     render_group,
     result_command,
     reports_command,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Runner = Literal["plan", "cpu", "gpu"]
-Secret = Literal["registry", "signing", "store", "tracking", "channels", "ping"]
+Secret = Literal["registry", "signing", "store", "tracking", "channels", "ping", "database"]
 
 
 @dataclass(frozen=True, kw_only=True)

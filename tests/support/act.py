@@ -31,7 +31,8 @@ BUNDLE, RELEASE = "org/mlops-ci", "v1"
 CONSUMER = "consumer/project"
 LIMIT = 600
 # Labels of runners that jobs of these tests ask for: all are this machine.
-LABELS = ("ubuntu-latest", "gpu", "gpu-01", "gpu-02", "self-hosted", "linux")
+HOSTED = "ubuntu-latest"
+LABELS = (HOSTED, "gpu", "gpu-01", "gpu-02", "self-hosted", "linux")
 # A job that runs after the called file and keeps what that handed on.
 AFTER = """
   after:
@@ -262,7 +263,12 @@ def _with_base(payload: Mapping[str, Any], consumer: Path) -> Mapping[str, Any]:
 
 def _local(bundle: Path, profile: Profile) -> list[str]:
     """Every repository that the workflows name, as one on this machine."""
-    standing = {"checkout": "checkout", "upload": "upload-artifact", "download": "download-artifact"}
+    older = "-3" if profile.artifacts == 3 else ""
+    standing = {
+        "checkout": "checkout",
+        "upload": f"upload-artifact{older}",
+        "download": f"download-artifact{older}",
+    }
     pins = {name: profile.action(name) for name in standing}
     sarif = profile.action("upload-sarif")
     return [

@@ -6,6 +6,7 @@ Source: OCI distribution specification 1.1, the "pull" category.
 from __future__ import annotations
 
 import argparse
+import base64
 import dataclasses
 import hashlib
 import http.server
@@ -48,9 +49,11 @@ class OciServer:
     """Serves artifacts by `NAME:TAG` and by digest, from a thread; a `with` block is its life.
 
     `requests` lists what was asked (method and path). `fail_next` makes the next answers errors, for retry paths.
+    With a `login` (user and password) nobody else gets anything.
     """
 
-    def __init__(self, artifacts: dict[str, Artifact], *, port: int = 0) -> None:
+    def __init__(self, artifacts: dict[str, Artifact], *, port: int = 0, login: tuple[str, str] | None = None) -> None:
+        self.login = f"Basic {base64.b64encode(':'.join(login).encode()).decode()}" if login else None
         self.requests: list[str] = []
         self._failures: list[int] = []
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -99,9 +102,10 @@ class OciServer:
         self._thread.join()
 
 
-def trivy_database_server(folder: Path, *, port: int = 0) -> OciServer:
+def trivy_database_server(folder: Path, *, port: int = 0, login: tuple[str, str] | None = None) -> OciServer:
     """A server for the database in `folder` (as `trivy_db.write_database` gives it)."""
-    return OciServer({TRIVY_DB: Artifact.of_layer(trivy_db.layer(folder), TRIVY_LAYER, "db.tar.gz")}, port=port)
+    artifact = Artifact.of_layer(trivy_db.layer(folder), TRIVY_LAYER, "db.tar.gz")
+    return OciServer({TRIVY_DB: artifact}, port=port, login=login)
 
 
 def digest(data: bytes) -> str:
@@ -137,8 +141,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Requests are kept by the server object, not printed."""
 
     def _reply(self, *, with_body: bool) -> None:
-        status, media_type, body = self.server.owner.answer(self.command, self.path)
+        owner = self.server.owner
+        if owner.login and self.headers["Authorization"] != owner.login:
+            status, media_type, body = 401, "application/json", _error(ERROR_CODES[401], "who are you?")
+        else:
+            status, media_type, body = owner.answer(self.command, self.path)
         self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="registry"')
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Docker-Content-Digest", digest(body))

@@ -16,7 +16,7 @@ from mlops_ci.orchestrators.github.render import render
 
 ROOT = Path(__file__).parents[2]
 BASELINE = ROOT / "tests" / "unit" / "orchestrators" / "permissions.json"
-PROFILES = ("default", "enterprise", "object-store", "keyless")
+PROFILES = ("default", "enterprise", "object-store", "keyless", "no-registry")
 PIN = re.compile(
     r"uses: (?:[\w.-]+/[\w.-]+(?:/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+|\./\.mlops/bundle/\.github/actions/setup #.*)"
 )

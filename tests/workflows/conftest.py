@@ -44,7 +44,9 @@ def run(tmp_path: Path, program: Path, bundle: Path, shared_cache: Path, databas
     def start(workflow: str | None = None, *, files: dict[str, str] | None = None, **options: Any) -> act.Acted:
         project = make_project(tmp_path / "project", files=files)
         text = act.EXAMPLE.read_text() if workflow is None else workflow
-        consumer = act.make_consumer(project, text.rstrip() + "\n" + act.AFTER)
+        labels = options.get("labels", act.LABELS)
+        after = act.AFTER if act.HOSTED in labels else act.AFTER.replace(act.HOSTED, labels[0])
+        consumer = act.make_consumer(project, text.rstrip() + "\n" + after)
         machine = {
             "MLOPS_CI_CACHE": str(shared_cache),
             "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,

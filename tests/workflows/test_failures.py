@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import act
+from support.oci_server import OciServer, trivy_database_server
 from support.web_server import Reply, WebServer, web_server
 
 # Shaped like an access key, put together here so that no scanner takes this file for a leak. It opens nothing.
@@ -22,6 +23,12 @@ SERVERS = """
       aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}
       mlflow-token: ${{ secrets.MLFLOW_TRACKING_TOKEN }}
 """
+# Who may have the scanner's database.
+LOGIN = """
+    secrets:
+      database-username: reader
+      database-password: ${{ secrets.DATABASE_PASSWORD }}
+"""
 FORK = {
     "pull_request": {
         "number": 1,
@@ -32,12 +39,30 @@ FORK = {
 }
 
 
-def test_a_gate_that_says_no_to_a_run_that_another_file_began(run):
-    done = run(act.going_on("build", "scan"), files={"notes.txt": LEAK})
+@pytest.fixture
+def private(trivy_db_folder: Path) -> Iterator[OciServer]:
+    """A database that nobody gets without a login."""
+    with trivy_database_server(trivy_db_folder / "db", login=("reader", "word-of-the-house")) as server:
+        yield server
+
+
+def test_a_gate_that_says_no_to_a_run_that_another_file_began(run, private, tmp_path):
+    """A job of its own logs in and fetches the scanner's database: what scans has no secret."""
+    (tmp_path / "site.toml").write_text('database = "job"\n')
+    done = run(
+        act.going_on("build", "scan").rstrip() + LOGIN,
+        files={"notes.txt": LEAK},
+        bundle=act.make_bundle(tmp_path / "bundle" / act.BUNDLE, profile=str(tmp_path / "site.toml")),
+        environment={"MLOPS_CI_MIRRORS__TRIVY_DB": private.trivy_repository},
+        secrets={"DATABASE_PASSWORD": "word-of-the-house"},
+    )
     assert done.exit_code != 0
     facts = done.facts("scan")
     assert (facts["result"], facts["exit_code"], facts["worth_a_retry"]) == ("failed", 1, False)
-    assert facts["jobs"] == {"plan": "passed", "build": "passed", "scan": "failed"}
+    assert facts["jobs"] == {"plan": "passed", "database": "passed", "build": "passed", "scan": "failed"}
+    assert f"Z, from {private.trivy_repository}" in done.log
+    assert "word-of-the-house" not in done.log
+    assert done.records()["scan"]["outputs"]["db"]["digest"]
     assert "secret" in facts["reason"]
     assert done.facts("build")["result"] == "passed"
     records = done.records()

@@ -1,4 +1,6 @@
-"""The example that the docs show, executed for a pull request: jobs that share nothing but what they hand on."""
+"""The example that the docs show, executed for a pull request where nothing outside can be reached: a GitHub Enterprise
+Server, machines of one's own, no registry. Jobs share nothing but what they hand on.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,17 @@ from pathlib import Path
 import pytest
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators.github.profile import load_profile
 from support import act
 from support.forge import BOT, NUMBER, Forge, forge
 from support.project import head
 
+SITE = 'extends = "enterprise"\nimages = "one-job"\n'
+# The labels that this profile names, and no hosted machine.
+LABELS = ("self-hosted", "linux", "gpu")
+# That server does not say where a called file comes from: the profile does.
+UNSAID = {"MLOPS_CI_BUNDLE_REPOSITORY": "", "MLOPS_CI_BUNDLE_REF": ""}
+IN_THE_GPU_JOB = ("build", "check", "scan", "prepare", "verify", "train", "evaluate")
 # A pull request from a branch of the repository itself.
 OWN = {
     "pull_request": {
@@ -43,8 +52,20 @@ def machine(server: Forge, mlflow_server: str, tmp_path: Path) -> dict[str, str]
     }
 
 
-def test_the_whole_pipeline_ends_green_with_all_records(run, machine, server: Forge, tmp_path: Path):
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    """The site's own."""
+    path = tmp_path / "site.toml"
+    path.write_text(SITE)
+    return str(path)
+
+
+def test_the_whole_pipeline_ends_green_with_all_records(run, machine, server: Forge, profile: str, tmp_path: Path):
     done = run(
+        bundle=act.make_bundle(tmp_path / "bundles" / act.BUNDLE, profile=profile),
+        profile=load_profile(profile),
+        labels=LABELS,
+        variables=UNSAID,
         event="pull_request",
         payload=OWN,
         environment=machine,
@@ -52,7 +73,8 @@ def test_the_whole_pipeline_ends_green_with_all_records(run, machine, server: Fo
     )
     assert done.exit_code == 0, done.log[-8000:]
     assert done.result == "success"
-    assert list(done.jobs) != []
+    assert done.jobs == dict.fromkeys(("plan", "train", "result"), 1)
+    assert packed(done, "train") == IN_THE_GPU_JOB
     records = done.records()
     assert set(records) == set(pipeline.NAMES)
     statuses = {name: one["status"] for name, one in records.items()}
@@ -77,3 +99,9 @@ def test_the_whole_pipeline_ends_green_with_all_records(run, machine, server: Fo
     assert facts["run"] in written["body"]
     assert "| **closeness** |" in written["body"]
     assert BOT not in done.log
+
+
+def packed(done: act.Acted, job: str) -> tuple[str, ...]:
+    """The stages that a job handed on."""
+    (path,) = done.artifacts.glob(f"*-{job}-1/*/handover.json")
+    return tuple(json.loads(path.read_text())["stages"])

@@ -17,8 +17,8 @@ from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.engines.select import choose
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.together import files_of
 from mlops_ci.run.cancelled import note_cancelled
 from mlops_ci.run.collect import check_needs, large_files
 from mlops_ci.run.collect import collect as collect_run
@@ -51,6 +51,7 @@ def pack(options: Options, job: str, target: Path, *, file: str = "train", whole
         attempt=attempt(),
         stages=pipeline.NAMES if whole else handed_on(run, wanted),
         target=target,
+        file=file,
         extra=embedded(settings, workspace, wanted),
         elsewhere=large_files(run) if whole else (),
     )
@@ -92,7 +93,7 @@ def cancelled(options: Options, job: str, *, file: str = "train") -> int:
 
 def the_job(name: str, file: str) -> Job:
     """The job of that name in a called file; raises `UnknownJobError`."""
-    files = {one.name: one for one in called_files()}
+    files = {one.name: one for one in files_of(os.environ)}
     if file not in files:
         raise UnknownJobError(
             f"there is no called file `{file}`{did_you_mean(file, files)}", hint=f"files: {', '.join(files)}"

@@ -43,6 +43,7 @@ def push(options: Options, job: str, *, file: str = "train") -> int:
             attempt=attempt(),
             stages=handed_on(run, wanted),
             extra=embedded(settings, workspace, wanted),
+            file=file,
         )
     size = sum(ref.bytes for ref in done.handover.files)
     click.echo(

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_ci import pipeline
 from mlops_ci.orchestrators.beside import NAME as CANARY
+from mlops_ci.orchestrators.database_job import NAME as DATABASE
 from mlops_ci.orchestrators.jobs import jobs_of
 from mlops_ci.redaction import Redactor
 from mlops_ci.run.run import Run
@@ -38,6 +39,8 @@ def _of_plan(plan: dict[str, Any]) -> dict[str, str]:
     """Trust, the jobs to run, and the labels of their machines."""
     left_out, runners = plan.get("left_out", {}), plan.get("runners", {})
     jobs = [job.name for job in jobs_of(pipeline.NAMES) if not set(job.stages) <= set(left_out)]
+    # A file that has such a job runs it wherever it scans.
+    jobs += [DATABASE] if "scan" in jobs else []
     jobs += [CANARY] if plan.get(CANARY) else []
     return {
         "trusted": str(plan["trusted"]).lower(),

@@ -17,8 +17,8 @@ from mlops_ci.commands.surroundings import assume_role_if_it_can_be
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError
 from mlops_ci.files import write_atomic
-from mlops_ci.orchestrators.called import called_file
 from mlops_ci.orchestrators.outcome import CANCELLED, JobEnd, Outcome, facts, outcome, read_needs
+from mlops_ci.orchestrators.together import files_of
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
 from mlops_ci.run.handover import RESULT
@@ -50,7 +50,8 @@ def result(options: Options, file: str) -> int:
 def _result(options: Options, file: str) -> int:
     ends = read_needs(os.environ.get(NEEDS, ""))
     last = the_job("result", file)
-    jobs = tuple(job for job in called_file(file).jobs if job != last and not job.beside)
+    (called,) = (one for one in files_of(os.environ) if one.name == file)
+    jobs = tuple(job for job in called.jobs if job != last and not job.beside)
     run = _run(options)
     left_out: Mapping[str, str] = {}
     records: Mapping[str, Record] = {}

@@ -13,10 +13,12 @@ from mlops_ci.files import write_atomic
 from mlops_ci.images.naming import check_registry
 from mlops_ci.providers.github_identity import TOKEN, URL, identity_token
 from mlops_ci.registry.login import logged_in
+from mlops_ci.registry.reference import parse
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.addresses import ca_bundle
 
 USER, PASSWORD = "MLOPS_CI_REGISTRY_USERNAME", "MLOPS_CI_REGISTRY_PASSWORD"  # names of variables
+DATABASE_USER, DATABASE_PASSWORD = "MLOPS_CI_DATABASE_USERNAME", "MLOPS_CI_DATABASE_PASSWORD"  # names of variables
 ROLE, TOKEN_FILE, SESSION = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_SESSION_NAME"
 # Of the role for nothing but handing a run on. GitLab puts the token into a variable; at GitHub a job asks for it.
 HANDOVER_ROLE, HANDOVER_TOKEN = "MLOPS_CI_HANDOVER_ROLE", "MLOPS_CI_HANDOVER_TOKEN"  # names of variables
@@ -25,6 +27,8 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 CREDENTIALS = (
     USER,
     PASSWORD,
+    DATABASE_USER,
+    DATABASE_PASSWORD,
     *KEYS,
     ROLE,
     "MLFLOW_TRACKING_USERNAME",
@@ -49,6 +53,24 @@ def log_in(settings: Settings, environ: MutableMapping[str, str], console: Conso
     if registry and user and password:
         console.secret(password)
         stack.enter_context(logged_in(check_registry(registry).partition("/")[0], user, password, environ))
+
+
+def log_in_to_database(
+    settings: Settings, environ: MutableMapping[str, str], console: Console, stack: ExitStack
+) -> None:
+    """The same, at the registry that `[mirrors] trivy-db` names, with credentials that are for nothing else."""
+    address = settings.tables.mirrors.trivy_db
+    user, password = environ.pop(DATABASE_USER, ""), environ.pop(DATABASE_PASSWORD, "")
+    if not user or not password:
+        return
+    console.secret(password)
+    host = parse(address).host if address else None
+    if host is None:
+        console.annotate(
+            "warning", "no login", f"there is a login for the database, and no host in trivy-db: {address}"
+        )
+        return
+    stack.enter_context(logged_in(host, user, password, environ))
 
 
 def assume_role(settings: Settings, provider: str, environ: MutableMapping[str, str], stack: ExitStack) -> None:

@@ -14,6 +14,9 @@ Kind = Literal["string", "number", "boolean"]
 Default = str | int | bool
 # By what jobs hand a run on: what their CI system keeps of them, or the object store.
 Handover = Literal["artifact", "store"]
+# How images get to the jobs that need them: through a registry (without one each machine builds its own), or not at
+# all, since one job builds them and does all that is done in them.
+Images = Literal["registry", "one-job"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,10 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class CalledFile:
-    """A file that a user calls. `goes_on` files go on with a run that another call has begun."""
+    """A file that a user calls. `goes_on` files go on with a run that another call has begun.
+
+    `images` is how the site gets images to its jobs.
+    """
 
     name: str
     title: str
@@ -51,6 +57,7 @@ class CalledFile:
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     goes_on: bool = False
+    images: Images = "registry"
 
     def job(self, name: str) -> Job:
         """The job of that name; raises `KeyError`."""

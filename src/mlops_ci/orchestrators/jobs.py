@@ -44,7 +44,8 @@ class Job:
     a run in which they are done. `only_reads` is true where the job's identity is for reading the object store.
     `hands_on` is true where the run is handed on through that store: each job needs an identity there. A job
     `signs` is true where the job has an identity to sign images with. A job
-    `beside` the others has a run of its own: it may fail, and neither its end nor its records count.
+    `beside` the others has a run of its own: it may fail, and neither its end nor its records count. `parts` are jobs
+    that share this one, in order: each has its own step, with its own secrets.
     """
 
     name: str
@@ -64,11 +65,12 @@ class Job:
     hands_on: bool = False
     beside: bool = False
     signs: bool = False
+    parts: tuple[Job, ...] = ()
 
     @property
     def machine(self) -> str:
         """The name under which plan hands on the labels of its machine: whether evaluate has a GPU is a setting."""
-        return "evaluate" if "evaluate" in self.stages else self.runner
+        return "evaluate" if "evaluate" in self.stages and self.runner != "gpu" else self.runner
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -76,6 +78,15 @@ class Job:
         if self.beside:
             return ("mlops-ci", "nightly", *self.stages)
         return ("mlops-ci", "run", *self.stages, "--only")
+
+    @property
+    def steps(self) -> tuple[Job, ...]:
+        """The jobs that share this one, else itself: what it runs, one after the other."""
+        return self.parts or (self,)
+
+    def step_id(self, part: Job) -> str:
+        """By what later steps know one of `steps`: the last one is that of every job."""
+        return "stages" if part is self.steps[-1] else part.name
 
 
 def job_of(stage: str) -> str:

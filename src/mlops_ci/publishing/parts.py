@@ -19,7 +19,7 @@ from mlops_ci.errors import UncheckedError
 from mlops_ci.records.codec import RecordFormatError, from_json, to_json
 from mlops_ci.records.record import FileRef
 from mlops_ci.run.clock import now, stamp
-from mlops_ci.run.handover import SCHEMA, Handover, contents
+from mlops_ci.run.handover import SCHEMA, Handover, contents, newest
 from mlops_ci.run.run import HandoverError, Run
 from mlops_ci.stores.base import OnProgress, Store, Upload
 from mlops_ci.stores.errors import StoreConflictError, from_os_error
@@ -56,6 +56,7 @@ def push(
     attempt: int,
     stages: Sequence[str],
     extra: Iterable[Path] = (),
+    file: str = "",
     on_progress: OnProgress | None = None,
 ) -> Pushed:
     """Put what the job hands on into the store, its manifest last; what is there already is not sent again.
@@ -88,6 +89,7 @@ def push(
             FileRef(path=name, bytes=fact.bytes, sha256=fact.sha256)
             for (name, _), fact in zip(found, facts, strict=True)
         ),
+        file=file,
     )
     _commit(store, handover)
     return Pushed(handover=handover, uploaded=uploaded, reused=reused)
@@ -95,23 +97,15 @@ def push(
 
 def newest_parts(store: Store, run_id: str) -> list[Handover]:
     """Of each job of the run what its newest attempt handed on; raises `HandoverError` when there is nothing."""
-    newest: dict[str, tuple[int, list[str]]] = {}
-    for info in store.list(f"{FOLDER}/{run_id}/parts/"):
-        if (match := NAME.fullmatch(info.key.rpartition("/")[2])) is None:
-            continue
-        attempt = int(match["attempt"])
-        known, keys = newest.get(match["job"], (0, []))
-        if attempt >= known:
-            newest[match["job"]] = (attempt, [info.key] if attempt > known else [*keys, info.key])
-    if not newest:
+    # The same attempt may have handed on twice: before it was cancelled, and after.
+    keys = [info.key for info in store.list(f"{FOLDER}/{run_id}/parts/")]
+    found = [_read(store, key, run_id) for key in keys if NAME.fullmatch(key.rpartition("/")[2])]
+    if not found:
         raise HandoverError(
             f"nothing of run {run_id} was handed on in {store.uri}",
             hint="do all jobs use the same `[publish] store`, and is what they left there still kept?",
         )
-    # The same attempt may have handed on twice: before it was cancelled, and after.
-    return [
-        max((_read(store, key, run_id) for key in keys), key=lambda one: one.packed_at) for _, keys in newest.values()
-    ]
+    return list(newest(found).values())
 
 
 def _commit(store: Store, handover: Handover) -> None:

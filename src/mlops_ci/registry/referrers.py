@@ -31,6 +31,10 @@ NOTHING: Mapping[str, str] = {}
 KEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
 
 
+class NotThereError(RegistryDeniedError):
+    """The registry has been asked, and has no such image: asking again would change nothing."""
+
+
 class Referrers(Registry):
     """Keeps small files beside images and finds them again; logins and retries are those of `Registry`."""
 
@@ -87,7 +91,7 @@ class Referrers(Registry):
     def _descriptor(self, reference: Reference) -> dict[str, Any]:
         answer = self._exchange("GET", reference, f"manifests/{reference.wanted}", headers=KEPT)
         if answer.status == 404:
-            raise RegistryDeniedError(
+            raise NotThereError(
                 f"{reference.repository}:{reference.wanted} is not in the registry {reference.host or HUB}",
                 hint="`mlops-ci build` pushes it where [image] registry names one",
             )

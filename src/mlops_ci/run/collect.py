@@ -12,7 +12,7 @@ from mlops_ci import pipeline
 from mlops_ci.files import sha256_of
 from mlops_ci.records.codec import RecordFormatError, from_json
 from mlops_ci.records.record import FileRef
-from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover, is_large
+from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover, is_large, newest
 from mlops_ci.run.run import RUN_ID, HandoverError, Run, open_run, read_json
 
 # An artifact may be unpacked into the folder itself, or into a folder of its own name.
@@ -103,17 +103,15 @@ def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Fo
     if run_id is None and len(runs) > 1:
         raise HandoverError(f"{folder} holds several runs: {', '.join(sorted(runs))}", hint="name one with --run")
     wanted = run_id or next(iter(runs), None)
-    newest: dict[str, Found] = {}
-    for one in sorted(found, key=lambda each: (each.handover.attempt, each.handover.packed_at)):
-        if one.handover.run == wanted:
-            newest[one.handover.job] = one
-    if not newest:
+    counts = newest(one.handover for one in found if one.handover.run == wanted)
+    if not counts:
         held = f"it holds {', '.join(sorted(runs))}" if runs else "it holds none at all"
         raise HandoverError(
             f"nothing of run {wanted or '(any)'} was handed on in {folder}: {held}",
             hint="were the artifacts of the earlier jobs downloaded, and are they still kept?",
         )
-    return sorted(newest.values(), key=lambda one: _position(one.handover))
+    chosen = {one.handover.job: one for one in found if counts.get(one.handover.job) is one.handover}
+    return sorted(chosen.values(), key=lambda one: _position(one.handover))
 
 
 def _position(handover: Handover) -> tuple[int, bool, str]:

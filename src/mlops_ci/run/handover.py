@@ -48,7 +48,8 @@ class PackError(UsageError):
 class Handover:
     """What one job hands on. `files` are relative to `.mlops`; `attempt` is the CI system's count of the same job.
 
-    `elsewhere` are files of the run that stay where they are: nobody who gets this reads them.
+    `elsewhere` are files of the run that stay where they are: nobody who gets this reads them. `file` is the one that
+    was called with this job.
     """
 
     schema: str = SCHEMA
@@ -59,6 +60,18 @@ class Handover:
     stages: tuple[str, ...]
     files: tuple[FileRef, ...]
     elsewhere: tuple[FileRef, ...] = ()
+    file: str = ""
+
+
+def newest(found: Iterable[Handover]) -> dict[str, Handover]:
+    """Of each job the one that counts: of one called file the newest attempt, of several files the newest of these.
+
+    GitLab's count is the id of a job. Of two files that have a job of the same name it does not say which came last.
+    """
+    attempts: dict[tuple[str, str], Handover] = {}
+    for one in sorted(found, key=lambda each: (each.attempt, each.packed_at)):
+        attempts[one.job, one.file] = one
+    return {one.job: one for one in sorted(attempts.values(), key=lambda each: each.packed_at)}
 
 
 def pack(
@@ -68,6 +81,7 @@ def pack(
     attempt: int,
     stages: Sequence[str],
     target: Path,
+    file: str = "",
     extra: Iterable[Path] = (),
     elsewhere: Sequence[FileRef] = (),
 ) -> Handover:
@@ -91,6 +105,7 @@ def pack(
         stages=tuple(stages),
         files=tuple(refs),
         elsewhere=tuple(elsewhere),
+        file=file,
     )
     write_json(folder / MANIFEST, to_json(handover))
     return handover

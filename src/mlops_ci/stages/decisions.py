@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mlops_ci import pipeline
 from mlops_ci.orchestrators.labels import hosted, labels
+from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.stages.session import Session
 
@@ -75,7 +76,10 @@ def _untrusted(session: Session, why: str) -> dict[str, str]:
     """Code of a fork: no self-hosted runner, no secret, no data."""
     if session.provider.secrets_at_hand():
         return dict.fromkeys(_work(), f"not trusted ({why}), and this event hands secrets to jobs")
-    own = session.provider.name == "github" and not hosted(runners(session.settings.tables.runners)["cpu"])
+    machines = runners(session.settings.tables.runners)
+    # Where all of them share a job, that has a GPU and the secrets of them all.
+    shared = session.environ.get(VARIABLE) == ONE_JOB
+    own = shared or (session.provider.name == "github" and not hosted(machines["cpu"]))
     return {
         stage.name: f"not trusted ({why})" + ("" if not stage.untrusted else ": no self-hosted runner")
         for stage in pipeline.STAGES

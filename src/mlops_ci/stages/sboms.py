@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mlops_ci.errors import InfrastructureError, UncheckedError
 from mlops_ci.files import write_atomic
 from mlops_ci.images.lookup import configured_ca_bundle
 from mlops_ci.records.build import BuildOutputs, BuiltImage
 from mlops_ci.registry.reference import parse, repository
-from mlops_ci.registry.referrers import Referrers
+from mlops_ci.registry.referrers import NotThereError, Referrers
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.scanning.findings import ScanTarget
 from mlops_ci.scanning.sbom import SUFFIX
@@ -69,7 +69,7 @@ def find_kept(session: Session) -> tuple[Kept, ...]:
     plan = session.resolution.top
     if session.engine.name == "docker" and parse(plan.ref).host is not None:
         registry = _referrers(session)
-        found = registry.beside(plan.ref, kind=KIND)
+        found = _beside(registry, plan.ref)
         if found:
             digest = str(found[-1]["digest"])
             signed.ask_of_sbom(f"{repository(plan.ref)}@{digest}", session.settings, session.environ)
@@ -109,6 +109,14 @@ def _of_a_run(session: Session) -> tuple[Kept, ...]:
         f"there is no SBOM of {session.resolution.top.ref}, neither beside it in a registry nor in a run here",
         hint="`mlops-ci build` writes it; with [image] registry it is kept beside the image, for every machine",
     )
+
+
+def _beside(registry: Referrers, ref: str) -> list[dict[str, Any]]:
+    """What is kept beside the image; of one that nobody has pushed nothing is."""
+    try:
+        return registry.beside(ref, kind=KIND)
+    except NotThereError:
+        return []
 
 
 def _referrers(session: Session) -> Referrers:

@@ -12,24 +12,27 @@ from mlops_ci.orchestrators.github.render import render
 from support.linters import actionlint, tool, zizmor
 
 ROOT = Path(__file__).parents[3]
+LOGIN = 'database = "job"\n'
 SITE = """
 extends = "enterprise"
 repository = "ml/bundle"
 mirror = "mirrored"
 plan-runner = "small"
 gpu-runner = '["self-hosted", "h100"]'
+images = "one-job"
+database = "job"
 handover = "store"
 """
 # The declared labels of self-hosted machines, which actionlint cannot know.
 ACTIONLINT = "self-hosted-runner:\n  labels: [gpu, h100, small]\n"
 
 
-@pytest.fixture(params=["default", "object-store", "enterprise", "site"])
+@pytest.fixture(params=["default", "object-store", "no-registry", "enterprise", "site", "database"])
 def repository(request, tmp_path) -> Path:
     """A repository with nothing but the rendered files."""
     name = str(request.param)
-    if name == "site":
-        (tmp_path / "site.toml").write_text(SITE)
+    if name in ("site", "database"):
+        (tmp_path / "site.toml").write_text(SITE if name == "site" else LOGIN)
         name = str(tmp_path / "site.toml")
     return write(tmp_path / "repository", render(load_profile(name)))
 

@@ -61,6 +61,9 @@ def test_another_machine_finds_it(tmp_path: Path, own_image: str) -> None:
     with pytest.raises(NoSbomError) as caught:
         find_kept(session(machine, own_image))
     assert "[image] registry" in caught.value.hint
+    with pytest.raises(NoSbomError) as never_pushed:
+        find_kept(session(machine, f"{own_image}-never"))
+    assert never_pushed.value.exit_code == 4, "asking again would change nothing"
     assert keep(session(tmp_path, own_image), {"train": image}, "train", [sbom], {"sha256:a": "base image"}) == ""
     (found,) = find_kept(session(machine, own_image))
     assert found.path.read_bytes() == sbom.read_bytes()

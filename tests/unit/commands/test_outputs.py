@@ -25,7 +25,7 @@ def run(tmp_path):
 def test_plan_names_the_jobs_to_run_and_their_machines(run):
     run.write(a_record(run, "plan", outputs=PLAN))
     found = of_run(run, 0)
-    assert json.loads(found["jobs"]) == ["plan", "build", "scan", "prepare", "train", "evaluate", "result"]
+    assert json.loads(found["jobs"]) == ["plan", "build", "scan", "prepare", "train", "evaluate", "result", "database"]
     assert found["trusted"] == "true"
     assert json.loads(found["runner-gpu"]) == ["self-hosted", "gpu"]
     assert json.loads(found["runners"]) == PLAN["runners"]

@@ -18,6 +18,7 @@ from mlops_ci.orchestrators.decay import all_files, any_file
 from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profile, profile_names
 from mlops_ci.orchestrators.gitlab.render import include_example, render
 from mlops_ci.orchestrators.gitlab.rules import FORK
+from mlops_ci.orchestrators.together import together
 
 ROOT = Path(__file__).parents[3]
 TAG = "v1.2.3"
@@ -103,7 +104,7 @@ class TestEveryFile:
     def test_tries_again_as_the_exit_table_says(self, profile, path):
         name = path.rpartition("/")[2].removesuffix(".yml")
         jobs = all_jobs(profile, path)
-        for job in any_file(name).jobs:
+        for job in together(any_file(name), PROFILES[profile].images).jobs:
             rule = jobs[job.name]["retry"]
             assert rule["max"] == 2
             assert rule.get("exit_codes", []) == ([] if job.always else list(job.retry))

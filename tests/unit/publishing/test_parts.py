@@ -217,5 +217,5 @@ def test_a_store_that_cannot_be_asked_is_an_error_of_its_own(store, run, there, 
 def test_the_manifest_holds_names_sizes_and_digests_alone(store, run, tmp_path):
     trained(store, run)
     manifest = json.loads(stored(tmp_path, "*/parts/train-1-*").read_text())
-    assert set(manifest) == {"schema", "run", "job", "attempt", "packed_at", "stages", "files", "elsewhere"}
+    assert set(manifest) == {"schema", "run", "job", "attempt", "packed_at", "stages", "files", "elsewhere", "file"}
     assert all(set(one) == {"path", "bytes", "sha256"} for one in manifest["files"])

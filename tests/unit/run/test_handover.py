@@ -31,11 +31,11 @@ def there(tmp_path) -> Path:
     return tmp_path / "two" / ".mlops"
 
 
-def hand_on(run, artifacts, job, *stages, attempt=1, files=None, **fields):
+def hand_on(run, artifacts, job, *stages, attempt=1, file="", files=None, **fields):
     write_files(run, files or {})
     for stage in stages:
         run.write(a_record(run, stage, **fields))
-    return pack(run, job=job, attempt=attempt, stages=stages, target=artifacts)
+    return pack(run, job=job, attempt=attempt, stages=stages, target=artifacts, file=file)
 
 
 def names(handover):
@@ -96,6 +96,17 @@ def test_the_newest_attempt_of_each_job_counts(run, artifacts, there):
     assert [(one.job, one.attempt) for one in handovers] == [("plan", 1), ("train", 10)]
     assert found.record("train").status == "passed"
     assert found.path("records/attempts/train.1.json").exists()
+
+
+def test_of_two_files_with_a_job_of_that_name_the_last_one_counts_whatever_its_id(run, artifacts, there, monkeypatch):
+    """Ids of GitLab count the tries of one job; the job of a file that goes on may have been given a lower one."""
+    moments = iter(f"2026-11-26T08:00:0{second}.000Z" for second in range(9))
+    monkeypatch.setattr("mlops_ci.run.handover.stamp", lambda _: next(moments))
+    for file, attempt in (("train", 900), ("publish", 20), ("publish", 10)):
+        hand_on(run, artifacts, "plan", "plan", attempt=attempt, file=file, reason=f"{file} {attempt}")
+    found, handovers = collect(artifacts, there)
+    assert [(one.file, one.attempt) for one in handovers] == [("publish", 20)]
+    assert found.record("plan").reason == "publish 20"
 
 
 def test_what_a_job_did_counts_and_not_that_it_was_left_out_before(run, artifacts, there):

@@ -14,12 +14,17 @@ from mlops_ci.orchestrators.callers.finding import Finding, Level
 from mlops_ci.orchestrators.callers.github_interface import Interface, interfaces
 from mlops_ci.orchestrators.callers.reading import Tell, is_ours, is_rendered, read
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
-from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER
+from mlops_ci.orchestrators.database_job import Database
+from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER, SECRETS
 
 FOLDER = ".github/workflows"
 USES = re.compile(r"(?P<repository>[^/@\s]+/[^/@\s]+)/(?P<path>[^@\s]+?)(?:@(?P<ref>\S+))?")
 LOCAL = re.compile(r"\./(?P<path>[^@\s]+)")
 CALLED = re.compile(r"\.github/workflows/(?P<name>[^/]+)\.ya?ml")
+
+
+# The login for the database, which a bundle has whose jobs fetch it by one.
+LOGIN = tuple(name for name, _, _ in SECRETS["database"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +66,10 @@ def _calls(file: str, tree: Tree, root: Path, known: str, tell: Tell) -> Iterato
         uses = job.get("uses")
         if uses is None or not isinstance(uses.value, str) or jobs is None:
             continue
-        # Nothing else in the caller says by what the jobs of the called file hand the run on.
+        # Nothing else in the caller says by what the jobs of the called file hand the run on, and fetch the database.
         way: Handover = "store" if job.get("with", ROLE_HANDOVER.name) is not None else "artifact"
-        target = _target(file, uses, root, known, tell, interfaces(way))
+        database: Database = "job" if any(job.get("secrets", name) is not None for name in LOGIN) else "scan"
+        target = _target(file, uses, root, known, tell, interfaces(way, database))
         if target is not None:
             interface, ref = target
             yield Call(file=file, workflow=tree, id=name, at=jobs.line_of(name), job=job, ref=ref, interface=interface)

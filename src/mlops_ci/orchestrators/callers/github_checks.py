@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.called import called_files
 from mlops_ci.orchestrators.callers import bundle, github_permissions
 from mlops_ci.orchestrators.callers.finding import Finding
 from mlops_ci.orchestrators.callers.github_call import Call
@@ -15,6 +16,8 @@ from mlops_ci.orchestrators.decay import NAME as DECAY
 # What GitHub allows for jobs with steps only.
 NOT_HERE = ("runs-on", "steps", "env", "timeout-minutes", "environment", "container", "services", "defaults", "outputs")
 FOREIGN = ("pull_request_target", "workflow_run")
+# Files with a job that needs the images on a GPU machine.
+TRAINING = frozenset(file.name for file in called_files() if any(job.runner == "gpu" for job in file.jobs))
 EXACT = ("concurrency:", "  group: mlops-${{ github.ref }}")
 
 
@@ -26,6 +29,7 @@ def check(call: Call) -> Iterator[Finding]:
     yield from github_permissions.check(call)
     yield from _inputs(call)
     yield from _secrets(call)
+    yield from _registry(call)
     yield from _concurrency(call)
     yield from _events(call)
 
@@ -144,6 +148,17 @@ def _secrets(call: Call) -> Iterator[Finding]:
             message = f"`{name}` stands in the file itself: it is a secret no more"
             fix = f"revoke it, and write ${{{{ secrets.{_secret_name(name)} }}}}"
             yield call.found("error", given.line_of(name), message, fix)
+
+
+def _registry(call: Call) -> Iterator[Finding]:
+    """Without a registry each machine builds the same images: a site can have its files rendered so that one does."""
+    given, engine = call.value("registry"), call.value("engine")
+    if given is None or given.value != "" or (engine is not None and engine.value in ("host", "inside")):
+        return
+    if call.interface.name in TRAINING:
+        message = "without a registry each machine builds the images for itself"
+        fix = "`mlops-ci render github --profile no-registry` lets one job build them and do all that is done in them"
+        yield call.found("advice", given.line, message, fix)
 
 
 def _secret_name(name: str) -> str:

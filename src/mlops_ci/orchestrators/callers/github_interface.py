@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mlops_ci.orchestrators import decay, rescan
 from mlops_ci.orchestrators.called import CalledFile, Handover, Input, handing_over
+from mlops_ci.orchestrators.database_job import Database, fetching
 from mlops_ci.orchestrators.github import code_scanning_workflow, comment_workflow, retry_workflow
 from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import load_profile
@@ -34,10 +35,10 @@ class Interface:
     reading_jobs: tuple[str, ...] = ()
 
 
-def interfaces(way: Handover = "artifact") -> dict[str, Interface]:
-    """All of them, by name, where jobs hand the run on in this way."""
+def interfaces(way: Handover = "artifact", database: Database = "scan") -> dict[str, Interface]:
+    """All of them, by name, where jobs hand the run on in this way, and who scans gets its database so."""
     alone = (decay.NAME, rescan.NAME)
-    files = (file if file.name in alone else handing_over(file, way) for file in decay.all_files())
+    files = (file if file.name in alone else fetching(handing_over(file, way), database) for file in decay.all_files())
     found = {file.name: _interface(file) for file in files}
     comment_grant, alert_grant = (
         {scope: access for scope, (access, _) in module.PERMISSIONS.items()} for module in GRANTING

@@ -109,6 +109,7 @@ NEXT = (
     "  MLOPS_CI_ENGINE      `host` where runners have no container engine",
     "  MLOPS_CI_AWS_ROLE, MLOPS_CI_AWS_ROLE_READ  the roles that publish and that read, for a store on S3",
     "  MLOPS_CI_RUNNER_EVALUATE  the label of a runner that scores the champion once a week (else a hosted one)",
+    "no registry at all? let the bundle be rendered with `--profile no-registry`: images then stay on the GPU machine",
     "in mlops.toml: [publish] store = 's3://BUCKET/PREFIX' and [tracking] uri, or there is no champion between runs",
     "in the branch protection: require `mlops / result`, and no other job",
 )

@@ -35,6 +35,7 @@ EVALUATE = "runner-evaluate"
 NEXT = (
     "runners with the tags that runner-plan, runner-cpu and runner-gpu name, or your tags there",
     "a copy of the bundle on this GitLab as {repository}, whose job token permissions let this project read it",
+    "no registry at all? let that copy be rendered with `--profile no-registry`: images then stay on the GPU machine",
     "in mlops.toml: [publish] store = 's3://BUCKET/PREFIX' and [tracking] uri, or there is no champion between runs",
     "for these: the input aws-role, and the variable MLFLOW_TRACKING_TOKEN (masked, protected)",
 )

@@ -51,5 +51,5 @@ def _steps(file: CalledFile, profile: Profile, name: str, command: str) -> list[
         checkout_step(profile),
         *bundle_steps(profile),
         a_step(name, id_="stages", env=secrets(job), run=command),
-        report_step(file, profile),
+        report_step(job, file, profile),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.github.expressions import expression, not_of_a_fork, trusted
 from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER, SECRETS
@@ -12,10 +13,14 @@ from mlops_ci.orchestrators.yaml_text import Value
 
 INCOMING, OUTGOING = ".mlops/handover/incoming", ".mlops/handover/outgoing"
 PAGES = ".mlops/runs/*/report"
-STARTED = "always() && steps.stages.outcome != 'skipped'"
 TRUSTED = "needs.plan.outputs.trusted == 'true'"
 # What plan itself has just decided, and what the event says: its own secrets were there before.
 OWN_WORD = "env.OWN_CODE == 'true' && steps.stages.outputs.trusted == 'true'"
+
+
+def started(job: Job) -> str:
+    """Whether the job came so far that it has something to hand on."""
+    return f"always() && steps.{job.step_id(job.steps[0])}.outcome != 'skipped'"
 
 
 def collects(job: Job, file: CalledFile) -> bool:
@@ -58,19 +63,19 @@ def hand_on(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     attempt goes on.
     """
     if profile.handover == "artifact":
-        return _upload(job, file, profile, STARTED)
+        return _upload(job, file, profile, started(job))
     own = OWN_WORD if job.name == "plan" else TRUSTED
     pushed = a_step(
         "Hand it on through the object store",
         id_="hand-on",
-        condition=_all(STARTED, own if job.untrusted else ""),
+        condition=_all(started(job), own if job.untrusted else ""),
         env=_identity(job),
         run=f"mlops-ci handover push --job {job.name} --file {file.name}",
     )
     if job.name == "result":
         # Small, and read by files that have no identity: by the one that comments, and by the one that tries again.
-        return [pushed, *_upload(job, file, profile, STARTED, whole=True)]
-    return [pushed, *_upload(job, file, profile, _join(STARTED, f"!({own})"))] if job.untrusted else [pushed]
+        return [pushed, *_upload(job, file, profile, started(job), whole=True)]
+    return [pushed, *_upload(job, file, profile, _join(started(job), f"!({own})"))] if job.untrusted else [pushed]
 
 
 def reports(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
@@ -78,13 +83,41 @@ def reports(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     if job.beside:
         # The folder of the night has no page yet: this is the job's own.
         name = f"report-{expression('inputs.artifact-prefix')}{file.name}-{job.name}-{expression('github.run_attempt')}"
-        return [_keep("Keep its own report for people", name, PAGES, profile, STARTED)]
-    return [report_step(file, profile)] if job.name == "result" else []
+        return [_keep("Keep its own report for people", name, PAGES, profile, started(job))]
+    return [report_step(job, file, profile)] if job.name == "result" else []
 
 
-def report_step(file: CalledFile, profile: Profile) -> list[str]:
+def take_database(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
+    """The steps by which a job that scans gets the database from the one that fetched it."""
+    if not (database_job.scans(job) and database_job.is_fetched(file)):
+        return []
+    take = a_step("Lay it where the scan finds it", id_="take", run=database_job.TAKE)
+    if profile.artifacts == 3:
+        # That service knows no patterns: it is among all that was downloaded.
+        return [
+            a_step("Lay the database where the scan finds it", id_="take", run=f"mlops-ci database take {INCOMING}")
+        ]
+    download = a_step(
+        "Download the vulnerability database",
+        uses=profile.action("download").uses,
+        with_={"pattern": f"{_database(file)}*", "path": database_job.FOLDER},
+    )
+    return [download, take]
+
+
+def database_step(file: CalledFile, profile: Profile) -> list[str]:
+    """The database as an artifact. Its name begins in another way: only who scans downloads it."""
+    name = f"{_database(file)}{expression('github.run_attempt')}"
+    return _keep("Hand it on", name, database_job.FOLDER, profile, "success()")
+
+
+def _database(file: CalledFile) -> str:
+    return f"{database_job.NAME}-{expression('inputs.artifact-prefix')}{file.name}-"
+
+
+def report_step(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The page, for people: no job reads it."""
-    return _keep("Keep the report for people", report_name(file), PAGES, profile, STARTED)
+    return _keep("Keep the report for people", report_name(file), PAGES, profile, started(job))
 
 
 def report_name(file: CalledFile) -> str:
@@ -95,10 +128,15 @@ def report_name(file: CalledFile) -> str:
 
 def exit_codes(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The steps that may know the job's exit code, in the order in which they are asked."""
-    found = ["steps.stages.outputs.exit-code"]
+    # Of several parts the last that ran ended the job.
+    found = [f"steps.{job.step_id(part)}.outputs.exit-code" for part in reversed(job.steps)]
+    if job.name == database_job.NAME:
+        return found
     if profile.handover == "store":
         # Stages that ended well, and could not be handed on.
         found.insert(0, "steps.hand-on.outputs.exit-code")
+    if database_job.scans(job) and database_job.is_fetched(file):
+        found.append("steps.take.outputs.exit-code")
     if collects(job, file):
         # What could not be put together again ends the job before any stage has an exit code.
         found.append("steps.collect.outputs.exit-code")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE, shares
 from mlops_ci.orchestrators.yaml_text import Value, pair, section
 from mlops_ci.pipeline import Secret
 
@@ -35,6 +37,10 @@ SECRETS: dict[Secret, tuple[tuple[str, str, str], ...]] = {
         ("notify-webhook-url", "NOTIFY_WEBHOOK_URL", "address that takes JSON, for [notify] webhook"),
         ("notify-webhook-key", "NOTIFY_WEBHOOK_KEY", "the key that signs it, for [notify] webhook-key"),
         ("notify-smtp-url", "NOTIFY_SMTP_URL", "mail server with user and password, for [notify] email"),
+    ),
+    "database": (
+        ("database-username", "MLOPS_CI_DATABASE_USERNAME", "user of the registry in [mirrors] trivy-db"),
+        ("database-password", "MLOPS_CI_DATABASE_PASSWORD", "its password or token"),
     ),
     "ping": (("ping-url", "MLOPS_CI_PING_URL", "address of a dead man's switch, for [nightly] ping-url"),),
 }
@@ -129,14 +135,21 @@ def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
 
 def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     """Input to variable, for all jobs: nothing of what a caller writes becomes part of a script."""
-    found = {one.variable: expression(f"inputs.{one.name}") for one in inputs_of(file, profile) if one.variable}
+    found = {one.variable: expression(_given(one)) for one in inputs_of(file, profile) if one.variable}
     # What is proposed is not published: a caller's word can only add to that. Not `!= null`, which act finds true of
     # what is not there.
     found["MLOPS_CI_DRY_RUN"] = expression("inputs.dry-run || github.event.pull_request && true || false")
     # A fork's code gets no token to push with: each of its machines builds for itself.
     own = f"inputs.registry && !{FORK} && format('{{0}}/{{1}}', inputs.registry, github.repository) || ''"
     handover = {"MLOPS_CI_HANDOVER": "store"} if any(job.hands_on for job in file.jobs) else {}
-    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover}
+    one_job = {VARIABLE: ONE_JOB} if shares(file) else {}
+    database = {database_job.VARIABLE: "job"} if database_job.is_fetched(file) else {}
+    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover, **one_job, **database}
+
+
+def _given(one: Input) -> str:
+    """What the caller says. What is said by a variable that nobody set is empty: the site's own labels count then."""
+    return f"inputs.{one.name}" + (f" || '{one.default}'" if one.name.startswith("runner-") and one.default else "")
 
 
 def _with_default(one: Input, default: Value) -> Input:

@@ -143,6 +143,20 @@ store that `[publish] store` names, below `handover/RUN/`, and fetches from ther
 With the engine `docker`, images go to `ghcr.io/OWNER/REPOSITORY` unless `[image] registry` names another place, or the
 input `registry` is empty: then every machine builds its own from the same key.
 
+Where no registry can be reached at all, let no image travel: `images = "one-job"` in a profile, or rendered with
+`--profile no-registry`. The job `train` of `train.yml`, `verify.yml` and `nightly.yml` then makes the images on the GPU
+machine and does all that is done in them, up to `evaluate`, one step after the other; `timeout` is the limit of all of
+it. A step has the secrets of its stages and no others, so that the scanner has none. `publish` and `promote` stay jobs
+of their own, and nobody needs `packages: write`. Code of a fork is only planned: no hosted machine has a part of it.
+
+### The database of the scanner
+
+The job that scans has no secret, so it fetches the vulnerability database without a login. Where `[mirrors] trivy-db`
+names a registry that asks for one, render with `database = "job"` in a profile: a job `database` logs in by the secrets
+`database-username` and `database-password`, which are for nothing else, fetches it, and hands it on as an artifact that
+the scan alone downloads. For code of a fork it has no login, and then the scan ends with exit code 4. `rescan.yml` is
+one job: its login at the registry of the images reaches a database that lies in the same registry.
+
 ## A site of its own
 
 `mlops-ci render github --profile site.toml` writes the files with your names. A profile holds the keys that differ:
@@ -154,6 +168,8 @@ ref = "v1"
 gpu-runner = '["self-hosted", "h100"]'
 mirror = "actions-mirror"         # the owner under which the actions are mirrored
 handover = "store"                # through the object store, not by artifacts
+images = "one-job"                # no registry: what needs the images shares the GPU job
+database = "job"                  # the scanner's database asks for a login
 ```
 
 Everything works from a copy under another name: the bundle installs itself from the very commit of the called file.
@@ -169,7 +185,8 @@ repository can replace it. What decides what may pass comes from the base commit
 
 All of this runs in this project's tests with [act](https://nektosact.com), with stand-ins for the checkout and artifact
 actions that check the inputs they get; the way through the object store with a real S3 server and its keys, since act
-gives no identity. **It has not run on github.com or on a GitHub Enterprise Server yet.**
+gives no identity; the profile `enterprise` with `images = "one-job"`, on machines with its labels alone. **It has not
+run on github.com or on a GitHub Enterprise Server yet.**
 """
 
 

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.orchestrators.called import Handover
+from mlops_ci.orchestrators.called import Handover, Images
+from mlops_ci.orchestrators.database_job import DATABASES, Database
 from mlops_ci.orchestrators.labels import labels
 from mlops_ci.orchestrators.signing import HOWS, How
+from mlops_ci.orchestrators.together import IMAGES
 from mlops_ci.resources import read_toml
 
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
@@ -57,6 +59,8 @@ class Profile:
     retention: int
     handover: Handover
     signing: How
+    images: Images
+    database: Database
 
     def action(self, name: str) -> Action:
         """The pinned action, such as `checkout` or `upload-sarif`, from the site's mirror if it has one.
@@ -108,7 +112,7 @@ def _profile(name: str, values: dict[str, Any]) -> Profile:
         )
     wanted: dict[str, type] = {"str": str, "bool": bool, "int": int}
     for key, value in values.items():
-        kind = wanted.get(kinds[key], str if key in ("handover", "signing") else int)
+        kind = wanted.get(kinds[key], str if key in ("handover", "signing", "images", "database") else int)
         if type(value) is not kind:
             raise ProfileError(f"{name}: {key} is {value!r}, not a {kind.__name__}", hint="see resources/github.toml")
     profile = Profile(**{key.replace("-", "_"): value for key, value in values.items()})
@@ -128,12 +132,15 @@ def _check(name: str, profile: Profile) -> None:
             raise ProfileError(f"{name}: {key} is {value!r}", hint=f"it must look like {form.pattern}")
     if profile.artifacts not in (3, 4):
         raise ProfileError(f"{name}: artifacts is {profile.artifacts}", hint="4, or 3 on GitHub Enterprise Server")
-    if profile.engine not in ("docker", "host", "inside"):
-        raise ProfileError(f"{name}: engine is {profile.engine!r}", hint="docker, host or inside")
-    if profile.handover not in ("artifact", "store"):
-        raise ProfileError(f"{name}: handover is {profile.handover!r}", hint="artifact, or store for the object store")
-    if profile.signing not in HOWS:
-        raise ProfileError(f"{name}: signing is {profile.signing!r}", hint="key, or keyless")
+    for key, word, known, hint in (
+        ("engine", profile.engine, ("docker", "host", "inside"), "docker, host or inside"),
+        ("handover", profile.handover, ("artifact", "store"), "artifact, or store for the object store"),
+        ("signing", profile.signing, HOWS, "key, or keyless"),
+        ("images", profile.images, IMAGES, "registry, or one-job where there is none"),
+        ("database", profile.database, DATABASES, "scan, or job where it asks for a login"),
+    ):
+        if word not in known:
+            raise ProfileError(f"{name}: {key} is {word!r}", hint=hint)
     for key, text in (("plan", profile.plan_runner), ("cpu", profile.cpu_runner), ("gpu", profile.gpu_runner)):
         if text or key == "plan":
             for label in labels(text, where=f"{name}: {key}-runner"):

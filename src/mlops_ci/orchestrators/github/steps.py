@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.github import handing_on
 from mlops_ci.orchestrators.github.expressions import (
@@ -12,6 +13,7 @@ from mlops_ci.orchestrators.github.expressions import (
     not_of_a_fork,
     trusted,
 )
+from mlops_ci.orchestrators.github.handing_on import database_step
 from mlops_ci.orchestrators.github.interface import SECRETS
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.step import a_step
@@ -25,10 +27,14 @@ BUNDLE = ".mlops/bundle"
 
 def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The lines below `steps:`."""
+    if job.name == database_job.NAME:
+        found = [checkout_step(profile), *bundle_steps(profile), *_fetch(job), database_step(file, profile)]
+        return [line for one in found for line in item(one)]
     found = [
         checkout_step(profile),
         *bundle_steps(profile),
         *handing_on.collect(job, file, profile),
+        *handing_on.take_database(job, file, profile),
         *_cosign(job, profile),
         *(_result(job, file) if job.name == "result" else _stages(job)),
         *_cancelled(job, file),
@@ -72,6 +78,12 @@ def bundle_steps(profile: Profile) -> list[list[str]]:
     ]
 
 
+def _fetch(job: Job) -> list[list[str]]:
+    why = "The login is in this step alone, and for nothing but this registry."
+    title = "Fetch the vulnerability database"
+    return [a_step(title, why=why, id_="stages", env=secrets(job), run=database_job.FETCH)]
+
+
 def _cosign(job: Job, profile: Profile) -> list[list[str]]:
     if profile.signing != "keyless" or not needs_program(job):
         return []
@@ -82,11 +94,15 @@ def _cosign(job: Job, profile: Profile) -> list[list[str]]:
 def _stages(job: Job) -> list[list[str]]:
     return [
         a_step(
-            f"Run the {job.name} in a run of its own" if job.beside else f"Run {', '.join(job.stages)}",
-            id_="stages",
-            env=secrets(job),
-            run=" ".join(job.command),
+            f"Run the {part.name} in a run of its own" if part.beside else f"Run {', '.join(part.stages)}",
+            why="No secret reaches this step: the scanner is others' code."
+            if job.parts and part.name == "scan"
+            else "",
+            id_=job.step_id(part),
+            env=secrets(part),
+            run=" ".join(part.command),
         )
+        for part in job.steps
     ]
 
 

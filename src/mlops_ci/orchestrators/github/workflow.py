@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mlops_ci.orchestrators.called import CalledFile, handing_over
+from mlops_ci.orchestrators.database_job import fetching
 from mlops_ci.orchestrators.github.expressions import (
     FORK,
     OWN_CODE,
@@ -20,6 +21,7 @@ from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.steps import steps
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.signing import signing
+from mlops_ci.orchestrators.together import together
 from mlops_ci.orchestrators.yaml_text import comment, pair, pairs, section
 
 REASONS = {
@@ -57,7 +59,8 @@ def granted(jobs: Iterable[Job]) -> dict[str, str]:
 
 def workflow(file: CalledFile, profile: Profile) -> str:
     """The text of the file."""
-    file = signing(handing_over(file, profile.handover), profile.signing)
+    file = fetching(signing(handing_over(file, profile.handover), profile.signing), profile.database)
+    file = together(file, profile.images)
     return document(file, profile, [_job(job, file, profile) for job in file.jobs])
 
 
@@ -109,6 +112,8 @@ def _about(job: Job) -> str:
         parts.append("Decides about trust, and with that which of the jobs below run, and on what machines.")
     if job.runner == "gpu" and len(job.stages) > 1:
         parts.append("One job: the node that was verified is the node that trains.")
+    if job.parts:
+        parts.append("No registry carries images to another machine: all that needs them is in this job.")
     if job.name == "scan":
         where = "the step that scans" if job.hands_on else "this job"
         parts.append(f"No secret reaches {where}: the scanner is others' code.")

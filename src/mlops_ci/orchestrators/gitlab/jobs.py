@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab import scripts
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
@@ -12,6 +13,7 @@ from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, ROLE_HANDOVER, GitL
 from mlops_ci.orchestrators.gitlab.order import needs_of, retry
 from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
 from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE, shares
 
 Mapped = dict[str, Any]
 
@@ -22,6 +24,9 @@ SIGNING_TOKEN, SIGSTORE = "SIGSTORE_ID_TOKEN", "sigstore"
 REGISTRY = {
     "MLOPS_CI_REGISTRY_USERNAME": "$CI_REGISTRY_USER",
     "MLOPS_CI_REGISTRY_PASSWORD": "$CI_REGISTRY_PASSWORD",
+}
+REGISTRY_IMAGE = {
+    "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE")
 }
 # GitLab's report of what was found in images, under the name that the scan gives it.
 SCANNED, GITLAB_REPORT = "container_scanning", "gl-container-scanning-report.json"
@@ -41,7 +46,8 @@ def jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explain
         why = "Jobs that change what others see: neither interrupted nor for what is not merged."
         found[hidden(HIDDEN_CHANGING)] = Explained(why, _shared_changing(file))
     for job in file.jobs:
-        found[named(job.name)] = Explained(_summary(job), _job(file, job))
+        body = _database(job) if job.name == database_job.NAME else _job(file, job)
+        found[named(job.name)] = Explained(_summary(job), body)
         if job.guarded:
             found[named("approve")] = Explained("A person starts it when promote waits for one.", _approve(file, job))
     if file.name != "nightly":
@@ -65,6 +71,8 @@ def changing(job: Job) -> bool:
 
 
 def _summary(job: Job) -> str:
+    if not job.stages:
+        return f"{job.summary[0].upper()}{job.summary[1:]}."
     if job.beside:
         return f"{job.summary[0].upper()}{job.summary[1:]}. It begins when the night has been judged."
     sentences = [pipeline.stage(name).summary for name in job.stages]
@@ -79,7 +87,7 @@ def shared(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
         "interruptible": True,
         "rules": rules(file),
         "retry": retry((10,)),
-        "variables": _variables(inputs),
+        "variables": _variables(file, inputs),
         "before_script": scripts.before_script(inputs),
         "artifacts": {"when": _why_always(file), "expire_in": use("expire-in")},
     }
@@ -95,15 +103,21 @@ def _shared_changing(file: CalledFile) -> Mapped:
     return {"extends": hidden(HIDDEN), "interruptible": False, "rules": rules(file, changing=True)}
 
 
-def _variables(inputs: tuple[GitLabInput, ...]) -> Mapped:
+def _variables(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> Mapped:
     """What the tool reads from its environment, so that no value of a user becomes part of a script."""
     found: Mapped = {
         "MLOPS_CI_PROVIDER": "gitlab",
-        "MLOPS_CI_DEFAULT_REGISTRY": Explained("Where no other is named: the project's own.", "$CI_REGISTRY_IMAGE"),
+        **({} if file.images == ONE_JOB else REGISTRY_IMAGE),
         IMAGE_VARIABLE: Explained("What the engine `inside` compares between jobs, by its digest.", use("image")),
     }
     if any(one.name == ROLE_HANDOVER for one in inputs):
         found["MLOPS_CI_HANDOVER"] = "store"
+    if database_job.is_fetched(file):
+        found[database_job.VARIABLE] = "job"
+    if shares(file):
+        found[VARIABLE] = Explained(
+            "Which jobs this file has: no registry carries images from one to another.", ONE_JOB
+        )
     found |= {one.variable: use(one.name) for one in inputs if one.variable and one.kind in {"string", "number"}}
     if BUNDLE_REF not in found:
         found[BUNDLE_REF] = Explained("The very commit of this component.", "$[[ component.sha ]]")
@@ -135,6 +149,25 @@ def _job(file: CalledFile, job: Job) -> Mapped:
     if artifacts := _artifacts(job):
         found["artifacts"] = artifacts
     return found
+
+
+def _database(job: Job) -> Mapped:
+    return {
+        "extends": hidden(HIDDEN),
+        "tags": use(f"runner-{job.machine}"),
+        "timeout": f"{job.minutes} minutes",
+        "needs": Flow([named("plan")]),
+        "environment": Explained(
+            "No deployment: variables with the login that have this scope reach this job alone.",
+            Flow({"name": database_job.ENVIRONMENT, "action": "access"}),
+        ),
+        "script": [database_job.FETCH],
+        "artifacts": {
+            "when": "on_success",
+            "expire_in": Explained("It is old soon.", "1 day"),
+            "paths": Flow([f"{database_job.FOLDER}/"]),
+        },
+    }
 
 
 def _tokens(job: Job) -> Mapped:

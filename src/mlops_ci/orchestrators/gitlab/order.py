@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import RUN_FROM, use
-from mlops_ci.orchestrators.jobs import Job, jobs_of
+from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.together import before
 from mlops_ci.pipeline import NAMES
 
 # GitLab allows no more.
@@ -16,7 +17,7 @@ MEANING = {10: "infrastructure", 11: "an unhealthy node", 12: "preempted, with a
 def needs_of(file: CalledFile, job: Job) -> list[tuple[Job, str]]:
     """The jobs whose records it reads, however far back: GitLab gives a job the artifacts of those that it names."""
     before = file.jobs[: file.jobs.index(job)]
-    wanted = {one.name for one in before} if job.always else _closure(file, job)
+    wanted = {one.name for one in before if one.stages} if job.always else _closure(file, job)
     own = [(one, f"{use('job-prefix')}{one.name}") for one in before if one.name in wanted]
     return [*_earlier(file), *own]
 
@@ -38,7 +39,8 @@ def _closure(file: CalledFile, job: Job) -> set[str]:
         if name not in found:
             found.add(name)
             pending += file.job(name).needs
-    return found
+    # The database is for who scans: no other reads it.
+    return {name for name in found if file.job(name).stages or name in job.needs}
 
 
 def _earlier(file: CalledFile) -> list[tuple[Job, str]]:
@@ -46,4 +48,5 @@ def _earlier(file: CalledFile) -> list[tuple[Job, str]]:
     if not file.goes_on:
         return []
     known = {stage for job in file.jobs for stage in job.stages if stage != "plan"}
-    return [(one, f"{use(RUN_FROM)}{one.name}") for one in jobs_of([name for name in NAMES if name not in known])]
+    done = before([name for name in NAMES if name not in known], file.images)
+    return [(one, f"{use(RUN_FROM)}{one.name}") for one in done]

@@ -197,6 +197,20 @@ the include names it. Without that role jobs use what else they have: `aws-role`
 variables. Let a lifecycle rule of the bucket end what is below `handover/` after the days in which you would run a job
 again.
 
+### Without a registry
+
+Where neither the project's own registry nor another can be reached, let no image travel: `images = "one-job"` in a
+profile, or rendered with `--profile no-registry`. The job `train` then makes the images on the GPU machine and does all
+that is done in them, up to `evaluate`; `timeout` is the limit of all of it, and the files have no input
+`runner-evaluate`. `publish`, `promote` and `publish.yml` go on with it as usual.
+
+### The database of the scanner
+
+Where `[mirrors] trivy-db` names a registry that asks for a login, render with `database = "job"` in a profile: a job
+`database` fetches it and hands it to the job that scans, which needs no login. Set the variables
+`MLOPS_CI_DATABASE_USERNAME` and `MLOPS_CI_DATABASE_PASSWORD` with the scope of the environment `mlops-database`: GitLab
+then gives them to that job alone.
+
 ### What runs
 
 Which jobs there are is decided before `plan` runs. A stage that plan leaves out (nothing is new, a dry run) is noted as
@@ -234,6 +248,8 @@ extends = "self-managed"          # no hosted runners, images through the depend
 repository = "ml/mlops-ci"        # where your copy of this repository lies
 gpu-tags = ["h100"]
 handover = "store"                # through the object store, not by artifacts
+images = "one-job"                # no registry: what needs the images shares the GPU job
+database = "job"                  # the scanner's database asks for a login
 ```
 
 | profile | for |
@@ -244,9 +260,9 @@ handover = "store"                # through the object store, not by artifacts
 
 All of this runs in this project's tests with [gitlab-ci-local](https://github.com/firecow/gitlab-ci-local) in isolated
 jobs on its shell executor, the profile `kubernetes` in containers of the image that its jobs name, and every file is
-checked against GitLab's own schema. It executes neither `retry`, `timeout`, `resource_group`, `interruptible` nor
-identity tokens: for these the tests look at the rendered files. **It has not run on a GitLab server or on Kubernetes
-yet.**
+checked against GitLab's own schema. It executes neither `retry`, `timeout`, `resource_group` nor `interruptible`: for
+these the tests look at the rendered files. It makes out no identity tokens: there a variable is the token, and a
+stand-in answers as AWS does. **It has not run on a GitLab server or on Kubernetes yet.**
 """
 
 
@@ -276,6 +292,7 @@ def page(profile: GitLabProfile, example: str, said: Mapping[str, str]) -> str:
 PROFILES = """\
 | `default` | GitLab.com, or an instance that holds a copy of the bundle under the same name |
 | `object-store` | the same, with jobs that hand the run on through the object store |
+| `no-registry` | the same, where no registry can be reached: what needs the images shares the GPU job |
 | `self-managed` | an instance of your own, perhaps older than 18.7: no components |
 | `kubernetes` | the same, with runners of the Kubernetes executor: the engine `inside` in the training image |"""
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.orchestrators.called import Handover
+from mlops_ci.orchestrators.called import Handover, Images
+from mlops_ci.orchestrators.database_job import DATABASES, Database
 from mlops_ci.orchestrators.signing import HOWS, How
+from mlops_ci.orchestrators.together import IMAGES
 from mlops_ci.resources import read_toml
 from mlops_ci.version import version
 
@@ -41,6 +43,8 @@ class GitLabProfile:
     components: bool
     handover: Handover
     signing: How
+    images: Images
+    database: Database
 
     @property
     def bundle(self) -> str:
@@ -105,14 +109,15 @@ def _profile(name: str, values: dict[str, Any], pattern: dict[str, Any]) -> GitL
             raise GitlabProfileError(f"{name}: {key} is {value!r}, not a list of tags", hint="name one tag or more")
     if not PROJECT.fullmatch(values["repository"]):
         raise GitlabProfileError(f"{name}: repository is {values['repository']!r}", hint="write it as group/project")
-    if values["engine"] not in ENGINES:
-        raise GitlabProfileError(f"{name}: engine is {values['engine']!r}", hint=f"one of {', '.join(ENGINES)}")
-    if values["handover"] not in ("artifact", "store"):
-        raise GitlabProfileError(
-            f"{name}: handover is {values['handover']!r}", hint="artifact, or store for the object store"
-        )
-    if values["signing"] not in HOWS:
-        raise GitlabProfileError(f"{name}: signing is {values['signing']!r}", hint="key, or keyless")
+    for key, known, hint in (
+        ("engine", ENGINES, f"one of {', '.join(ENGINES)}"),
+        ("handover", ("artifact", "store"), "artifact, or store for the object store"),
+        ("signing", HOWS, "key, or keyless"),
+        ("images", IMAGES, "registry, or one-job where there is none"),
+        ("database", DATABASES, "scan, or job where it asks for a login"),
+    ):
+        if values[key] not in known:
+            raise GitlabProfileError(f"{name}: {key} is {values[key]!r}", hint=hint)
     fields: dict[str, Any] = {
         key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_ci.orchestrators.called import CalledFile, handing_over
+from mlops_ci.orchestrators.database_job import fetching
 from mlops_ci.orchestrators.decay import NAME as DECAY
 from mlops_ci.orchestrators.decay import all_files
 from mlops_ci.orchestrators.gitlab.decay import COMMANDS, scheduled_jobs
@@ -12,6 +13,7 @@ from mlops_ci.orchestrators.gitlab.jobs import jobs
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
 from mlops_ci.orchestrators.rescan import NAME as RESCAN
 from mlops_ci.orchestrators.signing import signing
+from mlops_ci.orchestrators.together import together
 
 FILES = "ci/gitlab"
 COMPONENTS = "templates"
@@ -39,6 +41,8 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
 
 def _text(file: CalledFile, profile: GitLabProfile, *, component: bool) -> str:
     file = file if file.name == DECAY else signing(handing_over(file, profile.handover), profile.signing)
+    if file.name not in COMMANDS:
+        file = together(fetching(file, profile.database), profile.images)
     inputs = inputs_of(file, profile, component=component)
     example = include_example(file, profile, component=component)
     head = comment(f"{file.title}: {file.about}.\n\n{NOTE}\n\n" + "".join(f"  {one}\n" for one in example.splitlines()))

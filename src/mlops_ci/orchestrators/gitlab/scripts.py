@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab.document import Explained
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, use
@@ -76,8 +77,9 @@ def script(file: CalledFile, job: Job) -> list[Line]:
     )
     if job.name == "plan" and not file.goes_on:
         return [keep, shlex.join(job.command)]
-    command = shlex.join([*job.command, "--run", "latest", "--as-planned"])
-    return [_collect(job, file, needed=True), keep, command]
+    commands = [shlex.join([*part.command, "--run", "latest", "--as-planned"]) for part in job.steps]
+    scans = database_job.scans(job) and database_job.is_fetched(file)
+    return [_collect(job, file, needed=True), keep, *([database_job.TAKE] if scans else []), *commands]
 
 
 def after_script(file: CalledFile, job: Job) -> list[Line]:

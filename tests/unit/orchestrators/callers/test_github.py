@@ -21,6 +21,19 @@ ABOVE = "    with:\n"
 GRANT = "      packages: write # to push the images that it built\n"
 
 
+def test_without_a_registry_the_profile_for_that_is_named(repository: Repository):
+    repository.spoil(WORKFLOW, WITH, WITH + "      registry: ''\n")
+    found = repository.github().findings
+    assert [(one.level, "--profile no-registry" in one.fix) for one in found] == [("advice", True)]
+
+
+def test_a_login_for_the_database_is_known_where_a_bundle_has_the_job_for_it(repository: Repository):
+    text = (repository.root / WORKFLOW).read_text().rstrip()
+    secrets = "    secrets:\n      database-password: ${{ secrets.DATABASE_PASSWORD }}\n"
+    (repository.root / WORKFLOW).write_text(f"{text}\n{secrets}")
+    assert not [one for one in repository.github().findings if "database" in one.message]
+
+
 def test_all_files_that_can_be_called_are_known():
     rendered = {Path(path).stem for path in render(load_profile("default")) if path.startswith(".github/workflows/")}
     assert set(interfaces()) == rendered

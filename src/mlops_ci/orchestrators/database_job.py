@@ -1,0 +1,61 @@
+"""Sites whose vulnerability database asks for a login: a job of its own fetches it, and the scan needs no secret."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.jobs import Job
+
+# Who fetches the database: the job that scans, which has no login, or a job before it that may have one.
+Database = Literal["scan", "job"]
+DATABASES: tuple[str, ...] = ("scan", "job")
+NAME = "database"
+# By this the tool knows that the rendered file has this job.
+VARIABLE = "MLOPS_CI_DATABASE"
+FOLDER = ".mlops/database"
+FETCH, TAKE = f"mlops-ci database fetch {FOLDER}", f"mlops-ci database take {FOLDER}"
+MINUTES = 30
+# At GitLab: the scope of the variables with the login.
+ENVIRONMENT = "mlops-database"
+
+
+def fetching(file: CalledFile, who: Database) -> CalledFile:
+    """The file as a site has its database fetched; one that scans nothing needs none."""
+    if who == "scan" or not any(scans(job) for job in file.jobs):
+        return file
+    plan, *others = file.jobs
+    return replace(file, jobs=(plan, _fetching(), *(_waiting(job) for job in others)))
+
+
+def scans(job: Job) -> bool:
+    """Whether the job judges what is in an image by the database."""
+    return "scan" in job.stages and not job.beside
+
+
+def is_fetched(file: CalledFile) -> bool:
+    """Whether the file has the job."""
+    return any(job.name == NAME for job in file.jobs)
+
+
+def _waiting(job: Job) -> Job:
+    return replace(job, needs=(*job.needs, NAME)) if scans(job) or job.always else job
+
+
+def _fetching() -> Job:
+    return Job(
+        name=NAME,
+        summary="fetch the vulnerability database, with a login if it asks for one, and hand it to the scan",
+        stages=(),
+        needs=("plan",),
+        runner="cpu",
+        permissions={},
+        secrets=("database",),
+        retry=(10,),
+        minutes=MINUTES,
+        # For code of a fork without the login: what is public can be had, and else the scan could not be made.
+        untrusted=True,
+        guarded=False,
+        always=False,
+    )

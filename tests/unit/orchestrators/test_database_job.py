@@ -1,0 +1,111 @@
+"""The job that fetches the vulnerability database: the only one with the login, and what scanning needs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from mlops_ci.orchestrators.called import called_file, called_files
+from mlops_ci.orchestrators.database_job import fetching, is_fetched
+from mlops_ci.orchestrators.github.profile import load_profile
+from mlops_ci.orchestrators.github.render import render
+from mlops_ci.orchestrators.gitlab.profile import load_profile as load_gitlab_profile
+from mlops_ci.orchestrators.gitlab.render import render as render_gitlab
+from mlops_ci.orchestrators.outcome import JobEnd, outcome
+from mlops_ci.orchestrators.together import files_of, together
+from support.rendered_github import parsed, secrets_in
+
+LOGIN = {"database-username", "database-password"}
+SCANNING = ("train", "scan", "verify", "nightly")
+
+
+@pytest.fixture(params=['database = "job"\n', 'database = "job"\nimages = "one-job"\n'], ids=["jobs", "one-job"])
+def profile(request, tmp_path) -> str:
+    path = tmp_path / "site.toml"
+    path.write_text(request.param)
+    return str(path)
+
+
+def test_every_file_that_scans_has_the_job_and_no_other_file():
+    files = {file.name: fetching(file, "job") for file in called_files()}
+    assert tuple(sorted(name for name, file in files.items() if is_fetched(file))) == tuple(sorted(SCANNING))
+    assert fetching(called_file("train"), "scan") == called_file("train")
+    train = files["train"]
+    assert train.job("scan").needs == ("plan", "build", "database")
+    assert {job.name for job in train.jobs if "database" in job.needs} == {"scan", "result"}
+    assert together(train, "one-job").job("train").needs == ("plan", "database")
+    assert [is_fetched(file) for file in files_of({"MLOPS_CI_DATABASE": "job"})] == list(
+        map(is_fetched, files.values())
+    )
+
+
+def test_the_login_is_in_its_one_step_for_own_code_and_nowhere_else(profile):
+    for path, text in render(load_profile(profile)).items():
+        name = path.rpartition("/")[2].removesuffix(".yml")
+        jobs = parsed(text).get("jobs", {})
+        assert ("database" in jobs) == (name in SCANNING)
+        assert {job for job, body in jobs.items() if secrets_in(body) & LOGIN} == ({"database"} & set(jobs))
+        if name not in SCANNING:
+            continue
+        body = jobs["database"]
+        assert body["permissions"] == {"contents": "read"}
+        holding = [step for step in body["steps"] if secrets_in(step)]
+        assert [step["run"] for step in holding] == ["mlops-ci database fetch .mlops/database"]
+        assert all(
+            value.startswith("${{ needs.plan.outputs.trusted == 'true' && ") for value in holding[0]["env"].values()
+        )
+        assert "contains(fromJSON(needs.plan.outputs.jobs || '[]'), 'database')" in body["if"]
+
+
+def test_who_scans_takes_it_before_and_sees_no_secret(profile):
+    for name in SCANNING:
+        jobs = parsed(render(load_profile(profile))[f".github/workflows/{name}.yml"])["jobs"]
+        (scanning,) = [body for body in jobs.values() if "mlops-ci run scan --only" in json.dumps(body)]
+        run = [step.get("run", step["name"]) for step in scanning["steps"]]
+        assert run.index("mlops-ci database take .mlops/database") < run.index("mlops-ci run scan --only")
+        pattern = f"database-${{{{ inputs.artifact-prefix }}}}{name}-*"
+        assert [step["with"]["path"] for step in scanning["steps"] if step.get("with", {}).get("pattern") == pattern]
+        (step,) = [step for step in scanning["steps"] if step.get("run") == "mlops-ci run scan --only"]
+        assert not secrets_in(step)
+        assert "steps.take.outputs.exit-code" in scanning["outputs"]["exit-code"]
+        others = [body for body in jobs.values() if body is not scanning]
+        assert not [body for body in others if "database take" in json.dumps(body)]
+
+
+def test_at_gitlab_its_variables_have_a_scope_of_their_own(profile):
+    for name in SCANNING:
+        text = render_gitlab(load_gitlab_profile(profile))[f"ci/gitlab/{name}.yml"]
+        found = {
+            re.sub(r".*]]", "", key): job for key, job in list(YAML(typ="safe", pure=True).load_all(text))[1].items()
+        }
+        job = found["database"]
+        assert job["environment"] == {"name": "mlops-database", "action": "access"}
+        assert job["script"] == ["mlops-ci database fetch .mlops/database"]
+        assert job["artifacts"]["paths"] == [".mlops/database/"]
+        readers = {key for key, one in found.items() if any("database" in str(need) for need in one.get("needs", []))}
+        takers = {
+            key for key, one in found.items() if "mlops-ci database take .mlops/database" in one.get("script", [])
+        }
+        assert readers == takers
+        assert len(takers) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "word", "code"),
+    [
+        (JobEnd(result="success"), "passed", 0),
+        (JobEnd(result="failure", outputs={"exit-code": "4"}), "failed", 4),
+        (JobEnd(result="failure"), "failed", 10),
+        (JobEnd(result="cancelled"), "was cancelled", 143),
+        (JobEnd(result="skipped"), "left out", 0),
+    ],
+)
+def test_it_leaves_no_record_and_is_counted_by_its_end(end, word, code):
+    job = fetching(called_file("scan"), "job").job("database")
+    found = outcome((job,), {"database": end}, {}, {})
+    assert (found.jobs, found.exit_code) == ({"database": word}, code)
+    assert found.worth_a_retry == (code == 10)
+    assert outcome((job,), {}, {}, {}).jobs == {}, "where nobody tells ends, what it fetched is the scan's business"
