@@ -18,6 +18,7 @@ from mlops_ci.scanning.contents import read_contents
 from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
 from mlops_ci.scanning.kept import SUFFIX, write_contents
 from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
+from mlops_ci.stages import extra
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.sboms import keep
 from mlops_ci.stages.session import Session
@@ -32,7 +33,12 @@ def inputs(session: Session) -> Mapping[str, Any]:
     known = {"keys": [plan.content_key for plan in session.resolution.images], "engine": session.engine.name}
     signing = session.settings.tables.signing
     asked = {"signing": [signing.key, signing.keyless]} if signing.key or signing.keyless else {}
-    return {**known, **asked}
+    return {**known, **asked, **over(session)}
+
+
+def over(session: Session) -> Mapping[str, Any]:
+    """The packages over the image, as a part of a stage's inputs; nothing where there are none."""
+    return {"extra": session.resolution.extra.key} if session.resolution.extra is not None else {}
 
 
 def run(session: Session) -> Result:
@@ -55,15 +61,17 @@ def run(session: Session) -> Result:
     layers = _layers(session, built, top)
     lost = keep(session, built, top, sboms, layers)
     signing = sign(session, built, top, sboms)
+    more = extra.described(session)
     unsigned = f"nothing is signed: {signing.why}" if signing is not None and not signing.by else ""
     return Result(
         outputs=BuildOutputs(
             images=built,
             top=top,
-            sbom=tuple(session.run.file(path) for path in sboms),
-            contents=tuple(session.run.file(path) for path in contents),
+            sbom=tuple(session.run.file(path) for path in (*sboms, *(sbom for sbom, _ in more))),
+            contents=tuple(session.run.file(path) for path in (*contents, *(inside for _, inside in more))),
             layers=layers,
             signing=signing,
+            extra=extra.recorded(session),
         ),
         warnings=(*warnings, *(one for one in (lost, unsigned) if one)),
     )
