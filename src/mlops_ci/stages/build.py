@@ -20,7 +20,7 @@ from mlops_ci.scanning.kept import SUFFIX, write_contents
 from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
 from mlops_ci.stages import extra
 from mlops_ci.stages.result import Result
-from mlops_ci.stages.sboms import keep
+from mlops_ci.stages.sboms import folder, keep, settled
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signing import intend, sign
 from mlops_ci.stages.trees import lasting, targets
@@ -59,9 +59,10 @@ def run(session: Session) -> Result:
     sboms = _sboms(session, built, top)
     contents = _contents(session, built, targets(session, built, top), sboms)
     layers = _layers(session, built, top)
-    lost = keep(session, built, top, sboms, layers)
-    signing = sign(session, built, top, sboms)
     more = extra.described(session)
+    beside = keep(session, built, top, sboms, layers, [sbom for sbom, _ in more])
+    signing = sign(session, built, top, sboms, beside.own)
+    settled(session, built[top], beside)
     unsigned = f"nothing is signed: {signing.why}" if signing is not None and not signing.by else ""
     return Result(
         outputs=BuildOutputs(
@@ -73,7 +74,7 @@ def run(session: Session) -> Result:
             signing=signing,
             extra=extra.recorded(session),
         ),
-        warnings=(*warnings, *(one for one in (lost, unsigned) if one)),
+        warnings=(*warnings, *(one for one in (beside.lost, unsigned) if one)),
     )
 
 
@@ -97,22 +98,17 @@ def _lock(session: Session, built: Mapping[str, BuiltImage]) -> None:
 
 def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:
     """One SBOM per image that was built, kept in the cache: an unchanged image is not read again."""
-    folder = session.run.path("sbom")
-    folder.mkdir(exist_ok=True)
+    place = session.run.path("sbom")
+    place.mkdir(exist_ok=True)
     made = []
     for target in targets(session, images, top):
         image = images[target.name]
-        kept = _known(session, image)
+        kept = folder(session, image)
         if session.force or not lasting(session) or not (kept / file_name(target)).is_file():
             write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
-        made.append(folder / file_name(target))
+        made.append(place / file_name(target))
         shutil.copyfile(kept / file_name(target), made[-1])
     return made
-
-
-def _known(session: Session, image: BuiltImage) -> Path:
-    """The folder of what was read of an image, by what it is made from and what it became."""
-    return session.workspace.cache / "sbom" / image.content_key / image.digest.removeprefix("sha256:")[:16]
 
 
 def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:
@@ -122,7 +118,7 @@ def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dic
     """
     if session.engine.name != "docker":
         return {}
-    path = _known(session, images[top]) / LAYERS
+    path = folder(session, images[top]) / LAYERS
     with suppress(OSError, ValueError):
         return dict(json.loads(path.read_bytes()))
     found = _asked(session, images, top)
