@@ -35,7 +35,7 @@ def cheap(monkeypatch):
 
 def plan(name, parent=None, action="build"):
     document = {
-        "schema": "mlops-ci/content-key/1",
+        "schema": "mlops-ci/content-key/2",
         "builder": 1,
         "engine": "docker",
         "layer": name,
