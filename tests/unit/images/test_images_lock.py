@@ -52,7 +52,7 @@ def test_what_an_older_recipe_or_another_compression_made_is_told_from_what_is_n
 ) -> None:
     now = plan(tmp_path)
     made = locked(now)
-    base = made["docker/2.13-cpu/base"] if "docker/2.13-cpu/base" in made else next(iter(made.values()))
+    base = made[images_lock.key("docker", "2.13-cpu", "base")]
     assert base.inputs["compression"] == "zstd 3"
     images_lock.write(tmp_path, made)
     monkeypatch.setattr(content_key, "COMPRESSION_LEVEL", 9)
