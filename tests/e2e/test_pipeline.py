@@ -12,22 +12,8 @@ from mlops_ci.images import images_lock
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.open import open_store
 from support.cli import call, newest_run, records
-from support.image_projects import locked, write_wheel
 from support.leftovers import of_project
-from support.project import commit
-
-
-def put_over(project, check="planted_high_fixable"):
-    """A package over the image that has a vulnerability, which the check imports; it comes from a local folder."""
-    wheel = write_wheel(project / "wheels", "planted-high-fixable", "1.0", files={f"{check}.py": ""})
-    (project / "extra.lock").write_text(f"# a fix that is not in the image yet\n{locked(wheel)}")
-    config = (
-        (project / "mlops.toml")
-        .read_text()
-        .replace("[check]\ncommands = [", f'[check]\ncommands = ["python -c \\"import {check}\\"", ')
-    )
-    (project / "mlops.toml").write_text(f'{config}extra = "extra.lock"\n\n[mirrors]\nfind-links = ["wheels"]\n')
-    commit(project, "a package over the image")
+from support.project import commit, put_over
 
 
 def test_a_whole_run_and_a_second_one(project, scanned):
