@@ -17,7 +17,7 @@ from mlops_ci import pipeline
 from support import isolated, isolated_engine
 from support.cli import call, clean_environment, records
 from support.isolated_engine import IsolatedSite
-from support.project import CONFIG, make_project
+from support.project import CONFIG, make_project, put_over
 
 WITHOUT = [word for part in ("wheels", "tool", "actions") for word in ("--without", part)]
 # The lowest layer with Python: this training needs no torch, whose image has more than a gigabyte.
@@ -36,6 +36,7 @@ def archive(tmp_path: Path, docker_settings: dict[str, str], scanned: dict[str, 
     """What the site gets: finished images, the base image, the scanner's database."""
     isolated_engine.need_one()
     project = make_project(tmp_path / "project", config=SMALL)
+    put_over(project)
     words = ["mirror", "export", str(tmp_path / "site.tar"), "--engine", "docker", *WITHOUT]
     done = call(project, *words, environment={**docker_settings, **scanned})
     assert done.exit_code == 0, done.said
@@ -81,4 +82,8 @@ def test_the_pipeline_on_docker_without_a_network(tmp_path: Path, archive: Path,
     assert {one["ref"] for one in built.values()} <= brought
     assert images(around) == brought, "nothing was built or pulled"
     assert found["scan"]["outputs"]["db"]["digest"]
+    assert found["build"]["outputs"]["extra"]["packages"] == ["planted-high-fixable 1.0"], (
+        "from the repository's folder"
+    )
+    assert found["scan"]["outputs"]["findings"]["HIGH"]["total"] >= 1
     assert found["promote"]["outputs"]["to"] == "1"

@@ -13,10 +13,11 @@ from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.open import open_store
 from support.cli import call, newest_run, records
 from support.leftovers import of_project
-from support.project import commit
+from support.project import commit, put_over
 
 
 def test_a_whole_run_and_a_second_one(project, scanned):
+    put_over(project)
     settings = {"MLOPS_CI_ENGINE": "host", **scanned}
     first = call(project, "run", environment=settings)
     assert first.exit_code == 0, first.said
@@ -29,11 +30,22 @@ def test_a_whole_run_and_a_second_one(project, scanned):
     assert found["promote"]["outputs"] == {"alias": "champion", "from": None, "to": "1", "approved_by": None}
     assert found["scan"]["outputs"]["verdict"] == "passed"
     assert found["scan"]["outputs"]["db"]["digest"]
+    assert "over the image at the start of every job: planted-high-fixable 1.0 (extra.lock)" in first.stderr
+    over = found["build"]["outputs"]["extra"]
+    assert (over["lock"], over["packages"]) == ("extra.lock", ["planted-high-fixable 1.0"])
+    assert [one["path"] for one in found["build"]["outputs"]["sbom"]][-1] == "sbom/extra.cdx.json"
+    (alert,) = (one for one in sarif(project)["results"] if one["ruleId"] == "CVE-2099-1003")
+    place = alert["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("extra.lock", 2)
+    assert not [path for path in newest_run(project).rglob("extra") if path.is_dir()], "no job leaves its copy"
+    lineage = json.loads((newest_run(project) / "run.json").read_text())["lineage"]
+    assert lineage["extra_sha256"] == over["sha256"]
     store = open_store(str(project / ".mlops" / "store"))
     assert verify(store, found["publish"]["outputs"]["manifest"]["key"]) == []
     page = newest_run(project) / "report" / "index.html"
     assert page.stat().st_size > 5_000
     assert "CPU" in page.read_text()
+    assert f"planted-high-fixable 1.0 (extra.lock, sha256 {over['sha256']})" in page.read_text()
     assert of_project(project) == []
 
     first_run = newest_run(project)
@@ -50,14 +62,21 @@ def test_a_whole_run_and_a_second_one(project, scanned):
     assert again["evaluate"]["outputs"]["champion"]["version"] == "1"
 
     # The findings are written for others, and what was built can be scanned again without being read.
-    alerts = json.loads((newest_run(project) / "report" / "scan.sarif").read_text())
-    assert any(one["ruleId"].startswith("CVE-2099-") for one in alerts["runs"][0]["results"])
+    assert any(one["ruleId"].startswith("CVE-2099-") for one in sarif(project)["results"])
     rescan = call(project, "rescan", environment=settings)
     assert rescan.exit_code == 0, rescan.said
     later = records(project)
     assert later["scan"]["outputs"]["findings"] == again["scan"]["outputs"]["findings"]
     assert {one["name"]: one["status"] for one in later["scan"]["outputs"]["parts"]}["secrets"] == "SKIP"
     assert later["train"]["status"] == "skipped"
+    strict = call(project, "rescan", "--set", 'scan.layers={extra = ["HIGH"]}', environment=settings)
+    assert strict.exit_code == 1, strict.said
+    assert "planted-high-fixable 1.0" in strict.said
+
+
+def sarif(project):
+    """What the report hands to code scanning."""
+    return json.loads((newest_run(project) / "report" / "scan.sarif").read_text())["runs"][0]
 
 
 def test_the_same_command_after_a_finished_stage_does_nothing(project, engine_settings):

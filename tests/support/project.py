@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from support.image_projects import locked, write_wheel
+
 TRAIN = '''"""Learns the mean of a list by gradient descent; checkpoints each epoch; writes a safetensors file."""
 import json, os, struct, sys, time
 from mlops_ci.guest.sdk import checkpoint, log, resume
@@ -82,6 +84,22 @@ def make_project(folder: Path, *, config: str = CONFIG, files: dict[str, str] | 
         path.write_text(text)
     commit(folder, "first")
     return folder
+
+
+def put_over(project: Path, name: str = "planted-high-fixable") -> None:
+    """A package over the image, which the check imports; it lies in a folder of the repository."""
+    module = name.replace("-", "_")
+    wheel = write_wheel(project / "wheels", name, "1.0", files={f"{module}.py": ""})
+    (project / "extra.lock").write_text(f"# a fix that is not in the image yet\n{locked(wheel)}")
+    config = (project / "mlops.toml").read_text()
+    for old, new in (
+        ("commands = [", f"""commands = ["python -c 'import {module}'", """),
+        ('variant = "cpu"\n', 'variant = "cpu"\nextra = "extra.lock"\n'),
+    ):
+        assert old in config
+        config = config.replace(old, new)
+    (project / "mlops.toml").write_text(f'{config}\n[mirrors]\nfind-links = ["wheels"]\n')
+    commit(project, "a package over the image")
 
 
 def head(folder: Path, revision: str = "HEAD") -> str:

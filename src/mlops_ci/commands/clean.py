@@ -18,6 +18,7 @@ from mlops_ci.run.workspace import Workspace
 PARTS = {
     "environments": ("cache/environments", "virtual environments of the host engine; made again when needed"),
     "data": ("cache/data", "fetched data; fetched again when needed"),
+    "extra": ("cache/extra", "packages of [image] extra; installed again when needed"),
     "prepare": ("cache/prepare", "results of [prepare]; computed again when needed"),
     "trivy": ("cache/trivy", "the scanner's database; fetched again when needed"),
     "databases": ("cache/mlflow", "empty databases for the embedded MLflow; made again when needed"),

@@ -157,7 +157,7 @@ def _data(tables: Tables) -> Iterator[Finding]:
 
 
 def _files(tables: Tables, root: Path) -> Iterator[Finding]:
-    for name in ("requirements", "dockerfile"):
+    for name in ("requirements", "extra", "dockerfile"):
         value: str | None = getattr(tables.image, name)
         if value is not None and (fault := _missing_file(root, value)):
             yield Finding(key=("image", name), message=fault)

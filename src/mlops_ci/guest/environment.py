@@ -60,8 +60,8 @@ def job_environment(task: Task, inherited: Mapping[str, str], tmpdir: Path) -> d
             "PYTHONUNBUFFERED": "1",
             "PYTHONHASHSEED": str(task.seed % 2**32),
             **launch_variables.variables(task.launch, environment, launch_plan.words(task, task.launch)),
-            "PATH": _path(environment.get("PATH", os.defpath)),
-            "PYTHONPATH": _joined(str(layout.root()), environment.get("PYTHONPATH", "")),
+            "PATH": _path(environment.get("PATH", os.defpath), folder.extra),
+            "PYTHONPATH": _python_path(folder.extra, environment.get("PYTHONPATH", "")),
         }
     )
     for name in ("data", "checkpoints", "model", "champion"):
@@ -106,9 +106,15 @@ def remove_link(link: Path) -> None:
         link.unlink()
 
 
-def _path(path: str) -> str:
+def _path(path: str, extra: Path | None) -> str:
     own = str(Path(sys.executable).parent)
-    return path if own in path.split(os.pathsep) else _joined(own, path)
+    found = path if own in path.split(os.pathsep) else _joined(own, path)
+    return found if extra is None else _joined(str(extra / "bin"), found)
+
+
+def _python_path(extra: Path | None, inherited: str) -> str:
+    """The SDK, then what is put over the image, then what the image or the user names."""
+    return _joined(str(layout.root()), inherited if extra is None else _joined(str(extra), inherited))
 
 
 def _joined(first: str, rest: str) -> str:

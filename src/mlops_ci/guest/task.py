@@ -31,6 +31,7 @@ class Paths:
     checkpoints: Path | None = None
     model: Path | None = None
     champion: Path | None = None
+    extra: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,7 @@ def _paths(raw: Mapping[str, str], output: str) -> Paths:
         checkpoints=optional("checkpoints"),
         model=optional("model"),
         champion=optional("champion"),
+        extra=optional("extra"),
     )
 
 

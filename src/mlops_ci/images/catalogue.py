@@ -43,10 +43,11 @@ class ImpossibleVariantError(UsageError):
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalBase:
-    """The image of others that the lowest layer is built on: short name and manifest digest."""
+    """The image of others that the lowest layer is built on: short name, manifest digest, and its C library."""
 
     name: str
     digest: str
+    glibc: str
 
 
 @dataclass(frozen=True, kw_only=True)

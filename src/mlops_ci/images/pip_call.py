@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
 
+from mlops_ci import process
 from mlops_ci.images.sources import PackageSources
 
 # Settings of the user's pip that would install into another place than the environment.
@@ -36,3 +40,12 @@ def source_lines(packages: PackageSources, *, torch_index: bool) -> str:
         lines.append(("--extra-index-url", packages.torch_index))
     lines += [("--find-links", str(place)) for place in (*packages.folders, *packages.pages)]
     return "".join(f"{option} {shlex.quote(value)}\n" for option, value in lines)
+
+
+def program(folder: Path) -> list[str | Path]:
+    """Our own Python's pip; where it has none, that of an environment made for it in `folder`."""
+    if find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    if not (folder / "bin" / "pip").exists():
+        process.run([sys.executable, "-m", "venv", "--clear", folder], environment=pip_environment(), leashed=True)
+    return [folder / "bin" / "python", "-m", "pip"]

@@ -52,7 +52,7 @@ def read(name: str, *, root: Path, torch: str, where: str) -> RequirementsFile:
         if relative in files:
             continue
         files[relative] = None
-        for number, line in _lines(_text(path, relative, asked_by)):
+        for number, line in lines_of(_text(path, relative, asked_by)):
             place = f"{relative}:{number}"
             include = INCLUDE.match(line)
             if include:
@@ -88,7 +88,7 @@ def _requirement(line: str, place: str, torch: str) -> str:
     return name
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def lines_of(text: str) -> Iterator[tuple[int, str]]:
     """(number of its first line, text) of every line that says something; continued lines are joined."""
     joined, start = "", 0
     for number, raw in enumerate(text.splitlines(), 1):
@@ -114,11 +114,20 @@ def _inside(path: Path, root: Path, asked_by: str) -> str:
         ) from error
 
 
-def _text(path: Path, relative: str, asked_by: str) -> str:
+def text_of(path: Path) -> str:
+    """The text of a requirements file; raises `ValueError` with the reason why it cannot be read."""
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+    except UnicodeDecodeError as error:
+        raise ValueError("it is no UTF-8 text") from error
+    except OSError as error:
+        raise ValueError(error.strerror) from error
+
+
+def _text(path: Path, relative: str, asked_by: str) -> str:
+    try:
+        return text_of(path)
+    except ValueError as error:
         raise RequirementsFileError(
-            f"{asked_by}: the requirements file {relative} cannot be read: {reason}", hint="check the path"
+            f"{asked_by}: the requirements file {relative} cannot be read: {error}", hint="check the path"
         ) from error

@@ -14,6 +14,7 @@ from mlops_ci.network import RetryPolicy, retry
 from mlops_ci.process import Finished
 
 PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
+POLICY = RetryPolicy(attempts=3)
 REFUSED = ("denied", "unauthorized", "no basic auth credentials", "authentication required", "forbidden")
 
 
@@ -47,7 +48,7 @@ def pull(ref: str, console: Console) -> ImageFacts:
             raise _error(ImagePullError, "pulled", ref, finished)
         return found
 
-    return retry(once, transient=_transient, policy=RetryPolicy(attempts=3))
+    return retry(once, transient=_transient, policy=POLICY)
 
 
 def push(ref: str, console: Console) -> str:
@@ -60,7 +61,7 @@ def push(ref: str, console: Console) -> str:
             raise _error(ImagePushError, "pushed", ref, finished)
         return match[1]
 
-    return retry(once, transient=_transient, policy=RetryPolicy(attempts=3))
+    return retry(once, transient=_transient, policy=POLICY)
 
 
 def load(archive: Path, console: Console) -> None:
@@ -68,12 +69,8 @@ def load(archive: Path, console: Console) -> None:
     finished = _docker(["load", "--quiet", "--input", str(archive)], console)
     if finished.exit_code == 0:
         return
-    if "no space left on device" in f"{finished.stdout}\n{finished.stderr}".lower():
-        raise ImageDiskFullError(
-            f"there is no space left in the engine for {archive.stat().st_size / 1e6:.0f} MB (packed) of image",
-            hint="free some: `docker system df`, `docker builder prune`, and `mlops-ci clean`",
-            details=finished.tail(5),
-        )
+    if _is_full(finished):
+        raise _full(f"{archive.stat().st_size / 1e6:.0f} MB (packed) of image", finished)
     raise ImageLoadError(
         "the engine did not take the image that was built", hint="run the same command again", details=finished.tail(5)
     )
@@ -110,6 +107,8 @@ def _transient(error: Exception) -> bool:
 
 
 def _error(kind: type[InfrastructureError], verb: str, ref: str, finished: Finished) -> InfrastructureError:
+    if _is_full(finished):
+        return _full(ref, finished)
     said = f"{finished.stdout}\n{finished.stderr}".lower()
     if any(sign in said for sign in REFUSED):
         return TransferRefusedError(
@@ -118,3 +117,15 @@ def _error(kind: type[InfrastructureError], verb: str, ref: str, finished: Finis
             details=finished.tail(5),
         )
     return kind(f"{ref} could not be {verb}", hint="check the registry and the network", details=finished.tail(5))
+
+
+def _is_full(finished: Finished) -> bool:
+    return "no space left on device" in f"{finished.stdout}\n{finished.stderr}".lower()
+
+
+def _full(what: str, finished: Finished) -> ImageDiskFullError:
+    return ImageDiskFullError(
+        f"there is no space left in the engine for {what}",
+        hint="free some: `docker system df`, `docker builder prune`, and `mlops-ci clean`",
+        details=finished.tail(5),
+    )

@@ -14,7 +14,6 @@ from mlops_ci.images.specs import CONSTRAINTS, FILES, PROJECT, LayerSpec, Recipe
 from mlops_ci.registry.reference import parse
 from mlops_ci.run.lineage import code_files
 from mlops_ci.settings.image import ImageSettings
-from mlops_ci.settings.settings import Settings
 
 
 class ExternalImageError(UsageError):
@@ -85,7 +84,7 @@ def _requirements(recipe: Recipe) -> tuple[str | None, frozenset[str], tuple[Con
         main, names, contents = f"{wanted}.txt", locked.names, {f"{wanted}.txt": locked.text.encode()}
     else:
         found = requirements_file.read(
-            wanted, root=settings.root, torch=variant.torch, where=_where(settings, "image.requirements")
+            wanted, root=settings.root, torch=variant.torch, where=settings.where("image.requirements")
         )
         main, names = found.main, found.names
         contents = {name: (settings.root / name).read_bytes() for name in found.files}
@@ -173,10 +172,3 @@ def _digest(recipe: Recipe, image: str, line: int, shown: str) -> str | None:
             f"{shown}:{line}: the image `{image}` does not exist in its registry", hint="check its name and tag"
         )
     return found.digest if found else None
-
-
-def _where(settings: Settings, key: str) -> str:
-    """Where a setting was written, for a message."""
-    source = settings.sources.get(key)
-    table, _, name = key.partition(".")
-    return f"{source.where}: [{table}] {name}" if source else f"[{table}] {name}"

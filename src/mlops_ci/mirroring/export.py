@@ -102,7 +102,7 @@ def export(wanted: Wanted, target: Path, *, without: Collection[str] = ()) -> Ex
 def _wheels(parts: _Parts, wanted: Wanted, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     fetch = Wheels(wanted=wanted, folder=folder)
-    paths = [path for lock in wanted.locks for path in fetch.locked(lock)]
+    paths = [path for lock in (*wanted.locks, *wanted.extra) for path in fetch.locked(lock)]
     if wanted.user_layer is not None:
         paths += fetch.requirements(wanted.user_layer)
     for name, path in unique(paths).items():

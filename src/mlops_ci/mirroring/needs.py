@@ -38,7 +38,7 @@ def needs(wanted: Wanted) -> tuple[Need, ...]:
     return (
         *_images(wanted),
         *_apt(wanted),
-        *(row for lock in wanted.locks for row in _wheels(wanted, lock)),
+        *(row for lock in (*wanted.locks, *wanted.extra) for row in _wheels(wanted, lock)),
         *_requirements(wanted),
         *_scanner(wanted),
         *_actions(),

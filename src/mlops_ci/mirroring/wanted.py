@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlops_ci.console import Console
-from mlops_ci.images import catalogue, lockfile, sources
+from mlops_ci.images import catalogue, extra, lockfile, sources
 from mlops_ci.images.base_image import BaseImage
 from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.host_python import has_hash
@@ -27,11 +27,15 @@ TOOL_LOCK = "tool.lock"
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """The pins of one lock that apply to this Python; `unhashed` are those whose hash for it nobody knows."""
+    """The pins of one lock that apply to this Python; `unhashed` are those whose hash for it nobody knows.
+
+    `words` are pip's options where they are for another Python than ours.
+    """
 
     name: str
     pins: tuple[Pin, ...]
     unhashed: tuple[Pin, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,12 @@ class Wanted:
         """The tool's lock, and on the host engine those of the layers: an image holds its packages already."""
         own = Lock(name="tool", pins=_applying(lockfile.read(bundle("requirements") / TOOL_LOCK)))
         return (own, *(self._layer_lock(spec) for spec in self.specs if spec.pins and self.engine == "host"))
+
+    @cached_property
+    def extra(self) -> tuple[Lock, ...]:
+        """The lock of what is put over the image when a job starts, on either engine."""
+        found = extra.plan(self.settings, self.plans, engine=self.engine, variant=self.variant)
+        return () if found is None else (Lock(name=extra.NAME, pins=found.pins, words=found.target.words),)
 
     @property
     def user_layer(self) -> LayerSpec | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from mlops_ci import process
@@ -13,7 +11,7 @@ from mlops_ci.errors import InfrastructureError, InternalError
 from mlops_ci.files import sha256_of
 from mlops_ci.images import catalogue, sources
 from mlops_ci.images.lockfile import Pin
-from mlops_ci.images.pip_call import pip_environment, source_lines
+from mlops_ci.images.pip_call import pip_environment, program, source_lines
 from mlops_ci.images.specs import CONSTRAINTS, FILES, LayerSpec
 from mlops_ci.mirroring.wanted import Lock, Wanted
 from mlops_ci.progress import long_step
@@ -77,7 +75,15 @@ class Wheels:
         hashed = [pin for pin in lacking if pin not in lock.unhashed]
         listed = self.folder / f"{lock.name}.txt"
         listed.write_text("".join(pin.text for pin in hashed), encoding="utf-8")
-        fixed: list[str | Path] = ["download", "--no-deps", "--only-binary", ":all:", "--dest", self._locked]
+        fixed: list[str | Path] = [
+            "download",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--dest",
+            self._locked,
+            *lock.words,
+        ]
         here = sources.locked_archives(self.wanted.packages.folders, special)
         remote = bool(special) and not lock.unhashed and not here
         if hashed:
@@ -93,7 +99,7 @@ class Wheels:
         extra.write_text(source_lines(packages, torch_index=torch_index) + links, encoding="utf-8")
         try:
             finished = process.run(
-                [*self._program(), *words, "--requirement", extra],
+                [*program(self.folder / "pip"), *words, "--requirement", extra],
                 environment=pip_environment(packages),
                 on_line=console.output,
                 redactor=console.redactor,
@@ -109,15 +115,6 @@ class Wheels:
                 hint="check the network and [mirrors]; the same command goes on where it stopped",
                 details=finished.tail(SHOWN_LINES),
             )
-
-    def _program(self) -> list[str | Path]:
-        """Our own Python's pip; where it has none, that of an environment made for it."""
-        if find_spec("pip") is not None:
-            return [sys.executable, "-m", "pip"]
-        folder = self.folder / "pip"
-        if not (folder / "bin" / "pip").exists():
-            process.run([sys.executable, "-m", "venv", "--clear", folder], environment=pip_environment(), leashed=True)
-        return [folder / "bin" / "python", "-m", "pip"]
 
     @property
     def _locked(self) -> Path:

@@ -49,12 +49,26 @@ class Signing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtraPackages:
+    """What `[image] extra` puts over the image at the start of every job: the `lock`, the digest of what it asks for.
+
+    `packages` as `name version`; `replaced` are those that the image has in another version; `bytes` unpacked.
+    """
+
+    lock: str
+    sha256: str
+    packages: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
+    bytes: Annotated[int, VOLATILE] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildOutputs:
     """`images` from the lowest layer to the one that runs (`top`); `sbom`: CycloneDX, one file per scanned tree.
 
     `contents`: what is inside these trees beside packages, for a scan on a machine that does not have them.
     `layers`: the file system layers (DiffIDs) below the top image's own, with what brought each.
-    `signing`: what was signed; null where nothing is asked to be.
+    `signing`: what was signed; null where nothing is asked to be. `extra`: packages over the image; null without any.
     """
 
     images: Mapping[str, BuiltImage]
@@ -63,3 +77,4 @@ class BuildOutputs:
     contents: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT] = ()
     layers: Annotated[Mapping[str, str], VOLATILE] = field(default_factory=dict)
     signing: Signing | None = None
+    extra: ExtraPackages | None = None

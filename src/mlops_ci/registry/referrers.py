@@ -28,6 +28,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 EMPTY_TYPE, EMPTY = "application/vnd.oci.empty.v1+json", b"{}"
 NOTHING: Mapping[str, str] = {}
+# How registries say that they know no such manifest, or no such question: they are older than it.
+UNKNOWN = frozenset({400, 405, 406, 415, 422, 501})
 KEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
 
 
@@ -41,31 +43,36 @@ class Referrers(Registry):
     def attach(self, ref: str, data: bytes, *, kind: str, annotations: Mapping[str, str] = NOTHING) -> str:
         """Keep `data` (of the media type `kind`) beside the image `ref`; the digest of its manifest.
 
-        `annotations` say more of it than its type. The same bytes again change nothing. Raises like `Registry.head`,
-        and `RegistryDeniedError` where the image is not there.
+        `annotations` say more of it than its type. The same bytes again change nothing. What the registry can is seen
+        by its answers: it takes a referrer and lists it, takes it without knowing what it is (the tag that stands in
+        lists it), or refuses it and takes a plain manifest. Raises like `Registry.head`, and `RegistryDeniedError`
+        where the image is not there.
         """
         reference = parse(ref)
         subject = self._descriptor(reference)
         config = self._push(reference, EMPTY, EMPTY_TYPE)
-        layer = self._push(reference, data, kind)
         said = {"annotations": dict(annotations)} if annotations else {}
-        manifest = as_bytes(
-            {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "artifactType": kind,
-                "config": config,
-                "layers": [layer],
-                "subject": subject,
-                **said,
-            }
-        )
+        plain = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {**config, "mediaType": kind},
+            "layers": [self._push(reference, data, kind)],
+            **said,
+        }
+        manifest = as_bytes({**plain, "artifactType": kind, "config": config, "subject": subject})
+        answer = self._put(reference, manifest, also=UNKNOWN)
+        if answer.status in UNKNOWN:
+            manifest = as_bytes(plain)
+            answer = self._put(reference, manifest)
         digest = digest_of(manifest)
-        answer = self._exchange("PUT", reference, f"manifests/{digest}", body=manifest, headers=typed(MANIFEST))
         if "OCI-Subject" not in answer.headers:
             entry = {"mediaType": MANIFEST, "digest": digest, "size": len(manifest), "artifactType": kind, **said}
             self._add_to_tag(reference, str(subject["digest"]), entry)
         return digest
+
+    def _put(self, reference: Reference, manifest: bytes, *, also: frozenset[int] = frozenset()) -> BaseHTTPResponse:
+        path = f"manifests/{digest_of(manifest)}"
+        return self._exchange("PUT", reference, path, body=manifest, headers=typed(MANIFEST), also=also)
 
     def fetch(self, ref: str, *, kind: str) -> bytes | None:
         """The newest file of this media type beside the image; None where there is none."""
@@ -78,9 +85,13 @@ class Referrers(Registry):
 
     def beside(self, ref: str, *, kind: str) -> list[dict[str, Any]]:
         """What is kept of this media type beside the image, the newest last: digests and annotations."""
+        return [one for one in self.listed(ref) if one.get("artifactType") == kind]
+
+    def listed(self, ref: str) -> list[dict[str, Any]]:
+        """All that is kept beside the image, the newest last: types, digests and annotations."""
         reference = parse(ref)
         subject = str(self._descriptor(reference)["digest"])
-        return [one for one in self._listed(reference, subject) if one.get("artifactType") == kind]
+        return self._listed(reference, subject)
 
     def _file(self, reference: Reference, kept: str) -> bytes:
         """The one file of an artifact."""
@@ -115,8 +126,8 @@ class Referrers(Registry):
         self._exchange("PUT", reference, f"manifests/{tag_of(subject)}", body=index, headers=typed(INDEX))
 
     def _listed(self, reference: Reference, subject: str) -> list[dict[str, Any]]:
-        answer = self._exchange("GET", reference, f"referrers/{subject}", headers={"Accept": INDEX})
-        return self._tagged(reference, subject) if answer.status == 404 else _entries(answer.data)
+        answer = self._exchange("GET", reference, f"referrers/{subject}", headers={"Accept": INDEX}, also=UNKNOWN)
+        return _entries(answer.data) if answer.status < 300 else self._tagged(reference, subject)
 
     def _tagged(self, reference: Reference, subject: str) -> list[dict[str, Any]]:
         answer = self._exchange("GET", reference, f"manifests/{tag_of(subject)}", headers=KEPT)
@@ -139,17 +150,24 @@ class Referrers(Registry):
         *,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        also: frozenset[int] = frozenset(),
     ) -> BaseHTTPResponse:
-        """One request with its login; 2xx and 404 are answers."""
+        """One request with its login; 2xx, 404 and what is `also` one are answers."""
         url = path if "://" in path else f"{reference.api}/{path}"
         return retry(
-            lambda: self._exchange_once(method, url, reference, body, headers or {}),
+            lambda: self._exchange_once(method, url, reference, body, headers or {}, also),
             transient=lambda error: isinstance(error, RegistryUnreachableError),
             policy=self._policy,
         )
 
     def _exchange_once(
-        self, method: str, url: str, reference: Reference, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        reference: Reference,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        also: frozenset[int],
     ) -> BaseHTTPResponse:
         known = (urlsplit(url).netloc, f"{reference.repository} {'write' if body is not None else 'read'}")
         answer = self._request(method, url, body, headers, self._authorization.get(known))
@@ -157,7 +175,7 @@ class Referrers(Registry):
             login = self._authorize(answer.headers.get("WWW-Authenticate", ""), reference, url)
             self._authorization[known] = login
             answer = self._request(method, url, body, headers, login)
-        if 200 <= answer.status < 300 or answer.status == 404:
+        if 200 <= answer.status < 300 or answer.status == 404 or answer.status in also:
             return answer
         what = f"the registry {known[0]} answered {answer.status} about a file beside {reference.repository}"
         if answer.status in TRANSIENT_STATUS:

@@ -144,7 +144,8 @@ def _images(data: ReportData) -> Part | None:
     ]
     counts = _counted("built" if one.built else "reused" for one in build.images.values())
     shown = table(("layer", "", "content key", "size", "time", "reference"), rows)
-    return f"Images: {counts}", "\n\n".join([shown, *(text(words) for words in signatures(data))])
+    over = [] if build.extra is None else [f"Over the image: {', '.join(build.extra.packages)} ({build.extra.lock})."]
+    return f"Images: {counts}", "\n\n".join([shown, *(text(words) for words in (*over, *signatures(data)))])
 
 
 def _publication(data: ReportData) -> Part | None:

@@ -55,6 +55,7 @@ def facts(data: ReportData) -> tuple[Fact, ...]:
         Fact(label="image", value=top[1].ref if top else "", code=True),
         Fact(label="image digest", value=top[1].digest if top else "", code=True),
         Fact(label="image content key", value=top[1].content_key if top else "", code=True),
+        Fact(label="extra packages", value=_extra(data)),
         Fact(label="plan", value=info.plan, code=True),
         Fact(label="mode", value=info.mode or "", code=True),
         Fact(label="mlops-ci", value=_versions(data)),
@@ -62,6 +63,12 @@ def facts(data: ReportData) -> tuple[Fact, ...]:
         Fact(label="from commit to model", value=_way(data)),
     )
     return tuple(Fact(label=one.label, value=clean(one.value), code=one.code) for one in found if one.value)
+
+
+def _extra(data: ReportData) -> str:
+    """What was put over the image, and whose lock says so."""
+    found = data.outputs.build.extra if data.outputs.build else None
+    return f"{', '.join(found.packages)} ({found.lock}, sha256 {found.sha256})" if found is not None else ""
 
 
 def _versions(data: ReportData) -> str:

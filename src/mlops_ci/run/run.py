@@ -44,6 +44,7 @@ class Lineage:
     code_sha256: str
     config_sha256: str
     data_sha256: str | None = None
+    extra_sha256: str | None = None
     seed: int = 0
 
 

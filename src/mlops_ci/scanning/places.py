@@ -34,6 +34,7 @@ class Sources:
     prefix: str = ""
     config: str = "mlops.toml"
     requirements: str | None = None
+    extra: str | None = None
     dockerfile: str | None = None
 
     def of(self, finding: Finding) -> Place:
@@ -45,7 +46,7 @@ class Sources:
         if finding.where.startswith(f"{REPOSITORY}: "):
             return self._own(finding)
         if finding.purl.startswith("pkg:pypi/"):
-            files: Iterable[str | None] = (self.requirements, *LOCKS)
+            files: Iterable[str | None] = (self.extra, self.requirements, *LOCKS)
         else:
             files = (self.dockerfile, self.config)
         for name in dict.fromkeys(one for one in files if one):

@@ -45,6 +45,9 @@ class ImageSettings(Table):
     dockerfile: Annotated[Text | None, Example("Dockerfile")] = None
     """Your own Dockerfile on top of the layer; it begins with `ARG BASE_IMAGE` and `FROM ${BASE_IMAGE}`. Docker engine
     only."""
+    extra: Annotated[Text | None, Example("extra.lock"), Stricter("listed-or-unset")] = None
+    """A lock of small packages (exact versions with hashes, wheels alone) that are put over the image at the start of
+    every job, for the time until they are in `requirements`. They are scanned like the image."""
     apt: tuple[Package, ...] = ()
     """Debian packages that your code needs. Docker engine only."""
     code: bool = False

@@ -105,3 +105,9 @@ class Settings:
     def experiment(self) -> str:
         """The MLflow experiment's name."""
         return self.tables.tracking.experiment or self.name
+
+    def where(self, key: str) -> str:
+        """Where a setting (`image.requirements`) was written, for a message."""
+        source = self.sources.get(key)
+        table, _, name = key.partition(".")
+        return f"{source.where}: [{table}] {name}" if source else f"[{table}] {name}"

@@ -15,6 +15,8 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 # What cosign says of an image that it signs: nothing but that it did.
 SIGNED = "https://sigstore.dev/cosign/sign/v1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
+# A statement whose predicate is an SBOM (in-toto Attestation Framework, "CycloneDX").
+CYCLONEDX = "https://cyclonedx.org/bom"
 
 
 @dataclass(frozen=True, kw_only=True)

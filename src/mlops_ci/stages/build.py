@@ -18,8 +18,9 @@ from mlops_ci.scanning.contents import contents_known, read_contents
 from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
 from mlops_ci.scanning.kept import SUFFIX, write_contents
 from mlops_ci.scanning.sbom import file_name, read_sbom, write_sboms
+from mlops_ci.stages import extra
 from mlops_ci.stages.result import Result
-from mlops_ci.stages.sboms import keep
+from mlops_ci.stages.sboms import folder, folder_of, keep, settled
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signing import intend, sign
 from mlops_ci.stages.trees import lasting, targets
@@ -32,7 +33,12 @@ def inputs(session: Session) -> Mapping[str, Any]:
     known = {"keys": [plan.content_key for plan in session.resolution.images], "engine": session.engine.name}
     signing = session.settings.tables.signing
     asked = {"signing": [signing.key, signing.keyless]} if signing.key or signing.keyless else {}
-    return {**known, **asked}
+    return {**known, **asked, **over(session)}
+
+
+def over(session: Session) -> Mapping[str, Any]:
+    """The packages over the image, as a part of a stage's inputs; nothing where there are none."""
+    return {"extra": session.resolution.extra.key} if session.resolution.extra is not None else {}
 
 
 def run(session: Session) -> Result:
@@ -55,19 +61,22 @@ def run(session: Session) -> Result:
     sboms = _sboms(session, built, top)
     contents = _contents(session, built, targets(session, built, top), sboms)
     layers = _layers(session, built, top)
-    lost = keep(session, built, top, sboms, layers)
-    signing = sign(session, built, top, sboms)
+    more = extra.described(session)
+    beside = keep(session, built, top, sboms, layers, [sbom for sbom, _ in more])
+    signing = sign(session, built, top, sboms, beside.own)
+    settled(session, built[top], beside)
     unsigned = f"nothing is signed: {signing.why}" if signing is not None and not signing.by else ""
     return Result(
         outputs=BuildOutputs(
             images=built,
             top=top,
-            sbom=tuple(session.run.file(path) for path in sboms),
-            contents=tuple(session.run.file(path) for path in contents),
+            sbom=tuple(session.run.file(path) for path in (*sboms, *(sbom for sbom, _ in more))),
+            contents=tuple(session.run.file(path) for path in (*contents, *(inside for _, inside in more))),
             layers=layers,
             signing=signing,
+            extra=extra.recorded(session),
         ),
-        warnings=(*warnings, *(one for one in (lost, unsigned) if one)),
+        warnings=(*warnings, *(one for one in (beside.lost, unsigned) if one)),
     )
 
 
@@ -91,15 +100,15 @@ def _lock(session: Session, built: Mapping[str, BuiltImage]) -> None:
 
 def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:
     """One SBOM per image that was built, kept in the cache: an unchanged image is not read again."""
-    folder = session.run.path("sbom")
-    folder.mkdir(exist_ok=True)
+    place = session.run.path("sbom")
+    place.mkdir(exist_ok=True)
     made = []
     for target in targets(session, images, top):
         image = images[target.name]
-        kept = _known(session, image)
+        kept = folder(session, image)
         if session.force or not lasting(session) or not (kept / file_name(target)).is_file():
             write_sboms([target], kept, trivy=session.trivy, secrets=session.settings.tables.scan.secrets)
-        made.append(folder / file_name(target))
+        made.append(place / file_name(target))
         shutil.copyfile(kept / file_name(target), made[-1])
     return made
 
@@ -113,20 +122,11 @@ def _all_known(session: Session) -> bool:
     if session.engine.name != "docker" or session.force or top.found is None:
         return False
     target = ScanTarget(kind="image", ref=top.ref, name=top.name)
-    folder = _folder(session, top.content_key, top.found.digest)
+    folder = folder_of(session, top.content_key, top.found.digest)
     secrets = session.settings.tables.scan.secrets
     return all((folder / name).is_file() for name in (file_name(target), LAYERS)) and contents_known(
         target, top.found.digest, trivy=session.trivy, secrets=secrets
     )
-
-
-def _known(session: Session, image: BuiltImage) -> Path:
-    return _folder(session, image.content_key, image.digest)
-
-
-def _folder(session: Session, key: str, digest: str) -> Path:
-    """The folder of what was read of an image, by what it is made from and what it became."""
-    return session.workspace.cache / "sbom" / key / digest.removeprefix("sha256:")[:16]
 
 
 def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:
@@ -136,7 +136,7 @@ def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dic
     """
     if session.engine.name != "docker":
         return {}
-    path = _known(session, images[top]) / LAYERS
+    path = folder(session, images[top]) / LAYERS
     with suppress(OSError, ValueError):
         return dict(json.loads(path.read_bytes()))
     found = _asked(session, images, top)

@@ -20,7 +20,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
     """Code, image and the commands themselves."""
     return {
         "code": session.resolution.code_sha256,
-        "image": session.resolution.top.content_key,
+        "image": session.resolution.environment,
         "check": to_json(session.settings.tables.check),
     }
 

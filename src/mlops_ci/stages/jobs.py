@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.engines.base import Job, Limits, Mount
+from mlops_ci.images.extra import NAME as EXTRA
 from mlops_ci.progress import activity
 from mlops_ci.run.lineage import copy_code
+from mlops_ci.stages.extra import for_job
 from mlops_ci.stages.session import Session
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome, read_outcome
 
@@ -52,7 +54,10 @@ def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
             stream.flush()
             session.console.output(line)
 
-        finished = session.engine.run(job, on_line)
+        try:
+            finished = session.engine.run(job, on_line)
+        finally:
+            shutil.rmtree(spec.folder / EXTRA, ignore_errors=True)
     if finished.outcome is None:
         raise GuestLostError(
             f"the job of {spec.stage} ended without a word: {finished.lost or f'exit code {finished.exit_code}'}",
@@ -73,6 +78,9 @@ def build_job(session: Session, spec: JobSpec, ref: str) -> Job:
     _clear(job, spec.keep)
     copy_code(session.settings.root, session.code, work)
     mounts = {"job": (job, False), "work": (work, False), "tmp": (tmp, False), **spec.mounts}
+    over = for_job(session, spec.folder / EXTRA)
+    if over is not None:
+        mounts[EXTRA] = (over, False)
     for path, _ in mounts.values():
         path.mkdir(parents=True, exist_ok=True)
     train = session.settings.tables.train

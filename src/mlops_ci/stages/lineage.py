@@ -21,6 +21,7 @@ def facts(session: Session) -> dict[str, Any]:
         "run": session.run.id,
         "data_sha256": prepare.outputs.get("data_digest") if prepare is not None else None,
         "image": {"ref": image.ref, "digest": image.digest, "content_key": image.content_key},
+        **({"extra_packages": list(built.extra.packages)} if built.extra is not None else {}),
         "engine": session.engine.name,
         "variant": session.variant,
         "seed": session.settings.tables.train.seed,
@@ -40,6 +41,7 @@ def tracking_tags(session: Session) -> dict[str, str]:
     known = facts(session)
     del known["params"]
     image = known.pop("image")
+    known["extra_packages"] = ", ".join(known.get("extra_packages", ())) or None
     tags = {f"mlops.{name.removesuffix('_sha256')}": value for name, value in known.items()}
     tags["mlops.reproduces"] = session.run.info.reproduces
     tags["mlops.image"] = image["digest"]

@@ -61,7 +61,7 @@ def parts(session: Session) -> Parts:
     return {
         "data": freshness_mark(session.settings.tables.data, resolution.data_digest, opener),
         "code": resolution.code_sha256,
-        "image": resolution.top.content_key,
+        "image": resolution.environment,
         "base image": base_image(resolution.images[0]),
         "settings": digest_of(to_json({name: effective[name] for name in TABLES})),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlops_ci.config.explain import effective
 from mlops_ci.engines.local_gpus import local_gpus
-from mlops_ci.images import catalogue, images_lock
+from mlops_ci.images import catalogue, extra, images_lock
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, PlanOutputs
 from mlops_ci.run.clock import now, stamp
@@ -44,6 +44,8 @@ def run(session: Session) -> Result:
     governance = session.settings.governance
     _tell_settings(session)
     images = _tell_images(session)
+    if resolution.extra is not None:
+        session.console.say(extra.words(resolution.extra))
     for words in in_words(session.settings.tables.signing):
         session.console.say(f"signing: {words}")
     if resolution.data_digest is not None:

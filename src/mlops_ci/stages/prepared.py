@@ -61,7 +61,7 @@ def command_inputs(session: Session) -> dict[str, Any]:
     train = session.settings.tables.train
     return {
         "code": session.resolution.code_sha256,
-        "image": session.resolution.top.content_key,
+        "image": session.resolution.environment,
         "params": dict(train.params),
         "seed": train.seed,
     }

@@ -16,5 +16,6 @@ def sources(settings: Settings) -> Sources:
         prefix="" if prefix == "." else prefix,
         config=settings.file.name if settings.file is not None else "mlops.toml",
         requirements=image.requirements,
+        extra=image.extra,
         dockerfile=image.dockerfile,
     )

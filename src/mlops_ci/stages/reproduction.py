@@ -21,6 +21,7 @@ from mlops_ci.records.record import Record
 from mlops_ci.records.train import TrainOutputs
 from mlops_ci.run.run import Run
 from mlops_ci.stages import build, evaluate, plan, prepare, train, verify
+from mlops_ci.stages.extra import recorded
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
@@ -110,7 +111,7 @@ def repeat(session: Session, original: Run, *, adopt: BuildOutputs | None) -> Re
 def _build(session: Session, adopt: BuildOutputs | None) -> Result:
     """The image alone: its SBOM was made, and judged, when the original was built."""
     if adopt is not None:
-        return Result(outputs=replace(adopt, sbom=(), contents=()))
+        return Result(outputs=replace(adopt, sbom=(), contents=(), extra=recorded(session)))
     images, top, warnings = build_images(
         session.resolution.images,
         session.settings,
@@ -119,7 +120,8 @@ def _build(session: Session, adopt: BuildOutputs | None) -> Result:
         cache=session.workspace.cache,
         console=session.console,
     )
-    return Result(outputs=BuildOutputs(images=images, top=top, sbom=()), warnings=tuple(warnings))
+    outputs = BuildOutputs(images=images, top=top, sbom=(), extra=recorded(session))
+    return Result(outputs=outputs, warnings=tuple(warnings))
 
 
 def _evaluate(session: Session, why: str) -> Result:

@@ -9,10 +9,10 @@ from typing import Any
 from mlops_ci.progress import activity
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.scanning.scan import Scan, scan
+from mlops_ci.stages.kept_sboms import find_kept
 from mlops_ci.stages.repository import sources
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
-from mlops_ci.stages.sboms import find_kept
 from mlops_ci.stages.scan import judged
 from mlops_ci.stages.sequence import CODE, page_of_failure
 from mlops_ci.stages.session import Session

@@ -9,7 +9,8 @@ from mlops_ci.datasets.plan import plan_digest
 from mlops_ci.engines.base import Engine
 from mlops_ci.errors import InfrastructureError
 from mlops_ci.files import digest_of
-from mlops_ci.images import images_lock
+from mlops_ci.images import extra, images_lock
+from mlops_ci.images.extra import ExtraPlan, environment_key
 from mlops_ci.images.lookup import ImageFacts, Lookup, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.variants import resolve as resolve_variant
@@ -23,7 +24,7 @@ from mlops_ci.stages.addresses import store_opener
 
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
-    """`fingerprint` names all of it: the same fingerprint means the same work."""
+    """`fingerprint` names all of it: the same fingerprint means the same work. `extra` are packages over the image."""
 
     code: tuple[CodeFile, ...]
     code_sha256: str
@@ -33,11 +34,17 @@ class Resolution:
     images: tuple[LayerPlan, ...]
     data_digest: str | None
     fingerprint: str
+    extra: ExtraPlan | None = None
 
     @property
     def top(self) -> LayerPlan:
         """The image that runs."""
         return self.images[-1]
+
+    @property
+    def environment(self) -> str:
+        """What names all that jobs run in: the image's content key, and what is put over it."""
+        return environment_key(self.images, self.extra)
 
     def lineage(self, seed: int) -> Lineage:
         """The part that `run.json` keeps."""
@@ -50,6 +57,7 @@ class Resolution:
             code_sha256=self.code_sha256,
             config_sha256=self.config_sha256,
             data_sha256=self.data_digest,
+            extra_sha256=self.extra.digest if self.extra else None,
             seed=seed,
         )
 
@@ -74,6 +82,7 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine, *, later: 
         cache=workspace.cache,
         strict=not later,
     )
+    over = extra.plan(settings, images, engine=engine.name, variant=variant)
     config = digest_of(to_json(settings.effective))
     data = plan_digest(
         settings.tables.data, settings.root, cache=workspace.cache / "data", open_store=store_opener(settings)
@@ -87,8 +96,15 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine, *, later: 
         images=images,
         data_digest=data,
         fingerprint=digest_of(
-            {"code": digest, "config": config, "image": images[-1].content_key, "data": data, "engine": engine.name}
+            {
+                "code": digest,
+                "config": config,
+                "image": environment_key(images, over),
+                "data": data,
+                "engine": engine.name,
+            }
         ),
+        extra=over,
     )
 
 

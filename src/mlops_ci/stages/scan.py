@@ -19,6 +19,8 @@ from mlops_ci.scanning.scan import Scan, scan
 from mlops_ci.scanning.waivers import ended
 from mlops_ci.settings.settings import Settings
 from mlops_ci.settings.waivers import WAIVERS_FILE
+from mlops_ci.stages import extra
+from mlops_ci.stages.build import over
 from mlops_ci.stages.repository import sources
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -44,6 +46,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "scan": to_json(scan_settings),
         "db": cached_digest(session.workspace.cache / "trivy"),
         "provider": session.provider.name,
+        **over(session),
         **_exceptions(session.settings),
         # What is young today is not tomorrow.
         **({"day": now().date().isoformat()} if scan_settings.grace_days else {}),
@@ -69,7 +72,7 @@ def run(session: Session) -> Result:
     with activity(session.console, "scanning"):
         outputs = scan(
             Scan(
-                targets=targets(session, built.images, built.top),
+                targets=(*targets(session, built.images, built.top), *extra.targets(session)),
                 paths=[session.run.open(ref) for ref in built.sbom],
                 settings=session.settings.tables.scan,
                 mirrors=session.settings.tables.mirrors,

@@ -20,8 +20,8 @@ from mlops_ci.signing.keys import PrivateKey, PublicKey, private_key
 from mlops_ci.signing.named import VARIABLE, named, password
 from mlops_ci.signing.verdict import Simple, Verdict
 
-# What cosign calls the predicate of SLSA's provenance, version 1.
-COSIGN_PROVENANCE = "slsaprovenance1"
+# What cosign calls these predicates.
+COSIGN_TYPES = {statement.PROVENANCE: "slsaprovenance1", statement.CYCLONEDX: "cyclonedx"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +48,12 @@ class KeySigner:
             self._keep(image, statement.statement(repository, digest, statement.SIGNED, {}), statement.SIGNED)
         return not (found.tagged.valid and found.bundled.valid)
 
-    def attest(self, image: str, predicate: Mapping[str, Any], work: Path) -> None:  # noqa: ARG002  # as `JobSigner`
-        """Sign the image's provenance and keep it beside the image."""
+    def attest(self, image: str, kind: str, predicate: Mapping[str, Any], work: Path) -> None:  # noqa: ARG002
+        """Sign what is said of an image (its provenance, its SBOM) and keep it beside the image."""
         repository, _, digest = image.partition("@")
-        said = statement.statement(repository, digest, statement.PROVENANCE, predicate)
-        made = self._keep(image, said, statement.PROVENANCE)
-        notes = {payload.SIGNATURE: "", "predicateType": statement.PROVENANCE}
+        said = statement.statement(repository, digest, kind, predicate)
+        made = self._keep(image, said, kind)
+        notes = {payload.SIGNATURE: "", "predicateType": kind}
         held = bundle.envelope(made)
         self.registry.keep_tagged(image, held, kind=bundle.ENVELOPE_TYPE, annotations=notes, suffix=ATTESTED)
 
@@ -75,10 +75,11 @@ class JobSigner:
         self.program.sign(image)
         return True
 
-    def attest(self, image: str, predicate: Mapping[str, Any], work: Path) -> None:
-        """Sign the image's provenance and keep it beside the image; `work` is a file that cosign reads it from."""
+    def attest(self, image: str, kind: str, predicate: Mapping[str, Any], work: Path) -> None:
+        """Sign what is said of an image and keep it beside the image; `work` is a file that cosign reads it from."""
         write_json(work, dict(predicate))
-        self.program.attest(image, COSIGN_PROVENANCE, work)
+        self.program.attest(image, COSIGN_TYPES[kind], work)
+        work.unlink(missing_ok=True)
 
 
 Signer = KeySigner | JobSigner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,8 +55,13 @@ def intend(session: Session) -> None:
             write_atomic(_note(session, plan.content_key), session.run.id)
 
 
-def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Sequence[Path]) -> Signing | None:
-    """Sign what was built now; None where nothing is to be signed. An image that was there before is others' work."""
+def sign(
+    session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Sequence[Path], own: Sequence[str] = ()
+) -> Signing | None:
+    """Sign what was built now; None where nothing is to be signed. An image that was there before is others' work.
+
+    `own` are the digests of SBOMs that this run has put beside the top image: they are its work, whoever built that.
+    """
     if not _wanted(session):
         return None
     if session.engine.name in NO_IMAGE:
@@ -76,7 +82,9 @@ def sign(session: Session, built: Mapping[str, BuiltImage], top: str, sboms: Seq
         if not registry and isinstance(who, KeySigner):
             made = _with_files(session, who, plan, built, sbom)
         elif _ours(session, plan, image):
-            made = _in_registry(session, who, plan, built, sbom)
+            made = _in_registry(session, who, plan, built, sbom, own if plan.name == top else ())
+        elif plan.name == top and own and sbom is not None:
+            made = _sbom_alone(session, who, image, sbom, own)
         else:
             continue
         if made is not None:
@@ -116,24 +124,47 @@ def _said(session: Session, signing: Signing) -> Signing:
 
 
 def _in_registry(
-    session: Session, who: Signer, plan: LayerPlan, built: Mapping[str, BuiltImage], sbom: Path | None
+    session: Session,
+    who: Signer,
+    plan: LayerPlan,
+    built: Mapping[str, BuiltImage],
+    sbom: Path | None,
+    own: Sequence[str],
 ) -> SignedImage:
-    """Sign in the registry: the image, its provenance, and the SBOM that lies beside it, each by its digest."""
+    """Sign in the registry: the image, its provenance, and the SBOMs that lie beside it, each by its digest."""
     image = built[plan.name]
     name = repository(image.ref)
     subject = f"{name}@{image.digest}"
     what = [IMAGE, PROVENANCE]
     who.sign(subject)
-    work = session.run.path(BESIDE, f"{plan.name}.predicate.json")
-    work.parent.mkdir(exist_ok=True)
-    who.attest(subject, predicate(session, plan, built, sbom), work)
-    work.unlink(missing_ok=True)
+    who.attest(subject, statement.PROVENANCE, predicate(session, plan, built, sbom), _work(session, plan.name))
     if sbom is not None:
-        kept = open_registry(session.settings).beside(subject, kind=KIND)
+        kept = own or [str(one["digest"]) for one in open_registry(session.settings).beside(subject, kind=KIND)[-1:]]
         if kept:
-            who.sign(f"{name}@{kept[-1]['digest']}")
+            _sign_sboms(session, who, image, sbom, kept)
             what.append(SBOM)
     return SignedImage(ref=image.ref, digest=image.digest, what=tuple(what), kept="registry")
+
+
+def _sbom_alone(session: Session, who: Signer, image: BuiltImage, sbom: Path, own: Sequence[str]) -> SignedImage:
+    """Of an image of others we know what is in it, and no more."""
+    _sign_sboms(session, who, image, sbom, own)
+    return SignedImage(ref=image.ref, digest=image.digest, what=(SBOM,), kept="registry")
+
+
+def _sign_sboms(session: Session, who: Signer, image: BuiltImage, sbom: Path, kept: Sequence[str]) -> None:
+    """Sign the files beside the image by their manifests, and say of the image itself what its SBOM says."""
+    name = repository(image.ref)
+    for digest in kept:
+        who.sign(f"{name}@{digest}")
+    who.attest(f"{name}@{image.digest}", statement.CYCLONEDX, json.loads(sbom.read_bytes()), _work(session, sbom.name))
+
+
+def _work(session: Session, name: str) -> Path:
+    """A file for cosign to read a predicate from."""
+    work = session.run.path(BESIDE, f"{name}.predicate.json")
+    work.parent.mkdir(exist_ok=True)
+    return work
 
 
 def _with_files(

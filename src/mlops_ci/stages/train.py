@@ -59,7 +59,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
     return {
         "code": session.resolution.code_sha256,
         "data": prepare.outputs.get("data_digest") if prepare is not None else None,
-        "image": session.resolution.top.content_key,
+        "image": session.resolution.environment,
         "train": to_json(session.settings.tables.train),
         "gpus": session.gpus,
         **demanded(session.settings.tables.signing),

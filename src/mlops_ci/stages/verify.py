@@ -44,7 +44,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
     return {
         "boot": boot_id(),
         "host": platform.node(),
-        "image": session.resolution.top.content_key,
+        "image": session.resolution.environment,
         "gpus": _gpus(session),
         "devices": visible_devices(session.environ) if _gpus(session) else (),
         "verify": to_json(session.settings.tables.verify),
@@ -57,7 +57,7 @@ def run(session: Session) -> Result:
     began, verify = time.monotonic() - nvidia_smi.waited(), session.settings.tables.verify
     node = Node(
         run=session.run.id,
-        image=session.resolution.top.content_key,
+        image=session.resolution.environment,
         gpus=_gpus(session),
         devices=visible_devices(session.environ) if _gpus(session) else (),
         demands=to_json(verify),

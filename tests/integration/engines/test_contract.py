@@ -6,11 +6,12 @@ import json
 import os
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mlops_ci.engines.base import Limits
+from mlops_ci.engines.base import Limits, Mount
 from support.engine_jobs import FOLDERS, Place
 
 MEBIBYTE = 1024 * 1024
@@ -206,3 +207,25 @@ def test_an_engine_that_works_is_available_and_has_nothing_to_sweep(place: Place
 
     assert engine.available() is None
     assert engine.sweep() == 0
+
+
+def test_packages_over_the_image_are_found_first_and_may_write(place: Place):
+    extra = place.folder / "extra"
+    (extra / "bin").mkdir(parents=True)
+    # In the place of a module that every Python has, and one that only they bring.
+    (extra / "antigravity.py").write_text("answer = 42\n")
+    (extra / "bin" / "over-tool").write_text("#!/usr/bin/env python3\nimport antigravity; print(antigravity.answer)\n")
+    (extra / "bin" / "over-tool").chmod(0o755)
+    job = place.job("""
+        import pathlib, subprocess
+        import antigravity
+        pathlib.Path(antigravity.__file__).with_name("cache").write_text("of the package's own")
+        print(antigravity.answer)
+        print(subprocess.run(["over-tool"], check=True, capture_output=True, text=True).stdout.strip())
+    """)
+
+    job = replace(job, mounts=(*job.mounts, Mount(name="extra", source=extra, read_only=False)))
+    result = place.engine().run(job, place.lines.append)
+
+    assert result.exit_code == 0, place.lines
+    assert place.said() == ["42", "42"]

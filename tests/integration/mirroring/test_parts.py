@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.console import Console, NullSink
+from mlops_ci.images import extra
+from mlops_ci.images.extra import Target, wheel_platforms
 from mlops_ci.mirroring import actions, tool
 from mlops_ci.mirroring.actions import Action, bundles
 from mlops_ci.mirroring.tool import tool_wheel
@@ -79,6 +81,26 @@ def pins(wanted, tmp_path, *wheels):
     from mlops_ci.images import lockfile
 
     return Lock(name="small", pins=lockfile.read(tmp_path / "lock"))
+
+
+def test_packages_over_the_image_are_fetched_for_its_python(tmp_path, wanted, console):
+    write_wheel(tmp_path / "served", "one", "1.0", files={"one.py": ""}, tag="cp38-cp38-manylinux_2_28_x86_64")
+    right = write_wheel(
+        tmp_path / "served", "one", "1.0", files={"one.py": ""}, tag="cp311-cp311-manylinux_2_28_x86_64"
+    )
+    (tmp_path / "extra.lock").write_text(locked(right))
+    settings = make_settings(
+        tmp_path, image={"variant": "cpu", "extra": "extra.lock"}, mirrors=vars(wanted.settings.tables.mirrors)
+    )
+    target = Target(version="3.11", machine="x86_64", tags=wheel_platforms("2.36", "x86_64"))
+    plan = extra.plan(settings, (), engine="docker", variant="cpu")
+    assert plan.target == target
+    (tmp_path / "parts").mkdir()
+    asked = Wanted(settings=settings, engine="host", cache=tmp_path / "cache", console=console)
+    (found,) = Wheels(wanted=asked, folder=tmp_path / "parts").locked(
+        Lock(name="extra", pins=plan.pins, words=target.words)
+    )
+    assert found.name == right.name
 
 
 def test_wheels_of_a_lock_are_fetched_once(tmp_path, wanted):

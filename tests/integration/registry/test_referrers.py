@@ -110,3 +110,33 @@ def test_an_upload_that_is_cut_off_keeps_nothing(client: Referrers) -> None:
         client.attach(f"{stub.host}/a:1", b"{}", kind=KIND)
     assert caught.value.exit_code == 10
     assert not [one for one in stub.questions if "/manifests/" in one.path and one.method == "PUT"]
+
+
+@pytest.mark.parametrize("status", [400, 405, 415])
+def test_a_registry_that_knows_no_referrers_keeps_it_all_the_same(client: Referrers, status: int) -> None:
+    """Seen by its answers, whatever its version says: neither the question nor such a manifest is known there."""
+    held: dict[str, bytes] = {"/v2/a/manifests/1": b"{}"}
+
+    def answer(question: Question) -> Answer:
+        path = question.path
+        if "/referrers/" in path:
+            return Answer(status=status)
+        if question.method == "POST":
+            return Answer(status=202, headers={"Location": "/v2/a/blobs/uploads/1"})
+        if question.method == "PUT":
+            if '"subject"' in question.body:
+                return Answer(status=status)
+            digest = path.partition("?digest=")[2]
+            held[f"/v2/a/blobs/{digest}" if digest else path] = question.body.encode()
+            return Answer(status=201)
+        return Answer(body=held[path]) if path in held else Answer(status=404)
+
+    with stub_registry(answer) as stub:
+        image = f"{stub.host}/a:1"
+        assert client.fetch(image, kind=KIND) is None
+        client.attach(image, b'{"a": 1}', kind=KIND, annotations={"of": "me"})
+        assert client.fetch(image, kind=KIND) == b'{"a": 1}'
+        (found,) = client.listed(image)
+        assert (found["artifactType"], found["annotations"]) == (KIND, {"of": "me"})
+        kept = json.loads(held[f"/v2/a/manifests/{found['digest']}"])
+        assert kept["config"]["mediaType"] == KIND, "it says what it is in the way that came before"

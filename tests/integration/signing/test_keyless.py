@@ -11,6 +11,7 @@ import pytest
 from mlops_ci.errors import MissingError
 from mlops_ci.process import ProgramMissingError
 from mlops_ci.registry.signatures import Signatures
+from mlops_ci.signing import statement
 from mlops_ci.signing.errors import UnsignedImageError
 from mlops_ci.signing.keyless import KeylessUnavailableError
 from mlops_ci.stages import signed, signers
@@ -53,7 +54,11 @@ def test_the_jobs_identity_signs_and_is_asked_for(
     assert authority.asked == ["sigstore"]
     image = signing.image(client, image_registry)
     who.sign(image)
-    who.attest(image, {"buildDefinition": {"buildType": "urn:x"}, "runDetails": {}}, tmp_path / "predicate.json")
+    made = {"buildDefinition": {"buildType": "urn:x"}, "runDetails": {}}
+    who.attest(image, statement.PROVENANCE, made, tmp_path / "predicate.json")
+    sbom = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}
+    who.attest(image, statement.CYCLONEDX, sbom, tmp_path / "predicate.json")
+    assert not (tmp_path / "predicate.json").exists()
     assert authority.tokens
     assert all(one.count(".") == 2 for one in authority.tokens)
     assert set(authority.tokens) <= console.redactor.secrets, "a token is taken out of logs and records"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from pathlib import Path
@@ -147,7 +148,8 @@ def test_cosign_finds_what_we_signed(
         started="2026-01-01T00:00:00.000Z",
         finished="2026-01-01T00:00:01.000Z",
     )
-    own.signs(client).attest(image, provenance.predicate(making), tmp_path / "unused")
+    own.signs(client).attest(image, statement.PROVENANCE, provenance.predicate(making), tmp_path / "unused")
+    own.signs(client).attest(image, statement.CYCLONEDX, {"bomFormat": "CycloneDX"}, tmp_path / "unused")
 
     def run(verb: str, key: Path, *more: str) -> tuple[int, str]:
         done = signing.cosign(cosign, tmp_path, verb, "--key", str(key), "--insecure-ignore-tlog=true", *more, image)
@@ -160,6 +162,11 @@ def test_cosign_finds_what_we_signed(
     assert code == 0
     envelope = json.loads(said)
     assert envelope["payloadType"] == "application/vnd.in-toto+json"
+    code, said = run("verify-attestation", own.public, "--type", "cyclonedx")
+    assert code == 0
+    attested = json.loads(base64.b64decode(json.loads(said)["payload"]))
+    assert attested["predicate"] == {"bomFormat": "CycloneDX"}
+    assert attested["subject"][0]["digest"] == {"sha256": image.rpartition(":")[2]}
     root = tmp_path / "root.json"
     root.write_text(json.dumps({"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}))
     bundles = ("--new-bundle-format", "--trusted-root", str(root))

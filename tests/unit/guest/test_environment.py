@@ -1,5 +1,6 @@
 """The environment of a job."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_ci.guest import environment
@@ -76,3 +77,13 @@ def test_a_foreign_file_of_the_links_name_is_left_alone(tmp_path):
     place.write_text("x")
     environment.remove_link(place)
     assert place.read_text() == "x"
+
+
+def test_packages_over_the_image_come_before_its_own_and_after_the_sdk(tmp_path):
+    paths = replace(task(tmp_path).paths, extra=Path("/mlops/extra"))
+    one = replace(task(tmp_path), paths=paths)
+    variables = environment.job_environment(one, {"PYTHONPATH": "/mine", "PATH": "/usr/bin"}, tmp_path / "tmp/tmp")
+    root = str(Path(environment.__file__).parents[2])
+    assert variables["PYTHONPATH"] == f"{root}:/mlops/extra:/mine"
+    assert variables["PATH"].startswith("/mlops/extra/bin:")
+    assert variables["PATH"].endswith("/usr/bin")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.images import images_lock
+from mlops_ci.images import content_key, differences, images_lock
 from mlops_ci.images.images_lock import ImagesLockError, LockedDigestError
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan, plan_images
@@ -44,6 +44,28 @@ def test_the_first_input_that_differs_is_named_for_each_image(tmp_path: Path) ->
     assert lines[0].startswith("images.lock: base differs from what was built: argument PERIOD: nothing -> 20")
     assert lines[1:] == tuple(
         f"images.lock: {name} differs from what was built: the image below" for name in ("python", "torch", "train")
+    )
+
+
+def test_what_an_older_recipe_or_another_compression_made_is_told_from_what_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = plan(tmp_path)
+    made = locked(now)
+    base = made[images_lock.key("docker", "2.13-cpu", "base")]
+    assert base.inputs["compression"] == "zstd 3"
+    images_lock.write(tmp_path, made)
+    monkeypatch.setattr(content_key, "COMPRESSION_LEVEL", 9)
+    lines = compare(tmp_path, plan(tmp_path))
+    assert {one.content_key for one in now}.isdisjoint(one.content_key for one in plan(tmp_path))
+    assert lines == tuple(
+        f"images.lock: {one.name} differs from what was built: compression: zstd 3 -> zstd 9" for one in now
+    )
+    older = {name: value for name, value in base.inputs.items() if name != "compression"}
+    older["schema"] = "mlops-ci/content-key/1"
+    assert differences.changes(older, base.inputs) == (
+        "compression is new",
+        "schema: mlops-ci/content-key/1 -> mlops-ci/content-key/2",
     )
 
 

@@ -17,7 +17,9 @@ def wanted(tmp_path, monkeypatch):
     monkeypatch.setattr(binary, "_of_wheel", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "requirements.txt").write_text("rich\n")
-    settings = make_settings(tmp_path, image={"variant": "cpu", "requirements": "requirements.txt"})
+    (tmp_path / "extra.lock").write_text(f"einops==0.8.0 --hash=sha256:{'a' * 64}\n")
+    image = {"variant": "cpu", "requirements": "requirements.txt", "extra": "extra.lock"}
+    settings = make_settings(tmp_path, image=image)
     return Wanted(settings=settings, engine="host", cache=tmp_path / "cache", console=Console(sink=NullSink()))
 
 
@@ -30,6 +32,7 @@ def test_all_kinds_are_listed_for_the_host_engine(wanted):
         "lock tool",
         "lock torch",
         "lock train",
+        "lock extra",
         "[image] requirements",
     }
 

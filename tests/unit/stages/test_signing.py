@@ -35,7 +35,7 @@ def cheap(monkeypatch):
 
 def plan(name, parent=None, action="build"):
     document = {
-        "schema": "mlops-ci/content-key/1",
+        "schema": "mlops-ci/content-key/2",
         "builder": 1,
         "engine": "docker",
         "layer": name,
@@ -357,3 +357,23 @@ def test_lineage_without_git_says_nothing_of_a_source(session, sbom):
     found = signing.sign(session, IMAGES, "train", [sbom])
     names = said(session, found.images["train"].files[1])["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert "source" not in {one["name"] for one in names}
+
+
+def test_an_sbom_that_a_run_put_beside_anothers_image_is_its_own_and_the_image_is_not(tmp_path, monkeypatch):
+    healed = make(tmp_path, {"KEY": KEY.sealed(PASSWORD.encode()), "COSIGN_PASSWORD": PASSWORD}, key="env://KEY",
+                  registry="reg.example/x")  # fmt: skip
+    reused(healed)
+    path = healed.run.path("sbom", "train.cdx.json")
+    path.parent.mkdir(parents=True)
+    path.write_text('{"bomFormat": "CycloneDX"}')
+    done = []
+    monkeypatch.setattr(KeySigner, "sign", lambda self, image: done.append(("sign", image)))
+    monkeypatch.setattr(KeySigner, "attest", lambda self, image, kind, said, work: done.append((kind, image, said)))
+    there = {"train": image("train", built=False)}
+    found = signing.sign(healed, there, "train", [path], ["sha256:5b0"])
+    assert {name: one.what for name, one in found.images.items()} == {"train": ("sbom",)}
+    assert done == [
+        ("sign", "mlops-ci/train@sha256:5b0"),
+        (statement.CYCLONEDX, f"mlops-ci/train@{ID}", {"bomFormat": "CycloneDX"}),
+    ]
+    assert signing.sign(healed, there, "train", [path], []).images == {}
