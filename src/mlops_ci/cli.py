@@ -45,6 +45,18 @@ def _sentence(stage: pipeline.Stage) -> str:
     return f"Stage: {stage.summary}{'' if stage.summary.endswith('?') else '.'}"
 
 
+def _train_command(summary: str) -> click.Command:
+    @click.command(
+        "train", short_help=summary, help=f"{summary}\n\nWith --smoke: loss, gradients and resume of a few steps."
+    )
+    @click.option("--smoke", is_flag=True, help="Only a few steps of it, to see whether it can work.")
+    @stage_options
+    def command(smoke: bool, **values: Any) -> int:
+        return call("run:smoke", options(values)) if smoke else call("run:run", options(values), ("train",))
+
+    return command
+
+
 def _add_stage(stage: pipeline.Stage) -> None:
     @main_group.command(stage.name, short_help=_sentence(stage), help=_sentence(stage))
     @stage_options
@@ -55,6 +67,8 @@ def _add_stage(stage: pipeline.Stage) -> None:
 for _stage in pipeline.STAGES:
     if _stage.name == "verify":
         main_group.add_command(cli_health.verify_command(_sentence(_stage)))
+    elif _stage.name == "train":
+        main_group.add_command(_train_command(_sentence(_stage)))
     else:
         _add_stage(_stage)
 

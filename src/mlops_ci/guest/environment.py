@@ -12,6 +12,7 @@ from pathlib import Path
 from mlops_ci.guest import layout
 from mlops_ci.guest.ranks import plan as launch_plan
 from mlops_ci.guest.ranks import variables as launch_variables
+from mlops_ci.guest.smoke import variables as smoke_variables
 from mlops_ci.guest.task import Task
 
 LONGEST_TMPDIR = 64
@@ -61,7 +62,10 @@ def job_environment(task: Task, inherited: Mapping[str, str], tmpdir: Path) -> d
             "PYTHONHASHSEED": str(task.seed % 2**32),
             **launch_variables.variables(task.launch, environment, launch_plan.words(task, task.launch)),
             "PATH": _path(environment.get("PATH", os.defpath)),
-            "PYTHONPATH": _joined(str(layout.root()), environment.get("PYTHONPATH", "")),
+            **smoke_variables.variables(task),
+            "PYTHONPATH": _joined(
+                os.pathsep.join(smoke_variables.python_path(task, layout.root())), environment.get("PYTHONPATH", "")
+            ),
         }
     )
     for name in ("data", "checkpoints", "model", "champion"):

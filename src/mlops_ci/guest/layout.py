@@ -14,6 +14,7 @@ STOP = "stop"
 RESUMED = "resumed.json"
 RANKS = "ranks"
 LAUNCH = "launch.json"
+SMOKE = "smoke.json"
 
 
 def root() -> Path:

@@ -1,4 +1,4 @@
-"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, resume, should_stop`.
+"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, resume, should_stop, smoke`.
 
 Inside a run these write to the run's own folders. Outside of one (you started the script by hand) the script runs all
 the same: `log` prints its values, `checkpoint` and `resume` do nothing and give None, `should_stop` is always false,
@@ -21,6 +21,8 @@ from typing import Any, Union
 
 from mlops_ci.guest import checkpoints, layout, safetensors
 from mlops_ci.guest.files import append_line, write_atomic, write_json
+from mlops_ci.guest.smoke import watch as smoke_watch
+from mlops_ci.guest.smoke.variables import given as smoke_given
 
 Saveable = Union[bytes, Callable[[Path], object], Mapping[str, Any]]
 """What `checkpoint` takes: bytes; a function that fills the file at the path it gets; or a mapping for `torch.save`."""
@@ -79,7 +81,10 @@ def checkpoint(step: int, save: Saveable) -> Path | None:
     folder = os.environ.get("MLOPS_CHECKPOINT_DIR")
     if folder is None or not _is_first_rank():
         return None
-    return Path(folder) / checkpoints.save(Path(folder), int(step), _writer(save)).path
+    path = Path(folder) / checkpoints.save(Path(folder), int(step), _writer(save)).path
+    if (watch := smoke_watch.current()) is not None:
+        watch.saved()
+    return path
 
 
 def resume() -> Checkpoint | None:
@@ -90,6 +95,8 @@ def resume() -> Checkpoint | None:
     folder = os.environ.get("MLOPS_CHECKPOINT_DIR")
     if folder is None:
         return None
+    if (watch := smoke_watch.current()) is not None:
+        watch.resumes()
     entry, warnings = checkpoints.newest_good(Path(folder))
     for warning in warnings:
         sys.stderr.write(f"mlops-ci: {warning}\n")
@@ -107,7 +114,18 @@ def should_stop() -> bool:
     if not _stop["installed"]:
         _install()
     stop_file = os.environ.get("MLOPS_STOP_FILE")
-    return _stop["asked"] or (stop_file is not None and os.path.exists(stop_file))
+    asked = _stop["asked"] or (stop_file is not None and os.path.exists(stop_file))
+    watch = smoke_watch.current()
+    return asked if watch is None else watch.should_stop() or asked
+
+
+def smoke() -> int | None:
+    """The number of steps after which this smoke run ends; None in a real training.
+
+    For what is not worth its time in a smoke run, such as a long evaluation or the compiling of a model.
+    """
+    asked = smoke_given(os.environ)
+    return None if asked is None else asked[0]
 
 
 def params() -> dict[str, Any]:

@@ -19,7 +19,7 @@ Part = tuple[str, str]
 
 def parts(data: ReportData) -> Iterable[Part]:
     """Title (inert) and content (Markdown) of each part that has content, the most telling first."""
-    for make in (_curve, _gates, _drift, _attempts, _checks, _scan, _images, _publication, _lineage, _warnings):
+    for make in (_curve, _gates, _drift, _smoke, _attempts, _checks, _scan, _images, _publication, _lineage, _warnings):
         found = make(data)
         if found is not None:
             yield found
@@ -67,6 +67,16 @@ def _drift(data: ReportData) -> Part | None:
     ]
     shown = table(("", "column", "test", "value", "limit", "why"), rows) if rows else ""
     return f"Data drift: {text(drift.verdict)}", f"{text(drift.why)}\n\n{shown}".strip()
+
+
+def _smoke(data: ReportData) -> Part | None:
+    smoke = data.outputs.smoke
+    if smoke is None:
+        return None
+    rows = [
+        (f"**{one.status}**" if one.status != "PASS" else one.status, one.id, text(one.why)) for one in smoke.checks
+    ]
+    return f"Smoke run: {_counted(one.status for one in smoke.checks)}", table(("", "check", "what was seen"), rows)
 
 
 def _attempts(data: ReportData) -> Part | None:

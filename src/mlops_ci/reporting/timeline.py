@@ -38,11 +38,13 @@ def timeline(data: ReportData) -> tuple[StageLine, ...]:
     longest = max((record.seconds for record in data.records.values()), default=0.0)
     failed = first_failed(data)
     names = [name for name in pipeline.NAMES if name != "report"]
+    if data.smoke is not None:
+        names.insert(names.index("train"), data.smoke.stage)
     return tuple(_line(data, name, longest, failed) for name in names)
 
 
 def _line(data: ReportData, name: str, longest: float, failed: Record | None) -> StageLine:
-    record = data.records.get(name)
+    record = data.smoke if data.smoke is not None and name == data.smoke.stage else data.records.get(name)
     if record is None:
         return StageLine(name=name, status="not run", mark=MARKS["not run"])
     return StageLine(
@@ -60,7 +62,12 @@ def _line(data: ReportData, name: str, longest: float, failed: Record | None) ->
 
 
 def _after(name: str, other: str) -> bool:
-    return pipeline.NAMES.index(name) > pipeline.NAMES.index(other)
+    return _place(name) > _place(other)
+
+
+def _place(name: str) -> float:
+    """Where it stands in the pipeline; a smoke run stands just before the training."""
+    return pipeline.NAMES.index(name) if name in pipeline.NAMES else pipeline.NAMES.index("train") - 0.5
 
 
 def _said(data: ReportData, record: Record) -> str:
@@ -117,6 +124,14 @@ def _verify(data: ReportData) -> str:
     return f"{verify.verdict}: {counts['PASS']} of {len(verify.checks)} checks passed{others}"
 
 
+def _smoke(data: ReportData) -> str:
+    smoke = data.outputs.smoke
+    if smoke is None:
+        return ""
+    checks = ", ".join(f"{check.id} {check.status}" for check in smoke.checks)
+    return f"{counted(smoke.steps, 'step')}: {checks}"
+
+
 def _train(data: ReportData) -> str:
     train = data.outputs.train
     if train is None:
@@ -162,6 +177,7 @@ SAID: dict[str, Callable[[ReportData], str]] = {
     "scan": _scan,
     "prepare": _prepare,
     "verify": _verify,
+    "smoke": _smoke,
     "train": _train,
     "evaluate": _evaluate,
     "publish": _publish,

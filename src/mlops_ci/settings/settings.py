@@ -23,6 +23,7 @@ from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.settings.scan import ScanSettings
 from mlops_ci.settings.signing import SigningSettings
+from mlops_ci.settings.smoke import SmokeSettings
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.tracking import TrackingSettings
 from mlops_ci.settings.train import TrainSettings
@@ -48,6 +49,7 @@ class Tables(Table):
     prepare: PrepareSettings = PrepareSettings()
     verify: VerifySettings = VerifySettings()
     train: TrainSettings
+    smoke: SmokeSettings = SmokeSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     publish: PublishSettings = PublishSettings()
     tracking: TrackingSettings = TrackingSettings()
