@@ -16,6 +16,7 @@ from mlops_ci.config.expected import near
 from mlops_ci.config.finding import Finding
 from mlops_ci.config.keys import Key
 from mlops_ci.config.signing import signing
+from mlops_ci.config.sweep import sweep
 from mlops_ci.guest.health import known
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
 from mlops_ci.settings.settings import Tables
@@ -50,6 +51,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _verify(tables)
     yield from signing(tables)
     yield from _nodes(tables)
+    yield from sweep(tables)
 
 
 def _nodes(tables: Tables) -> Iterator[Finding]:
@@ -78,7 +80,8 @@ def _commands(tables: Tables) -> Iterator[Finding]:
     for key, command, placeholders in commands:
         if command is not None:
             yield from _words(key, command)
-            yield from _placeholders(key, command, placeholders, tuple(tables.train.params))
+            params = tuple(dict.fromkeys((*tables.train.params, *tables.sweep.names)))
+            yield from _placeholders(key, command, placeholders, params)
 
 
 def _words(key: Key, command: str) -> Iterator[Finding]:

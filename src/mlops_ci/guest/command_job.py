@@ -92,6 +92,7 @@ class CommandJob:
             # Only the first node hears rank 0; on the others silence is normal.
             stall=self.task.stall if self.task.launch.node == 0 else None,
             gpu_idle=self.task.gpu_idle,
+            halt=self.task.paths.job / layout.HALT,
         )
         for command in self.task.commands:
             if self.supervisor.poll() is not None or self.failed_code or self.bad_command is not None:

@@ -11,6 +11,7 @@ from mlops_ci.records.record import Record
 from mlops_ci.reporting.comparison import metric_rows
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.format import counted, number, one_line, short, size
+from mlops_ci.reporting.sweep import line as sweep_line
 from mlops_ci.reporting.verdict import first_failed
 
 Status = Literal["passed", "failed", "skipped", "waiting", "not run"]
@@ -138,6 +139,8 @@ def _train(data: ReportData) -> str:
         return ""
     starts = f"{len(train.attempts)} starts, " if len(train.attempts) > 1 else ""
     peak = f", peak memory {size(train.peak_memory_bytes)}" if train.peak_memory_bytes else ""
+    if train.sweep is not None:
+        return f"{sweep_line(train.sweep)}{peak}"
     gpus = [device for device in train.devices if device != "cpu"]
     return f"{starts}on {counted(len(gpus), 'GPU') if gpus else 'CPU'}{peak}"
 

@@ -30,13 +30,15 @@ JOBS: dict[str, tuple[str, ...]] = {
     "evaluate": ("evaluate/challenger", "evaluate/champion"),
 }
 LEFT_OUT = ("work", "tmp")
+# Trials of a sweep lie at `train/trials/NUMBER`, each like a training of its own.
+TRIALS = PurePosixPath("train", "trials")
 # The folder of a stage, where it is not the stage's name.
 FOLDERS = {"build": "sbom"}
 # How the whole pipeline ended: the last job writes it.
 RESULT = "result.json"
 CHECKPOINTS = "train/checkpoints/"
 # What may be large, and the stages that read it.
-LARGE = (CHECKPOINTS, "train/model/", "train/outputs/")
+LARGE = (CHECKPOINTS, "train/model/", "train/outputs/", f"{TRIALS}/")
 LARGE_FOR = frozenset({"train", "evaluate", "publish"})
 
 
@@ -138,6 +140,8 @@ def _of_records(run: Run, stage: str) -> Iterator[Path]:
 
 def _wanted(stage: str, name: str) -> bool:
     above = PurePosixPath(name).parents
+    if TRIALS in above and PurePosixPath(name).parts[3:4] in {(part,) for part in LEFT_OUT}:
+        return False
     return not any(PurePosixPath(job, part) in above for job in JOBS.get(stage, ()) for part in LEFT_OUT)
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mlops_ci.records.train import TrainOutputs
 from mlops_ci.stages import champion, prepared
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, fresh, run_job
+from mlops_ci.stages.lineage import trained_params
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.registry import ChampionVersion
@@ -138,7 +139,7 @@ def job(session: Session, folder: Path, command: str, model: Path) -> JobSpec:
             stage="evaluate",
             commands=(command,),
             timeout=tables.evaluate.timeout,
-            settings=tables.train,
+            settings=replace(tables.train, params=trained_params(session)),
         ),
         mounts=mounts,
         gpus=session.gpus if tables.evaluate.on == "gpu" else 0,

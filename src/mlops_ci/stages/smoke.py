@@ -16,6 +16,7 @@ from mlops_ci.records.codec import to_json
 from mlops_ci.records.smoke import SmokeCheck, SmokeOutputs
 from mlops_ci.settings.train import TrainSettings
 from mlops_ci.stages import train
+from mlops_ci.stages.attempts import METRICS
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.lineage import tracking_tags
@@ -27,6 +28,8 @@ from mlops_ci.training.outcome import Outcome
 from mlops_ci.training.smoke import Resumed, Seen, judge, logged, read_seen
 
 NAME = "smoke"
+# What is looked at where no loss was seen from inside, and the script logs one of this name.
+LOSS = "loss"
 MARKS = {"PASS": "✓", "FAIL": "✗", "SKIP": "-"}
 
 
@@ -60,7 +63,9 @@ def run(session: Session) -> Result:
         left = max(1.0, rule.timeout - (time.monotonic() - began))
         again = _start(session, "second", environment, timeout=left, steps=1, patience=1)
         resumed = Resumed(seen=again.seen, step=again.outcome.resumed_from, had_checkpoint=True)
-    metrics = session.run.path(NAME, "first", "job", train.METRICS)
+    metrics = session.run.path(NAME, "first", "job", METRICS)
+    if rule.metric is None and not first.seen.losses and logged(metrics, LOSS):
+        rule = replace(rule, metric=LOSS)
     values = logged(metrics, rule.metric) if rule.metric is not None else ()
     checks = judge(rule, first.seen, values, resumed)
     shutil.rmtree(checkpoints, ignore_errors=True)
