@@ -1,4 +1,4 @@
-"""A sweep in a whole run: cut off in the middle, gone on with, a hopeless trial ended early, and the best one judged."""
+"""A sweep in a whole run: cut off in the middle, gone on with, a hopeless trial ended early, the best one judged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ metric = "loss"
 goal = "min"
 stop = "median"
 stop-after = 2
-stop-trials = 1
+stop-trials = 2
 """
 
 
@@ -33,10 +33,14 @@ def test_a_sweep_goes_on_where_it_was_cut_off_and_its_best_trial_is_evaluated(tm
     cut = subprocess.Popen(
         argv, cwd=project, env=clean_environment(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    checkpoint = "train/trials/1/checkpoints/latest.json"
-    until(lambda: any((project / ".mlops" / "runs").glob(f"*/{checkpoint}")), 120)
-    os.kill(cut.pid, signal.SIGTERM)
-    assert cut.wait(60) == 143
+    checkpoint = "*/train/trials/1/checkpoints/latest.json"
+    try:
+        until(lambda: cut.poll() is not None or any((project / ".mlops" / "runs").glob(checkpoint)), 300)
+        os.kill(cut.pid, signal.SIGTERM)
+        assert cut.wait(60) == 143
+    finally:
+        cut.kill()
+        cut.wait()
     assert of_project(project) == []
 
     done = call(project, "run", "evaluate", environment=settings)
@@ -50,7 +54,7 @@ def test_a_sweep_goes_on_where_it_was_cut_off_and_its_best_trial_is_evaluated(tm
     }  # fmt: skip
     assert sweep["best"] == 5
     assert sweep["params"]["rate"] == 0.4
-    assert trials[3]["class"] == "user-error"
+    assert trials[3]["class"] == "bad-data"
     assert "worse than the median" in trials[4]["why"]
 
     # The first trial resumed by itself: its log tells of two starts, its metrics of each step once.
