@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,7 +28,11 @@ stop-trials = 2
 
 
 def test_a_sweep_goes_on_where_it_was_cut_off_and_its_best_trial_is_evaluated(tmp_path, scanned):
-    project = make_project(tmp_path / "project", config=CONFIG.replace("seconds = 3.0", "seconds = 2.0") + SWEEP)
+    shared = tmp_path / "shared"
+    config = CONFIG.replace("seconds = 3.0", "seconds = 2.0").replace(
+        "gpus = 0\n", f'gpus = 0\ncheckpoint-store = "{shared}"\n'
+    )
+    project = make_project(tmp_path / "project", config=config + SWEEP)
     settings = {"MLOPS_CI_ENGINE": "host", **scanned}
     argv = [sys.executable, "-m", "mlops_ci", "run", "evaluate"]
     cut = subprocess.Popen(
@@ -43,10 +48,14 @@ def test_a_sweep_goes_on_where_it_was_cut_off_and_its_best_trial_is_evaluated(tm
         cut.wait()
     assert of_project(project) == []
 
+    # As on another machine: the checkpoint is in the store only.
+    assert list(shared.glob("checkpoints/*/trial-1/*.ckpt.json"))
+    shutil.rmtree(newest_run(project) / "train/trials/1/checkpoints")
     done = call(project, "run", "evaluate", environment=settings)
     assert done.exit_code == 0, done.said
-    assert "sweep: grid, 5 trials over rate, 2 at a time, the best by loss (min); a trial ends early" in done.stderr
     found = records(project)
+    planned = "grid, 5 trials over rate, 2 at a time, the best by loss (min); a trial ends early"
+    assert found["plan"]["outputs"]["sweep"].startswith(planned)
     sweep = found["train"]["outputs"]["sweep"]
     trials = {one["number"]: one for one in sweep["trials"]}
     assert {number: one["status"] for number, one in trials.items()} == {
@@ -61,6 +70,7 @@ def test_a_sweep_goes_on_where_it_was_cut_off_and_its_best_trial_is_evaluated(tm
     run = newest_run(project)
     steps = [json.loads(line)["step"] for line in (run / "train/trials/1/job/metrics.jsonl").read_text().splitlines()]
     assert steps == [1, 2, 3, 4, 5, 6]
+    assert "trial 1: took the checkpoint of step" in done.stderr
     assert "trial 1: resuming from the checkpoint of step" in done.stderr
     # Only what goes on is kept, where a single training leaves it; and it was what was scored.
     assert not any((run / "train" / "trials").glob("*/model"))

@@ -11,17 +11,28 @@ from pathlib import Path
 from mlops_ci.guest import layout
 from mlops_ci.records.train import TrainAttempt
 from mlops_ci.settings.train import TrainSettings
+from mlops_ci.stages.addresses import store_opener
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, run_job
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.job_environment import job_environment
+from mlops_ci.training.away import PREFIX, AwayCheckpoints
 from mlops_ci.training.metrics import LatestMetrics, drop_after, resume_step, set_aside
 from mlops_ci.training.outcome import GuestLostError, JobError, Outcome
 from mlops_ci.training.retrying import Retrying
 
 METRICS = layout.METRICS
+
+
+def away(session: Session, folder: Path, label: str = "train") -> AwayCheckpoints | None:
+    """The checkpoints of this training in the store that the settings name for them; None without one."""
+    address = session.settings.tables.train.checkpoint_store
+    if address is None:
+        return None
+    key = f"{PREFIX}/{session.run.id}/{label.replace(' ', '-')}"
+    return AwayCheckpoints(store_opener(session.settings)(address), key, folder / "checkpoints")
 
 
 def collect_outputs(folder: Path, outputs: str) -> None:
@@ -62,6 +73,7 @@ class Training:
     attempts: Attempts
     label: str = ""
     ref: str | None = None
+    away: AwayCheckpoints | None = None
     halted: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -86,9 +98,12 @@ class Training:
         over = time.monotonic() + self.settings.timeout
         while True:
             started = time.monotonic()
+            self._fetch()
             resumed = self._clean_metrics()
             forwarder = Forwarder(self.tracker, self.tracked.run_id, self.metrics)
             forwarder.start()
+            if self.away is not None:
+                self.away.start()
             try:
                 outcome = self._attempt(max(1.0, over - started))
             except (JobError, GuestLostError) as error:
@@ -100,13 +115,21 @@ class Training:
                 self._say(f"! {error.failure_class}: {error.cause}; trying again in {decision.wait:.0f} s")
                 if decision.from_beginning:
                     set_aside(self.folder / "checkpoints")
+                    if self.away is not None:
+                        self.away.forget()
                 if self.halted.wait(decision.wait):
                     raise
             else:
                 self.attempts.add("ok", 0, time.monotonic() - started, outcome.resumed_from)
                 return outcome
             finally:
+                if self.away is not None:
+                    self.away.stop()
                 forwarder.stop()
+
+    def _fetch(self) -> None:
+        for line in self.away.fetch() if self.away is not None else ():
+            self._say(line)
 
     def _clean_metrics(self) -> int | None:
         """Drop the points that the resumed training will log again; the step from which it resumes, or None."""

@@ -15,7 +15,7 @@ from mlops_ci.records.sweep import SweepOutputs
 from mlops_ci.records.train import TrackingRef, TrainOutputs
 from mlops_ci.settings.train import TrainSettings
 from mlops_ci.stages import champion, prepared, sweep
-from mlops_ci.stages.attempts import METRICS, Attempts, Training, collect_outputs
+from mlops_ci.stages.attempts import METRICS, Attempts, Training, away, collect_outputs
 from mlops_ci.stages.jobs import JobSpec, fresh
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.result import Result
@@ -24,6 +24,7 @@ from mlops_ci.stages.signed import demanded
 from mlops_ci.stages.verify import second_look
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
+from mlops_ci.training.away import AwayCheckpoints
 from mlops_ci.training.outcome import Outcome
 from mlops_ci.training.retrying import Retrying
 from mlops_ci.training.task import train_task
@@ -63,14 +64,16 @@ def run(session: Session) -> Result:
         params={**params, "seed": session.settings.tables.train.seed},
     )
     attempts = Attempts(Retrying(session.settings.tables.train.retries))
-    swept = None
+    swept = kept = None
     try:
         if sweep.asked(session):
             swept = sweep.run(session, tracker, tracked, job)
             outcome, attempts = swept.outcome, swept.attempts
         else:
             spec = job(session, session.run.path("train"), champion_folder=session.run.path("champion"))
-            training = Training(session, session.settings.tables.train, spec, tracker, tracked, attempts)
+            node = session.settings.tables.train.node
+            kept = away(session, spec.folder, f"node {node}" if node else "train")
+            training = Training(session, session.settings.tables.train, spec, tracker, tracked, attempts, away=kept)
             outcome = training.run()
             collect_outputs(training.folder, session.settings.tables.train.outputs)
     except BaseException as error:
@@ -78,7 +81,7 @@ def run(session: Session) -> Result:
         with suppress(MlopsError):
             tracker.finish(tracked.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
-    return _collect(session, tracker, tracked, outcome, attempts, swept.outputs if swept is not None else None)
+    return _collect(session, tracker, tracked, outcome, attempts, swept.outputs if swept is not None else None, kept)
 
 
 def check_nodes(settings: TrainSettings, engine: str) -> None:
@@ -137,11 +140,14 @@ def _collect(
     outcome: Outcome,
     attempts: Attempts,
     swept: SweepOutputs | None,
+    kept: AwayCheckpoints | None,
 ) -> Result:
     folder = session.run.path("train")
     outputs = folder / "outputs"
     forwarded = Forwarder(tracker, tracked.run_id, folder / "job" / METRICS).replay()
     warnings = [*outcome.warnings, *([forwarded.warning] if forwarded.warning else [])]
+    if kept is not None and kept.problem:
+        warnings.append(f"the newest checkpoint is not in {kept.store.uri}: {kept.problem}")
     try:
         tracker.finish(tracked.run_id, "FINISHED")
     except InfrastructureError as error:

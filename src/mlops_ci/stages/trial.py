@@ -12,7 +12,7 @@ from mlops_ci.errors import MlopsError
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.sweep import Trial, TrialStatus
 from mlops_ci.settings.train import TrainSettings
-from mlops_ci.stages.attempts import Attempts, Training, collect_outputs
+from mlops_ci.stages.attempts import Attempts, Training, away, collect_outputs
 from mlops_ci.stages.jobs import JobSpec
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.session import Session
@@ -68,6 +68,7 @@ class RunningTrial:
             self.attempts,
             label=f"trial {state.number}",
             ref=ref,
+            away=away(session, folder, f"trial {state.number}"),
         )
         self.values = Values(self.training.metrics, metric)
 

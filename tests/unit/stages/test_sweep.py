@@ -17,7 +17,6 @@ from mlops_ci.training.sweep.search import Grid
 from mlops_ci.training.sweep.space import space
 from mlops_ci.training.sweep.state import Done, read, write
 
-
 EARLY = "; a trial ends early by the median of the others"
 
 
