@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -82,13 +83,17 @@ BUNDLE = click.option(
 @click.option("--command", metavar="COMMAND", help="The training command (default: guessed from the repository).")
 @click.option("--force", is_flag=True, help="Write over an existing mlops.toml.")
 @click.option("--provider", type=click.Choice(["github", "gitlab", "both"]), help="Write the CI system's files too.")
+@click.option("--from-notebook", "notebook", metavar="FILE", help="Export this notebook as the script that trains.")
 @BUNDLE
-def init_command(command: str | None, force: bool, provider: str | None, bundle: str | None) -> int:
+def init_command(
+    command: str | None, force: bool, provider: str | None, notebook: str | None, bundle: str | None
+) -> int:
     """Write a commented mlops.toml for this repository.
 
     With --provider also what GitHub Actions or GitLab CI need to run it. A file of theirs that exists stays.
     """
-    return call("init:init", command, force=force, provider=provider, bundle=bundle)
+    source = Path(notebook) if notebook else None
+    return call("init:init", command, force=force, provider=provider, bundle=bundle, notebook=source)
 
 
 @main_group.command("runs", short_help="List the runs of this directory.")

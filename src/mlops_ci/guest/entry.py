@@ -27,20 +27,29 @@ def main(arguments: list[str]) -> int:
         return run(Path(arguments[1]))
     if len(arguments) > 2 and arguments[:2] == ["leash", "--"]:
         return leash(arguments[2:])
-    if len(arguments) == 3 and arguments[0] == "convert":
-        from mlops_ci.guest import weights
-
-        return weights.main(arguments[1:])
-    if len(arguments) == 2 and arguments[0] == "rank":
-        from mlops_ci.guest.ranks import guardian
-
-        return guardian.main(arguments[1:])
-    if len(arguments) == 3 and arguments[0] == "probe":
-        from mlops_ci.guest.health import probe
-
-        return probe.main(arguments[1:])
+    if arguments[:1] in (["convert"], ["notebook"], ["rank"], ["probe"]):
+        return _within(arguments[0], arguments[1:])
     sys.stderr.write(USAGE)
     return exits.USAGE
+
+
+def _within(name: str, arguments: list[str]) -> int:
+    """What the guest starts inside of a job: another part of itself, in a process of its own."""
+    if name == "convert":
+        from mlops_ci.guest import weights
+
+        return weights.main(arguments)
+    if name == "notebook":
+        from mlops_ci.guest import notebook
+
+        return notebook.main(arguments)
+    if name == "rank":
+        from mlops_ci.guest.ranks import guardian
+
+        return guardian.main(arguments)
+    from mlops_ci.guest.health import probe
+
+    return probe.main(arguments)
 
 
 def run(path: Path) -> int:
