@@ -31,6 +31,7 @@ MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
 _counts: dict[str, int] = {}
+_seen = {"examples": 0}
 _stop = {"asked": False, "installed": False}
 
 
@@ -66,11 +67,20 @@ def log(step: int | None = None, **metrics: float) -> None:
         _counts[name] = _counts.get(name, 0) + 1
     if step is None:
         step = max(_counts[name] for name in values)
+    if _seen["examples"]:
+        values.setdefault("examples", float(_seen["examples"]))
     spool = os.environ.get("MLOPS_METRICS_FILE")
     if spool is None:
         sys.stdout.write(f"step {step} " + " ".join(f"{name}={value:.6g}" for name, value in values.items()) + "\n")
         return
     append_line(Path(spool), {"time": round(time.time(), 3), "step": int(step), **values})
+
+
+def count(examples: int) -> None:
+    """Count examples that were trained on: each `log` has their sum as `examples`, from which their rate is known."""
+    if examples < 0:
+        raise ValueError("examples cannot be uncounted")
+    _seen["examples"] += int(examples)
 
 
 def checkpoint(step: int, save: Saveable) -> Path | None:

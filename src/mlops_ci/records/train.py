@@ -32,6 +32,16 @@ class TrainAttempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """How fast it was: logged steps, and examples where the script counts them, each null where nothing tells it."""
+
+    steps_per_second: Annotated[float | None, VOLATILE]
+    examples_per_second: Annotated[float | None, VOLATILE]
+    hardware: Annotated[str, VOLATILE]
+    seconds: Annotated[float, VOLATILE]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainOutputs:
     """`metrics` are the last values; `devices` what was really used; `model` the canonical model's files.
 
@@ -53,3 +63,4 @@ class TrainOutputs:
     retries: int = 0
     resumes: int = 0
     sweep: SweepOutputs | None = None
+    throughput: Throughput | None = None

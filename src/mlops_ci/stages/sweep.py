@@ -259,6 +259,7 @@ def _as_one(session: Session, best: TrialState, sweep: _Sweep) -> Swept:
         seconds=sum(one.done.seconds for one in ended if one.done is not None),
         metrics=done.metrics,
         devices=done.devices,
+        device_details=done.device_details,
         checkpoint={"path": done.checkpoint} if done.checkpoint else None,
         peak_memory_bytes=done.peak_memory_bytes,
         warnings=done.warnings,

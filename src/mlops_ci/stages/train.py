@@ -14,7 +14,7 @@ from mlops_ci.records.codec import to_json
 from mlops_ci.records.sweep import SweepOutputs
 from mlops_ci.records.train import TrackingRef, TrainOutputs
 from mlops_ci.settings.train import TrainSettings
-from mlops_ci.stages import champion, prepared, sweep
+from mlops_ci.stages import champion, prepared, speed, sweep
 from mlops_ci.stages.attempts import METRICS, Attempts, Training, away, collect_outputs
 from mlops_ci.stages.jobs import JobSpec, fresh
 from mlops_ci.stages.lineage import tracking_tags
@@ -148,6 +148,10 @@ def _collect(
     warnings = [*outcome.warnings, *([forwarded.warning] if forwarded.warning else [])]
     if kept is not None and kept.problem:
         warnings.append(f"the newest checkpoint is not in {kept.store.uri}: {kept.problem}")
+    throughput, slow = speed.look(
+        session, tracker, tracked, folder / "job" / METRICS, outcome.device_details, round(outcome.seconds, 3)
+    )
+    warnings += slow
     try:
         tracker.finish(tracked.run_id, "FINISHED")
     except InfrastructureError as error:
@@ -176,6 +180,7 @@ def _collect(
             peak_memory_bytes=outcome.peak_memory_bytes,
             signed_by=session.signed_by,
             sweep=swept,
+            throughput=throughput,
         ),
         warnings=tuple(warnings),
     )

@@ -136,6 +136,7 @@ class RunningTrial:
             attempts=tuple(self.attempts.done),
             metrics=outcome.metrics,
             devices=outcome.devices,
+            device_details=outcome.device_details,
             checkpoint=str(outcome.checkpoint["path"]) if outcome.checkpoint else None,
             seconds=round(outcome.seconds, 3),
             peak_memory_bytes=outcome.peak_memory_bytes,

@@ -24,6 +24,7 @@ class Done:
     attempts: tuple[TrainAttempt, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    device_details: tuple[Mapping[str, Any], ...] = ()
     checkpoint: str | None = None
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
