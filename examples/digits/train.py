@@ -53,7 +53,8 @@ def main() -> None:
         log(step=epoch, loss=loss, accuracy=accuracy)
         checkpoint(epoch, {"network": network.state_dict(), "optimizer": optimizer.state_dict()})
 
-    path = save_model(network, config={"width": WIDTH, "classes": 10, "input": [1, 8, 8]})
+    config = {"width": WIDTH, "classes": 10, "input": [1, 8, 8]}
+    path = save_model(network, config=config, example=images[:8])
     print(f"saved {path}")
 
 

@@ -19,6 +19,7 @@ from mlops_ci.config.signing import signing
 from mlops_ci.config.sweep import sweep
 from mlops_ci.guest.health import known
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
+from mlops_ci.settings.rules import parse as parse_rule
 from mlops_ci.settings.settings import Tables
 
 DATA: Key = ("data",)
@@ -181,8 +182,24 @@ def _missing_file(root: Path, value: str) -> str | None:
 
 def _evaluate(tables: Tables) -> Iterator[Finding]:
     rule = tables.evaluate
+    if rule.min_effect > 0 and rule.margin > 0:
+        message = "either a challenger may be worse (`margin`), or it must be better (`min-effect`): keep one of them"
+        yield Finding(key=("evaluate", "min-effect"), message=message, given=(("evaluate", "margin"),))
+    for name, text in rule.also.items():
+        try:
+            parse_rule(text)
+        except ValueError as error:
+            yield Finding(key=("evaluate", "also", name), message=str(error))
+        if name == rule.metric:
+            yield Finding(key=("evaluate", "also", name), message="is `metric` already: this is for further ones")
     if rule.metric is None:
-        for name, is_set in (("floor", rule.floor is not None), ("margin", rule.margin > 0), ("slices", rule.slices)):
+        for name, is_set in (
+            ("floor", rule.floor is not None),
+            ("margin", rule.margin > 0),
+            ("slices", rule.slices),
+            ("min-effect", rule.min_effect > 0),
+            ("also", rule.also),
+        ):
             if is_set:
                 message = "needs `metric`: the name of the metric that it speaks of"
                 yield Finding(key=("evaluate", name), message=message, given=(("evaluate", "metric"),))

@@ -150,8 +150,11 @@ def output_dir() -> Path:
     return folder
 
 
-def save_model(model: Any, config: Mapping[str, Any] | None = None) -> Path:
-    """Write a torch module or state dict as `model.safetensors`, and `config` as `config.json`; gives the path."""
+def save_model(model: Any, config: Mapping[str, Any] | None = None, *, example: Any = None) -> Path:
+    """Write a torch module or state dict as `model.safetensors`, and `config` as `config.json`; gives the path.
+
+    What the module gives for an `example` (a tensor, or several as a tuple) is kept for `parity`.
+    """
     tensors = model.state_dict() if hasattr(model, "state_dict") else model
     path = output_dir() / MODEL_FILE
     if _is_first_rank():
@@ -160,7 +163,21 @@ def save_model(model: Any, config: Mapping[str, Any] | None = None) -> Path:
         os.replace(unfinished, path)
         if config is not None:
             write_json(path.with_name(CONFIG_FILE), dict(config))
+        if example is not None:
+            from mlops_ci.guest import parity as kept
+
+            kept.keep(model, example, path.parent)
     return path
+
+
+def parity(model: Any, folder: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> float:
+    """The largest absolute difference between what a loaded model gives and what it gave when it was trained.
+
+    For the evaluate command, whose metric it may be; `folder` as in `load_model`. Needs `save_model(example=...)`.
+    """
+    from mlops_ci.guest import parity as kept
+
+    return kept.difference(model, Path(folder or os.environ.get("MLOPS_MODEL_DIR", "outputs")), device=device)
 
 
 def load_model(

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.errors import GateError, UncheckedError
+from mlops_ci.files import regular_files
+from mlops_ci.gates.also import calibration_error
 from mlops_ci.gates.decide import decide
 from mlops_ci.gates.predictions import Row, read_predictions
 from mlops_ci.records.codec import to_json
@@ -165,10 +167,16 @@ def _score(session: Session, command: str, who: str, model: Path) -> Score:
     spec = job(session, folder, command, model)
     output = spec.mounts["output"][0]
     with session.console.quiet():
-        run_job(session, spec, image(session, "evaluate"))
+        took = run_job(session, spec, image(session, "evaluate")).seconds
     shutil.rmtree(folder / "work", ignore_errors=True)
     found = output / PREDICTIONS
-    score = Score(metrics=_metrics(output), predictions=read_predictions(found) if found.is_file() else None)
+    predictions = read_predictions(found) if found.is_file() else None
+    made = {"model_bytes": float(sum(path.stat().st_size for path in regular_files(model))), "evaluate_seconds": took}
+    if predictions is not None and (error := calibration_error(predictions)) is not None:
+        made["ece"] = error
+    wanted = session.settings.tables.evaluate.also
+    own = {name: value for name, value in made.items() if name in wanted}
+    score = Score(metrics={**own, **_metrics(output)}, predictions=predictions)
     session.console.say(f"{who}: " + ", ".join(f"{name} {value:.6g}" for name, value in sorted(score.metrics.items())))
     return score
 

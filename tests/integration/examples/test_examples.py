@@ -89,16 +89,22 @@ def test_digits_trains_evaluates_and_repeats_bit_for_bit(train, digits):
     assert outcome["devices"] == ["cpu"]
     assert [row["step"] for row in first.lines("metrics.jsonl")] == list(range(1, 9))
     assert set(outcome["metrics"]) == {"loss", "accuracy"}
-    assert [one["path"] for one in outcome["model"]["files"]] == ["config.json", "model.safetensors"]
+    assert [one["path"] for one in outcome["model"]["files"]] == [
+        "config.json",
+        "model.safetensors",
+        "parity.json",
+    ]
     assert outcome["checkpoint"]["step"] == 8
 
     evaluation = digits("evaluate", settings("digits")["evaluate"]["command"])
     evaluation.task["paths"]["model"] = str(first.folder / "model")
     assert evaluation.run()[0] == 0
     output = evaluation.folder / "work" / "outputs"
-    assert json.loads((output / "metrics.json").read_text())["accuracy"] >= ACCURACY
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert metrics["accuracy"] >= ACCURACY
+    assert 0 <= metrics["parity"] < 1e-5
     rows = list(csv.DictReader((output / "predictions.csv").read_text().splitlines()))
-    assert set(rows[0]) == {"id", "target", "prediction"}
+    assert set(rows[0]) == {"id", "target", "prediction", "confidence"}
     assert len({row["id"] for row in rows}) == len(rows) == 361
     assert sum(row["target"] == row["prediction"] for row in rows) / len(rows) >= ACCURACY
 
