@@ -34,6 +34,8 @@ LEFT_OUT = ("work", "tmp")
 TRIALS = PurePosixPath("train", "trials")
 # The folder of a stage, where it is not the stage's name.
 FOLDERS = {"build": "sbom"}
+# What runs in the job of a stage, and has a record of its own.
+BESIDE: dict[str, tuple[str, ...]] = {"train": ("smoke",)}
 # How the whole pipeline ended: the last job writes it.
 RESULT = "result.json"
 CHECKPOINTS = "train/checkpoints/"
@@ -116,6 +118,9 @@ def selected(run: Run, stages: Sequence[str]) -> Iterator[Path]:
     for stage in stages:
         yield from _of_records(run, stage)
         yield from sorted(run.path("logs").glob(f"{stage}.*"))
+        for beside in BESIDE.get(stage, ()):
+            yield from _of_records(run, beside)
+            yield from sorted(run.path("logs").glob(f"{beside}.*"))
         kept = _named_checkpoints(run) if stage == "train" else None
         for path in regular_files(run.path(FOLDERS.get(stage, stage))):
             name = path.relative_to(run.folder).as_posix()

@@ -34,9 +34,9 @@ class EvaluateSettings(Table):
     by: Annotated[Literal["value", "interval"], Stricter("same")] = "value"
     """What must hold the margin or the minimum effect: the difference itself, or the worse end of its confidence
     interval, which needs predictions of both models."""
-    also: Annotated[Mapping[str, MetricRule], Example({"loss": "min margin 5%", "model_bytes": "min limit 5e7"})] = (
-        field(default_factory=dict)
-    )
+    also: Annotated[
+        Mapping[str, MetricRule], Example({"loss": "min margin 5%", "model_bytes": "min limit 5e7"}), Stricter("same")
+    ] = field(default_factory=dict)
     """Further metrics that must hold too: which way is better, a `limit`, a `margin` to the champion (0 where
     neither is given).
     `model_bytes`, `evaluate_seconds` and `ece` are made by us; all others stand in `metrics.json`."""
