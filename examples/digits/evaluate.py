@@ -9,7 +9,7 @@ import torch
 from dataset import load, split
 from network import build, score
 
-from mlops_ci.guest.sdk import load_model
+from mlops_ci.guest.sdk import load_model, parity
 
 
 def main() -> None:
@@ -27,14 +27,21 @@ def main() -> None:
     test = split(len(labels))["test"]
     loss, accuracy = score(network, images[test], labels[test])
     with torch.no_grad():
-        predictions = network(images[test]).argmax(dim=1)
+        confidences, predictions = network(images[test]).softmax(dim=1).max(dim=1)
+    metrics = {"accuracy": accuracy, "loss": loss}
+    try:
+        metrics["parity"] = parity(network, arguments.model)
+    except FileNotFoundError:
+        print("this model was saved without an example of what it gives")
 
     arguments.to.mkdir(parents=True, exist_ok=True)
-    (arguments.to / "metrics.json").write_text(json.dumps({"accuracy": accuracy, "loss": loss}) + "\n")
+    (arguments.to / "metrics.json").write_text(json.dumps(metrics) + "\n")
     with (arguments.to / "predictions.csv").open("w", newline="") as stream:
         rows = csv.writer(stream)
-        rows.writerow(["id", "target", "prediction"])
-        rows.writerows(zip(test.tolist(), labels[test].tolist(), predictions.tolist(), strict=True))
+        rows.writerow(["id", "target", "prediction", "confidence"])
+        rows.writerows(
+            zip(test.tolist(), labels[test].tolist(), predictions.tolist(), confidences.tolist(), strict=True)
+        )
     print(f"accuracy {accuracy:.4f} on {len(test)} images")
 
 

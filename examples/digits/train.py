@@ -12,7 +12,6 @@ from torch import nn
 from mlops_ci.guest.sdk import checkpoint, log, resume, save_model, should_stop
 
 BATCH = 32
-LEARNING_RATE = 2e-3
 WIDTH = 32
 
 
@@ -20,6 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with images.npy and labels.npy")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
@@ -31,7 +31,7 @@ def main() -> None:
     images, labels = (tensor.to(device) for tensor in load(arguments.data))
     parts = split(len(labels))
     network = build(WIDTH).to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.lr)
 
     first_epoch = 1
     saved = resume()
@@ -53,7 +53,8 @@ def main() -> None:
         log(step=epoch, loss=loss, accuracy=accuracy)
         checkpoint(epoch, {"network": network.state_dict(), "optimizer": optimizer.state_dict()})
 
-    path = save_model(network, config={"width": WIDTH, "classes": 10, "input": [1, 8, 8]})
+    config = {"width": WIDTH, "classes": 10, "input": [1, 8, 8]}
+    path = save_model(network, config=config, example=images[:8])
     print(f"saved {path}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -48,6 +49,18 @@ def _sentence(stage: pipeline.Stage) -> str:
     return f"Stage: {stage.summary}{'' if stage.summary.endswith('?') else '.'}"
 
 
+def _train_command(summary: str) -> click.Command:
+    @click.command(
+        "train", short_help=summary, help=f"{summary}\n\nWith --smoke: loss, gradients and resume of a few steps."
+    )
+    @click.option("--smoke", is_flag=True, help="Only a few steps of it, to see whether it can work.")
+    @stage_options
+    def command(smoke: bool, **values: Any) -> int:
+        return call("run:smoke", options(values)) if smoke else call("run:run", options(values), ("train",))
+
+    return command
+
+
 def _add_stage(stage: pipeline.Stage) -> None:
     @main_group.command(stage.name, short_help=_sentence(stage), help=_sentence(stage))
     @stage_options
@@ -58,6 +71,8 @@ def _add_stage(stage: pipeline.Stage) -> None:
 for _stage in pipeline.STAGES:
     if _stage.name == "verify":
         main_group.add_command(cli_health.verify_command(_sentence(_stage)))
+    elif _stage.name == "train":
+        main_group.add_command(_train_command(_sentence(_stage)))
     else:
         _add_stage(_stage)
 
@@ -71,13 +86,17 @@ BUNDLE = click.option(
 @click.option("--command", metavar="COMMAND", help="The training command (default: guessed from the repository).")
 @click.option("--force", is_flag=True, help="Write over an existing mlops.toml.")
 @click.option("--provider", type=click.Choice(["github", "gitlab", "both"]), help="Write the CI system's files too.")
+@click.option("--from-notebook", "notebook", metavar="FILE", help="Export this notebook as the script that trains.")
 @BUNDLE
-def init_command(command: str | None, force: bool, provider: str | None, bundle: str | None) -> int:
+def init_command(
+    command: str | None, force: bool, provider: str | None, notebook: str | None, bundle: str | None
+) -> int:
     """Write a commented mlops.toml for this repository.
 
     With --provider also what GitHub Actions or GitLab CI need to run it. A file of theirs that exists stays.
     """
-    return call("init:init", command, force=force, provider=provider, bundle=bundle)
+    source = Path(notebook) if notebook else None
+    return call("init:init", command, force=force, provider=provider, bundle=bundle, notebook=source)
 
 
 @main_group.command("runs", short_help="List the runs of this directory.")

@@ -21,7 +21,7 @@ from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.canary import NAME as CANARY
 from mlops_ci.stages.canary import has_canary, planned
 from mlops_ci.stages.night import Night, is_night
-from mlops_ci.stages.sequence import run_stages
+from mlops_ci.stages.sequence import run_smoke, run_stages
 from mlops_ci.stages.session import Session
 
 REPORT = "report"
@@ -65,6 +65,14 @@ def run(options: Options, names: Sequence[str], *, as_planned: bool = False) -> 
             _hand_on(session, code, options)
             return code
     return _with_canary(options, session.settings, session.run)
+
+
+def smoke(options: Options) -> int:
+    """A few steps of the training, to see whether it can work. The run is one that a whole `run` goes on with."""
+    with open_session(options) as session:
+        code = run_smoke(session, only=options.only)
+        _hand_on(session, code, options)
+    return code
 
 
 def _with_canary(options: Options, settings: Settings, night: Run) -> int:

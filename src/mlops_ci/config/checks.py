@@ -16,8 +16,10 @@ from mlops_ci.config.expected import near
 from mlops_ci.config.finding import Finding
 from mlops_ci.config.keys import Key
 from mlops_ci.config.signing import signing
+from mlops_ci.config.sweep import sweep
 from mlops_ci.guest.health import known
 from mlops_ci.guest.output.printed import PatternError, PrintedMetrics
+from mlops_ci.settings.rules import parse as parse_rule
 from mlops_ci.settings.settings import Tables
 
 DATA: Key = ("data",)
@@ -50,6 +52,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from _verify(tables)
     yield from signing(tables)
     yield from _nodes(tables)
+    yield from sweep(tables)
 
 
 def _nodes(tables: Tables) -> Iterator[Finding]:
@@ -78,7 +81,8 @@ def _commands(tables: Tables) -> Iterator[Finding]:
     for key, command, placeholders in commands:
         if command is not None:
             yield from _words(key, command)
-            yield from _placeholders(key, command, placeholders, tuple(tables.train.params))
+            params = tuple(dict.fromkeys((*tables.train.params, *tables.sweep.names)))
+            yield from _placeholders(key, command, placeholders, params)
 
 
 def _words(key: Key, command: str) -> Iterator[Finding]:
@@ -178,8 +182,24 @@ def _missing_file(root: Path, value: str) -> str | None:
 
 def _evaluate(tables: Tables) -> Iterator[Finding]:
     rule = tables.evaluate
+    if rule.min_effect > 0 and rule.margin > 0:
+        message = "either a challenger may be worse (`margin`), or it must be better (`min-effect`): keep one of them"
+        yield Finding(key=("evaluate", "min-effect"), message=message, given=(("evaluate", "margin"),))
+    for name, text in rule.also.items():
+        try:
+            parse_rule(text)
+        except ValueError as error:
+            yield Finding(key=("evaluate", "also", name), message=str(error))
+        if name == rule.metric:
+            yield Finding(key=("evaluate", "also", name), message="is `metric` already: this is for further ones")
     if rule.metric is None:
-        for name, is_set in (("floor", rule.floor is not None), ("margin", rule.margin > 0), ("slices", rule.slices)):
+        for name, is_set in (
+            ("floor", rule.floor is not None),
+            ("margin", rule.margin > 0),
+            ("slices", rule.slices),
+            ("min-effect", rule.min_effect > 0),
+            ("also", rule.also),
+        ):
             if is_set:
                 message = "needs `metric`: the name of the metric that it speaks of"
                 yield Finding(key=("evaluate", name), message=message, given=(("evaluate", "metric"),))

@@ -13,6 +13,7 @@ from mlops_ci.config.keys import lookup
 from mlops_ci.config.printed import printed_metrics
 
 SCRIPTS = ("train.py", "src/train.py", "scripts/train.py", "training/train.py", "main.py", "src/main.py")
+NOTEBOOKS = ("train.ipynb", "notebooks/train.ipynb")
 NO_PACKAGES = frozenset({"test", "tests", "examples", "docs", "build", "dist"})
 REQUIREMENTS = ("requirements.txt", "requirements/train.txt", "requirements/base.txt", "requirements/main.txt")
 NAMED_PACKAGE = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)", re.MULTILINE)
@@ -33,6 +34,7 @@ class Guess:
     """What was found. None and nothing where nothing was: then it is for the user to say."""
 
     command: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     requirements: str | None = None
     checks: tuple[ProposedCheck, ...] = ()
@@ -71,10 +73,10 @@ def _is_named(folder: Path, root: Path) -> bool:
 
 
 def _command(root: Path) -> str | None:
-    """`python train.py`; as a module where the script's folder is a package."""
+    """`python train.py`; as a module where the script's folder is a package; without a script, a notebook."""
     script = _script(root)
     if script is None:
-        return None
+        return next((one for one in NOTEBOOKS if (root / one).is_file()), None)
     name = script.relative_to(root).as_posix()
     is_package = name not in SCRIPTS and (script.parent / "__init__.py").is_file()
     return f"python -m {script.parent.name}.train" if is_package else f"python {name}"

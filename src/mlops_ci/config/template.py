@@ -46,6 +46,8 @@ def _values(name: str, command: str | None, found: Guess) -> Mapping[tuple[str, 
         ("project", "name"): safe_name(name),
         ("train", "command"): command or USUAL_COMMAND,
     }
+    if found.params:
+        values["train", "params"] = dict(found.params)
     if found.metrics:
         values["train", "metrics"] = dict(found.metrics)
     if found.requirements:

@@ -2,8 +2,10 @@
 
 The rule, in this order: a metric that can't be used is no verdict at all (`MetricUnusableError`); a missed floor is
 `reject`; without a champion the floors alone decide (first-run rule); scores on different data are `review`; a
-challenger that is worse by more than the margin is `keep`; a slice on which it is clearly worse is `review`; else
-`promote`. Intervals inform the reader, they do not decide: with a few hundred examples hardly any model would pass.
+challenger that is worse by more than the margin, does not reach the minimum effect, or is worse in a further metric is
+`keep`; a slice on which it is clearly worse, and a further metric that the champion has not, is `review`; else
+`promote`. Intervals inform the reader, they do not decide unless asked to: with a few hundred examples hardly any model
+would pass.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlops_ci.gates import also
 from mlops_ci.gates.errors import PredictionsUnusableError
 from mlops_ci.gates.evidence import Evidence, Measure, describe_interval, recognise, weigh
 from mlops_ci.gates.metric import at_least, gain, show, usable
@@ -61,6 +64,10 @@ def decide(
         gates.append(_floor(rule, rule.metric, value, rule.floor))
         if gates[-1].verdict == "fail":
             return Decision(verdict="reject", gates=tuple(gates), why=gates[-1].why)
+    gates.extend(also.limits(rule.also, challenger))
+    missed = next((gate for gate in gates if gate.verdict == "fail"), None)
+    if missed is not None:
+        return Decision(verdict="reject", gates=tuple(gates), why=missed.why)
     if champion is None:
         floors = "its floor holds" if rule.floor is not None else "no floor is set"
         return Decision(
@@ -75,6 +82,7 @@ def decide(
     paired, measure = _recognised(rule, scores, predictions)
     evidence = weigh(measure, paired) if paired is not None and measure is not None else None
     gates.append(_change(rule, scores, champion, evidence, unrecognised=paired is not None and measure is None))
+    gates.extend(also.changes(rule.also, challenger, metrics, champion.version))
     gates.extend(_slices(rule, scores, paired, measure))
     return _verdict(gates)
 
@@ -119,9 +127,23 @@ def _change(
     rule: EvaluateSettings, scores: _Scores, champion: Champion, evidence: Evidence | None, *, unrecognised: bool
 ) -> Gate:
     better = gain(scores.challenger, scores.champion, rule.goal)
-    held = at_least(better, -rule.margin, scores.challenger, scores.champion)
+    if rule.by == "interval" and evidence is None:
+        raise PredictionsUnusableError(
+            '`[evaluate] by = "interval"` is set, and there is no interval of this metric',
+            hint="let the `[evaluate] command` write predictions.csv that gives the metric's values, or remove `by`",
+        )
+    needed = rule.min_effect or -rule.margin
+    judged = evidence.interval[0] if rule.by == "interval" and evidence is not None else better
+    held = at_least(judged, needed, scores.challenger, scores.champion)
     margin = f"the margin of {show(rule.margin)}"
-    if not held:
+    if rule.min_effect:
+        least = f"the minimum effect of {show(rule.min_effect)}"
+        verdict = (
+            f"better by {show(better)}, {'at least' if held else 'and not certainly' if better > 0 else 'not'} {least}"
+        )
+    elif not held and better >= 0:
+        verdict = "not worse than the champion, and not surely so"
+    elif not held:
         verdict = f"worse than the champion by {show(-better)}" + (f", beyond {margin}" if rule.margin else "")
     elif at_least(better, 0.0, scores.challenger, scores.champion):
         verdict = "not worse than the champion"
@@ -137,7 +159,7 @@ def _change(
         id=f"change.{scores.metric}",
         verdict="pass" if held else "fail",
         value=better,
-        limit=0.0 - rule.margin,
+        limit=0.0 + needed,
         interval=evidence.interval if evidence is not None else None,
         why=why,
     )
@@ -173,10 +195,11 @@ def _slices(
 
 
 def _verdict(gates: Sequence[Gate]) -> Decision:
-    """The change gate, and after it the slices'."""
+    """The change gate, those of further metrics, and after them the slices'."""
     change = next(gate for gate in gates if gate.id.startswith("change."))
-    if change.verdict == "fail":
-        return Decision(verdict="keep", gates=tuple(gates), why=change.why)
+    failed = next((gate for gate in gates if gate.verdict == "fail"), None)
+    if failed is not None:
+        return Decision(verdict="keep", gates=tuple(gates), why=failed.why)
     doubtful = [gate for gate in gates if gate.verdict == "review"]
     if doubtful:
         more = f" (and {len(doubtful) - 1} more slices)" if len(doubtful) > 1 else ""

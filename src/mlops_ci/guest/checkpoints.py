@@ -42,7 +42,7 @@ def entries(folder: Path) -> list[Entry]:
     """The checkpoints that `latest.json` lists, newest first; empty without one or when it cannot be understood."""
     try:
         raw = read_json(folder / POINTER)
-        return [_entry(one) for one in (raw, *raw.get("previous", []))]
+        return [entry_of(one) for one in (raw, *raw.get("previous", []))]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
 
@@ -66,11 +66,16 @@ def save(folder: Path, step: int, write: Callable[[Path], None]) -> Entry:
         raise
     sync_folder(folder)
     new = Entry(path=final.name, step=step, sha256=digest, bytes=final.stat().st_size, time=round(time.time(), 3))
+    adopt(folder, new)
+    return new
+
+
+def adopt(folder: Path, new: Entry) -> None:
+    """Make a file that lies in the folder its newest checkpoint."""
     older = [entry for entry in entries(folder) if entry.path != new.path][: KEEP - 1]
     pointer = {"schema": SCHEMA, **new.as_json(), "previous": [entry.as_json() for entry in older]}
     write_json(folder / POINTER, pointer)
     _forget(folder, {new.path, *(entry.path for entry in older)})
-    return new
 
 
 def newest_good(folder: Path) -> tuple[Entry | None, list[str]]:
@@ -99,7 +104,8 @@ def _forget(folder: Path, keep: set[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _entry(raw: dict[str, Any]) -> Entry:
+def entry_of(raw: dict[str, Any]) -> Entry:
+    """The checkpoint that this JSON names; raises `KeyError`, `TypeError` or `ValueError`."""
     path = str(raw["path"])
     if Path(path).name != path:
         raise ValueError(f"a checkpoint lies in its folder, not at {path}")

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.guest import checkpoints, environment, layout, model, outcome
+from mlops_ci.guest import checkpoints, environment, layout, model, notebook, outcome
 from mlops_ci.guest.classify import Evidence, Verdict, classify
-from mlops_ci.guest.commands import BadCommandError, placeholders, resolve, split, start_problem
+from mlops_ci.guest.commands import BadCommandError, notebook_call, placeholders, resolve, split, start_problem
 from mlops_ci.guest.files import describe, read_json
 from mlops_ci.guest.jobwatch import JobWatch
 from mlops_ci.guest.output import causes
@@ -92,6 +92,7 @@ class CommandJob:
             # Only the first node hears rank 0; on the others silence is normal.
             stall=self.task.stall if self.task.launch.node == 0 else None,
             gpu_idle=self.task.gpu_idle,
+            halt=self.task.paths.job / layout.HALT,
         )
         for command in self.task.commands:
             if self.supervisor.poll() is not None or self.failed_code or self.bad_command is not None:
@@ -106,7 +107,7 @@ class CommandJob:
         argv = [command.command]
         try:
             argv = split(command.command, placeholders(self.task))
-            program = resolve(argv, self._environment, folder)
+            program = self._program(argv)
             self.log.say(f"{command.name}: {shlex.join(argv)}")
             if self.task.launch.world > 1:
                 program = plan.command(self.task.launch, program, plan.prepare(self.task, program))
@@ -118,6 +119,16 @@ class CommandJob:
         else:
             self._ended(command, argv, ended)
         watch.command_ended()
+
+    def _program(self, argv: list[str]) -> list[str]:
+        """What is really started: a notebook has a runner, by the environment's own Python."""
+        folder = self.task.paths.work
+        if not argv[0].endswith(notebook.SUFFIX):
+            return resolve(argv, self._environment, folder)
+        source, parameters = notebook_call(argv, self.task)
+        python, *_ = resolve(["python"], self._environment, folder)
+        made = self.task.paths.output / source.name
+        return [python, *layout.guest_argv("notebook", *notebook.arguments(source, made, parameters))[1:]]
 
     def _ended(self, command: NamedCommand, argv: list[str], ended: Ended) -> None:
         self.failed_code = ended.code

@@ -88,6 +88,35 @@ def resolve(argv: list[str], environment: Mapping[str, str], folder: Path) -> li
     raise BadCommandError(f"command not found: {program}", hint)
 
 
+def notebook_call(argv: list[str], task: Task) -> tuple[Path, dict[str, Any]]:
+    """A notebook and its parameters: the task's, then those behind it as `name=value`; raises `BadCommandError`."""
+    source = task.paths.work / argv[0]
+    if not source.is_file():
+        raise BadCommandError(
+            f"command not found: {argv[0]}", f"There is no notebook {argv[0]} in the working directory."
+        )
+    if task.launch.world > 1:
+        raise BadCommandError(
+            f"{argv[0]} is a notebook, which is one process", "Set [train] processes = 1 and nodes = 1."
+        )
+    parameters = dict(task.params or {})
+    for one in argv[1:]:
+        name, found, value = one.partition("=")
+        if not found or not name.isidentifier():
+            raise BadCommandError(
+                f"{one!r} is no parameter of the notebook {argv[0]}", "Write name=value, for example data={data}."
+            )
+        parameters[name] = _value(value)
+    return source, parameters
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def start_problem(argv: list[str], error: OSError) -> BadCommandError:
     """Why the system refused to start an existing program."""
     if error.errno == errno.ENOEXEC:

@@ -29,6 +29,10 @@ def main(arguments: list[str]) -> int:
         from mlops_ci.guest import weights
 
         return weights.main(arguments[1:])
+    if kind == "notebook":
+        from mlops_ci.guest import notebook
+
+        return notebook.main(arguments[1:])
     if kind == "rank" and count == 2:
         from mlops_ci.guest.ranks import guardian
 

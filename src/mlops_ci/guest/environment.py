@@ -12,6 +12,7 @@ from pathlib import Path
 from mlops_ci.guest import layout
 from mlops_ci.guest.ranks import plan as launch_plan
 from mlops_ci.guest.ranks import variables as launch_variables
+from mlops_ci.guest.smoke import variables as smoke_variables
 from mlops_ci.guest.task import Task
 
 LONGEST_TMPDIR = 64
@@ -61,7 +62,8 @@ def job_environment(task: Task, inherited: Mapping[str, str], tmpdir: Path) -> d
             "PYTHONHASHSEED": str(task.seed % 2**32),
             **launch_variables.variables(task.launch, environment, launch_plan.words(task, task.launch)),
             "PATH": _path(environment.get("PATH", os.defpath), folder.extra),
-            "PYTHONPATH": _python_path(folder.extra, environment.get("PYTHONPATH", "")),
+            **smoke_variables.variables(task),
+            "PYTHONPATH": _python_path(task, environment.get("PYTHONPATH", "")),
         }
     )
     for name in ("data", "checkpoints", "model", "champion"):
@@ -112,9 +114,11 @@ def _path(path: str, extra: Path | None) -> str:
     return found if extra is None else _joined(str(extra / "bin"), found)
 
 
-def _python_path(extra: Path | None, inherited: str) -> str:
+def _python_path(task: Task, inherited: str) -> str:
     """The SDK, then what is put over the image, then what the image or the user names."""
-    return _joined(str(layout.root()), inherited if extra is None else _joined(str(extra), inherited))
+    ours = os.pathsep.join(smoke_variables.python_path(task, layout.root()))
+    extra = task.paths.extra
+    return _joined(ours, inherited if extra is None else _joined(str(extra), inherited))
 
 
 def _joined(first: str, rest: str) -> str:

@@ -10,7 +10,7 @@ from mlops_ci.guest.files import append_line
 from mlops_ci.guest.output.lines import Line, LineSplitter
 from mlops_ci.guest.output.log import JobLog
 from mlops_ci.guest.output.printed import PrintedMetrics
-from mlops_ci.guest.processes.supervisor import IDLE, STALLED, TIMEOUT, Watch
+from mlops_ci.guest.processes.supervisor import HALTED, IDLE, STALLED, TIMEOUT, Watch
 from mlops_ci.guest.sampling.sampler import Sampler
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -29,6 +29,7 @@ class JobWatch(Watch):
         deadline: float | None,
         stall: float | None,
         gpu_idle: float | None = None,
+        halt: Path | None = None,
     ) -> None:
         self.problem: str | None = None
         self._log = log
@@ -38,6 +39,7 @@ class JobWatch(Watch):
         self._deadline = deadline
         self._stall = stall
         self._gpu_idle = gpu_idle
+        self._halt = halt
         self._gpu_active = time.monotonic()
         self._active = time.monotonic()
         self._spool_size = _size(spool)
@@ -55,6 +57,8 @@ class JobWatch(Watch):
         size = _size(self._spool)
         if size != self._spool_size:
             self._spool_size, self._active = size, now
+        if self._halt is not None and self._halt.exists():
+            return HALTED
         if self._deadline is not None and now > self._deadline:
             return TIMEOUT
         if self._stall is not None and now - self._active > self._stall:

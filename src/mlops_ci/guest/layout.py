@@ -11,9 +11,11 @@ METRICS = "metrics.jsonl"
 SYSTEM = "system.jsonl"
 LOG = "log.txt"
 STOP = "stop"
+HALT = "halt"
 RESUMED = "resumed.json"
 RANKS = "ranks"
 LAUNCH = "launch.json"
+SMOKE = "smoke.json"
 
 
 def root() -> Path:

@@ -85,7 +85,7 @@ def iso(seconds: float) -> str:
 
 def begin(job: Path) -> None:
     """Remove what an earlier attempt left that would be mistaken for this one's, and hold space for the outcome."""
-    for name in (layout.OUTCOME, layout.STOP, layout.RESUMED):
+    for name in (layout.OUTCOME, layout.STOP, layout.HALT, layout.RESUMED):
         (job / name).unlink(missing_ok=True)
     try:
         handle = os.open(job / RESERVE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)

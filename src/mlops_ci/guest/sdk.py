@@ -1,4 +1,4 @@
-"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, resume, should_stop`.
+"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, resume, should_stop, smoke`.
 
 Inside a run these write to the run's own folders. Outside of one (you started the script by hand) the script runs all
 the same: `log` prints its values, `checkpoint` and `resume` do nothing and give None, `should_stop` is always false,
@@ -21,6 +21,8 @@ from typing import Any, Union
 
 from mlops_ci.guest import checkpoints, layout, safetensors
 from mlops_ci.guest.files import append_line, write_atomic, write_json
+from mlops_ci.guest.smoke import watch as smoke_watch
+from mlops_ci.guest.smoke.variables import given as smoke_given
 
 Saveable = Union[bytes, Callable[[Path], object], Mapping[str, Any]]
 """What `checkpoint` takes: bytes; a function that fills the file at the path it gets; or a mapping for `torch.save`."""
@@ -29,6 +31,7 @@ MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
 _counts: dict[str, int] = {}
+_seen = {"examples": 0}
 _stop = {"asked": False, "installed": False}
 
 
@@ -64,11 +67,20 @@ def log(step: int | None = None, **metrics: float) -> None:
         _counts[name] = _counts.get(name, 0) + 1
     if step is None:
         step = max(_counts[name] for name in values)
+    if _seen["examples"]:
+        values.setdefault("examples", float(_seen["examples"]))
     spool = os.environ.get("MLOPS_METRICS_FILE")
     if spool is None:
         sys.stdout.write(f"step {step} " + " ".join(f"{name}={value:.6g}" for name, value in values.items()) + "\n")
         return
     append_line(Path(spool), {"time": round(time.time(), 3), "step": int(step), **values})
+
+
+def count(examples: int) -> None:
+    """Count examples that were trained on: each `log` has their sum as `examples`, from which their rate is known."""
+    if examples < 0:
+        raise ValueError("examples cannot be uncounted")
+    _seen["examples"] += int(examples)
 
 
 def checkpoint(step: int, save: Saveable) -> Path | None:
@@ -79,7 +91,10 @@ def checkpoint(step: int, save: Saveable) -> Path | None:
     folder = os.environ.get("MLOPS_CHECKPOINT_DIR")
     if folder is None or not _is_first_rank():
         return None
-    return Path(folder) / checkpoints.save(Path(folder), int(step), _writer(save)).path
+    path = Path(folder) / checkpoints.save(Path(folder), int(step), _writer(save)).path
+    if (watch := smoke_watch.current()) is not None:
+        watch.saved()
+    return path
 
 
 def resume() -> Checkpoint | None:
@@ -90,6 +105,8 @@ def resume() -> Checkpoint | None:
     folder = os.environ.get("MLOPS_CHECKPOINT_DIR")
     if folder is None:
         return None
+    if (watch := smoke_watch.current()) is not None:
+        watch.resumes()
     entry, warnings = checkpoints.newest_good(Path(folder))
     for warning in warnings:
         sys.stderr.write(f"mlops-ci: {warning}\n")
@@ -107,7 +124,18 @@ def should_stop() -> bool:
     if not _stop["installed"]:
         _install()
     stop_file = os.environ.get("MLOPS_STOP_FILE")
-    return _stop["asked"] or (stop_file is not None and os.path.exists(stop_file))
+    asked = _stop["asked"] or (stop_file is not None and os.path.exists(stop_file))
+    watch = smoke_watch.current()
+    return asked if watch is None else watch.should_stop() or asked
+
+
+def smoke() -> int | None:
+    """The number of steps after which this smoke run ends; None in a real training.
+
+    For what is not worth its time in a smoke run, such as a long evaluation or the compiling of a model.
+    """
+    asked = smoke_given(os.environ)
+    return None if asked is None else asked[0]
 
 
 def params() -> dict[str, Any]:
@@ -122,8 +150,11 @@ def output_dir() -> Path:
     return folder
 
 
-def save_model(model: Any, config: Mapping[str, Any] | None = None) -> Path:
-    """Write a torch module or state dict as `model.safetensors`, and `config` as `config.json`; gives the path."""
+def save_model(model: Any, config: Mapping[str, Any] | None = None, *, example: Any = None) -> Path:
+    """Write a torch module or state dict as `model.safetensors`, and `config` as `config.json`; gives the path.
+
+    What the module gives for an `example` (a tensor, or several as a tuple) is kept for `parity`.
+    """
     tensors = model.state_dict() if hasattr(model, "state_dict") else model
     path = output_dir() / MODEL_FILE
     if _is_first_rank():
@@ -132,7 +163,21 @@ def save_model(model: Any, config: Mapping[str, Any] | None = None) -> Path:
         os.replace(unfinished, path)
         if config is not None:
             write_json(path.with_name(CONFIG_FILE), dict(config))
+        if example is not None:
+            from mlops_ci.guest import parity as kept
+
+            kept.keep(model, example, path.parent)
     return path
+
+
+def parity(model: Any, folder: str | os.PathLike[str] | None = None, *, device: str = "cpu") -> float:
+    """The largest absolute difference between what a loaded model gives and what it gave when it was trained.
+
+    For the evaluate command, whose metric it may be; `folder` as in `load_model`. Needs `save_model(example=...)`.
+    """
+    from mlops_ci.guest import parity as kept
+
+    return kept.difference(model, Path(folder or os.environ.get("MLOPS_MODEL_DIR", "outputs")), device=device)
 
 
 def load_model(

@@ -104,6 +104,14 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Smoke:
+    """A smoke run: it ends after `steps`; a script that resumes may take `patience` until its first checkpoint."""
+
+    steps: int
+    patience: int
+
+
+@dataclass(frozen=True)
 class Task:
     """Times are in seconds. `model` is None when no model is demanded, else the file names that may be pickles."""
 
@@ -127,6 +135,7 @@ class Task:
     shell: ShellRequest | None = None
     health: HealthRequest = HealthRequest()
     launch: Launch = Launch()
+    smoke: Smoke | None = None
 
 
 def read_task(path: Path) -> Task:
@@ -175,7 +184,15 @@ def _task(raw: Mapping[str, Any]) -> Task:
         shell=_shell(raw["shell"]) if raw["kind"] == "shell" else None,
         health=_health(raw.get("health") or {}),
         launch=_launch(raw.get("launch") or {}),
+        smoke=_smoke(raw["smoke"]) if raw.get("smoke") else None,
     )
+
+
+def _smoke(raw: Mapping[str, Any]) -> Smoke:
+    smoke = Smoke(steps=int(raw["steps"]), patience=int(raw["patience"]))
+    if smoke.steps < 1:
+        raise ValueError(f"no smoke run: {smoke}")
+    return smoke
 
 
 def _launch(raw: Mapping[str, Any]) -> Launch:

@@ -1,4 +1,4 @@
-"""Which class holds the outputs of which stage, and of the canary beside them."""
+"""Which class holds the outputs of which stage, and of the canary and the smoke run beside them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mlops_ci.records.promote import PromoteOutputs
 from mlops_ci.records.publish import PublishOutputs
 from mlops_ci.records.report import ReportOutputs
 from mlops_ci.records.scan import ScanOutputs
+from mlops_ci.records.smoke import SmokeOutputs
 from mlops_ci.records.train import TrainOutputs
 from mlops_ci.records.verify import VerifyOutputs
 
@@ -33,5 +34,6 @@ OUTPUTS: Mapping[str, type[Any]] = MappingProxyType(
         "promote": PromoteOutputs,
         "report": ReportOutputs,
         "canary": CanaryOutputs,
+        "smoke": SmokeOutputs,
     }
 )

@@ -64,7 +64,8 @@ class PlanOutputs:
     `freshness`), or, in other modes, of one that this directory holds.
 
     `runners`: labels by class of machine. `left_out`: stages that no job of the pipeline runs, with the reason.
-    `canary`: the overlay with which a night runs a second cell beside its own, null where it runs none.
+    `canary`: the overlay with which a night runs a second cell beside its own, null where it runs none. `sweep`: what a
+    sweep will try, in words.
     `bounds`: dotted setting to what `policies` demand of it. `base`: the commit of a pull request from which guarded
     settings came; `base_notice` is why they are the defaults instead.
     """
@@ -79,6 +80,7 @@ class PlanOutputs:
     left_out: Mapping[str, str] = field(default_factory=dict)
     freshness: Freshness | None = None
     canary: str | None = None
+    sweep: str = ""
     policies: tuple[PlannedPolicy, ...] = ()
     bounds: Mapping[str, str] = field(default_factory=dict)
     base: str | None = None

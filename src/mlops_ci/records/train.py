@@ -8,6 +8,7 @@ from typing import Annotated
 
 from mlops_ci.records.marks import VOLATILE
 from mlops_ci.records.record import FileRef
+from mlops_ci.records.sweep import SweepOutputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +32,20 @@ class TrainAttempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """How fast it was: logged steps, and examples where the script counts them, each null where nothing tells it."""
+
+    steps_per_second: Annotated[float | None, VOLATILE]
+    examples_per_second: Annotated[float | None, VOLATILE]
+    hardware: Annotated[str, VOLATILE]
+    seconds: Annotated[float, VOLATILE]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainOutputs:
     """`metrics` are the last values; `devices` what was really used; `model` the canonical model's files.
 
+    Of a sweep all of this is the best trial's, and `sweep` tells of the others.
     `signed_by`: whose signature the image had, where one is asked for.
     `retries` counts the attempts after a failure, `resumes` those after an interruption that is nobody's failure.
     """
@@ -50,3 +62,5 @@ class TrainOutputs:
     signed_by: str = ""
     retries: int = 0
     resumes: int = 0
+    sweep: SweepOutputs | None = None
+    throughput: Throughput | None = None

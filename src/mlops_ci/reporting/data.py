@@ -19,6 +19,7 @@ from mlops_ci.records.promote import PromoteOutputs
 from mlops_ci.records.publish import PublishOutputs
 from mlops_ci.records.record import Record
 from mlops_ci.records.scan import ScanOutputs
+from mlops_ci.records.smoke import SmokeOutputs
 from mlops_ci.records.train import TrainOutputs
 from mlops_ci.records.verify import VerifyOutputs
 from mlops_ci.reporting.metrics import read_metrics
@@ -32,6 +33,7 @@ UNKNOWN = "unknown"
 METRICS = Path("train", "job", "metrics.jsonl")
 USAGE = "system.jsonl"
 CANARY = "canary"
+SMOKE = "smoke"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +51,13 @@ class Outputs:
     publish: PublishOutputs | None = None
     promote: PromoteOutputs | None = None
     canary: CanaryOutputs | None = None
+    smoke: SmokeOutputs | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportData:
     """One run. `records` has no report stage: a report does not report on itself. `problems` is what could not be read.
-    `canary` is the record of the cell beside a night.
+    `canary` is the record of the cell beside a night, `smoke` that of the smoke run before a training.
 
     `metrics` are the training's series by step, `usage` the machine's by seconds, one for each job with samples.
     """
@@ -63,6 +66,7 @@ class ReportData:
     info: RunInfo
     records: Mapping[str, Record]
     canary: Record | None = None
+    smoke: Record | None = None
     outputs: Outputs = field(default_factory=Outputs)
     metrics: tuple[Series, ...] = ()
     usage: tuple[StageUsage, ...] = ()
@@ -74,7 +78,7 @@ class ReportData:
         problems: list[str] = []
         info = _info(run_dir, problems)
         records = _records(run_dir, info, problems)
-        canary = records.pop(CANARY, None)
+        beside = {name: records.pop(name) for name in (CANARY, SMOKE) if name in records}
         metrics, found = (
             read_metrics(run_dir / METRICS, METRICS.as_posix()) if (run_dir / METRICS).exists() else ((), [])
         )
@@ -83,8 +87,9 @@ class ReportData:
             folder=run_dir,
             info=_completed(info, records),
             records=records,
-            canary=canary,
-            outputs=_outputs({**records, **({CANARY: canary} if canary else {})}, problems),
+            canary=beside.get(CANARY),
+            smoke=beside.get(SMOKE),
+            outputs=_outputs({**records, **beside}, problems),
             metrics=metrics,
             usage=tuple(_usage(run_dir, problems)),
             problems=tuple(problems),
@@ -125,7 +130,7 @@ def _completed(info: RunInfo, records: Mapping[str, Record]) -> RunInfo:
 def _records(run_dir: Path, info: RunInfo, problems: list[str]) -> dict[str, Record]:
     run = Run(folder=run_dir, info=info)
     found: dict[str, Record] = {}
-    for name in (*pipeline.NAMES, CANARY):
+    for name in (*pipeline.NAMES, CANARY, SMOKE):
         if name == "report":
             continue
         try:
@@ -161,6 +166,7 @@ def _outputs(records: Mapping[str, Record], problems: list[str]) -> Outputs:
         publish=read("publish", PublishOutputs),
         promote=read("promote", PromoteOutputs),
         canary=read(CANARY, CanaryOutputs),
+        smoke=read(SMOKE, SmokeOutputs),
     )
 
 

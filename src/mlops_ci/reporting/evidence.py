@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from mlops_ci.reporting import sweep as sweeps
 from mlops_ci.reporting.charts import loss_curve
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.format import between, duration, moment, number, short, size
@@ -15,11 +16,25 @@ from mlops_ci.reporting.notices import warnings
 from mlops_ci.reporting.signatures import signatures
 
 Part = tuple[str, str]
+TRIALS = 12
 
 
 def parts(data: ReportData) -> Iterable[Part]:
     """Title (inert) and content (Markdown) of each part that has content, the most telling first."""
-    for make in (_curve, _gates, _drift, _attempts, _checks, _scan, _images, _publication, _lineage, _warnings):
+    for make in (
+        _curve,
+        _gates,
+        _drift,
+        _smoke,
+        _sweep,
+        _attempts,
+        _checks,
+        _scan,
+        _images,
+        _publication,
+        _lineage,
+        _warnings,
+    ):
         found = make(data)
         if found is not None:
             yield found
@@ -67,6 +82,35 @@ def _drift(data: ReportData) -> Part | None:
     ]
     shown = table(("", "column", "test", "value", "limit", "why"), rows) if rows else ""
     return f"Data drift: {text(drift.verdict)}", f"{text(drift.why)}\n\n{shown}".strip()
+
+
+def _smoke(data: ReportData) -> Part | None:
+    smoke = data.outputs.smoke
+    if smoke is None:
+        return None
+    rows = [
+        (f"**{one.status}**" if one.status != "PASS" else one.status, one.id, text(one.why)) for one in smoke.checks
+    ]
+    return f"Smoke run: {_counted(one.status for one in smoke.checks)}", table(("", "check", "what was seen"), rows)
+
+
+def _sweep(data: ReportData) -> Part | None:
+    sweep = sweeps.sweep_of(data)
+    if sweep is None:
+        return None
+    shown = [
+        (
+            f"**{row.trial.number}**" if row.best else str(row.trial.number),
+            row.trial.status,
+            text(number(row.trial.value)) if row.trial.value is not None else "–",
+            *(text(one, 40) for one in row.params),
+            text(row.trial.why, 120),
+        )
+        for row in sweeps.rows(sweep, TRIALS)
+    ]
+    heads = ("trial", "ended", text(sweep.metric, 40), *(text(name, 40) for name in sweeps.names(sweep)), "why")
+    more = f"\n\nand {len(sweep.trials) - TRIALS} more on the page." if len(sweep.trials) > TRIALS else ""
+    return f"Sweep: {text(sweeps.line(sweep))}", table(heads, shown) + more
 
 
 def _attempts(data: ReportData) -> Part | None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from mlops_ci.errors import BY_EXIT_CODE
 from mlops_ci.records.verify import HealthCheck
 from mlops_ci.reporting import format as words
+from mlops_ci.reporting import sweep as sweeps
 from mlops_ci.reporting.canary import canary_line, canary_rows, canary_word
 from mlops_ci.reporting.charts import Chart, metric_charts, usage_charts
 from mlops_ci.reporting.comparison import metric_rows, same_data
@@ -109,6 +110,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "signatures": list(signatures(data)),
         "metrics": metric_rows(data),
         "same_data": same_data(data),
+        "sweep": _sweep(data),
         "canary": {"word": canary_word(data), "line": canary_line(data), "rows": canary_rows(data)},
         "facts": facts(data),
         "stages_seconds": stages_seconds(data),
@@ -117,6 +119,19 @@ def _context(data: ReportData) -> dict[str, Any]:
         "usage": [(one, drawn(usage_charts(one), f"u{index}")) for index, one in enumerate(data.usage)],
         "warnings": warnings(data),
         "version": version(),
+    }
+
+
+def _sweep(data: ReportData) -> dict[str, Any]:
+    found = sweeps.sweep_of(data)
+    if found is None:
+        return {"of": None}
+    return {
+        "of": found,
+        "line": sweeps.line(found),
+        "names": sweeps.names(found),
+        "rows": sweeps.rows(found),
+        "charts": drawn(sweeps.charts(data), "s"),
     }
 
 

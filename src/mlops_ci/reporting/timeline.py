@@ -11,6 +11,7 @@ from mlops_ci.records.record import Record
 from mlops_ci.reporting.comparison import metric_rows
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.format import counted, number, one_line, short, size
+from mlops_ci.reporting.sweep import line as sweep_line
 from mlops_ci.reporting.verdict import first_failed
 
 Status = Literal["passed", "failed", "skipped", "waiting", "not run"]
@@ -38,11 +39,13 @@ def timeline(data: ReportData) -> tuple[StageLine, ...]:
     longest = max((record.seconds for record in data.records.values()), default=0.0)
     failed = first_failed(data)
     names = [name for name in pipeline.NAMES if name != "report"]
+    if data.smoke is not None:
+        names.insert(names.index("train"), data.smoke.stage)
     return tuple(_line(data, name, longest, failed) for name in names)
 
 
 def _line(data: ReportData, name: str, longest: float, failed: Record | None) -> StageLine:
-    record = data.records.get(name)
+    record = data.smoke if data.smoke is not None and name == data.smoke.stage else data.records.get(name)
     if record is None:
         return StageLine(name=name, status="not run", mark=MARKS["not run"])
     return StageLine(
@@ -60,7 +63,12 @@ def _line(data: ReportData, name: str, longest: float, failed: Record | None) ->
 
 
 def _after(name: str, other: str) -> bool:
-    return pipeline.NAMES.index(name) > pipeline.NAMES.index(other)
+    return _place(name) > _place(other)
+
+
+def _place(name: str) -> float:
+    """Where it stands in the pipeline; a smoke run stands just before the training."""
+    return pipeline.NAMES.index(name) if name in pipeline.NAMES else pipeline.NAMES.index("train") - 0.5
 
 
 def _said(data: ReportData, record: Record) -> str:
@@ -117,12 +125,22 @@ def _verify(data: ReportData) -> str:
     return f"{verify.verdict}: {counts['PASS']} of {len(verify.checks)} checks passed{others}"
 
 
+def _smoke(data: ReportData) -> str:
+    smoke = data.outputs.smoke
+    if smoke is None:
+        return ""
+    checks = ", ".join(f"{check.id} {check.status}" for check in smoke.checks)
+    return f"{counted(smoke.steps, 'step')}: {checks}"
+
+
 def _train(data: ReportData) -> str:
     train = data.outputs.train
     if train is None:
         return ""
     starts = f"{len(train.attempts)} starts, " if len(train.attempts) > 1 else ""
     peak = f", peak memory {size(train.peak_memory_bytes)}" if train.peak_memory_bytes else ""
+    if train.sweep is not None:
+        return f"{sweep_line(train.sweep)}{peak}"
     gpus = [device for device in train.devices if device != "cpu"]
     return f"{starts}on {counted(len(gpus), 'GPU') if gpus else 'CPU'}{peak}"
 
@@ -162,6 +180,7 @@ SAID: dict[str, Callable[[ReportData], str]] = {
     "scan": _scan,
     "prepare": _prepare,
     "verify": _verify,
+    "smoke": _smoke,
     "train": _train,
     "evaluate": _evaluate,
     "publish": _publish,

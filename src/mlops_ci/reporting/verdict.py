@@ -38,8 +38,13 @@ def verdict(data: ReportData) -> Verdict:
 
 
 def first_failed(data: ReportData) -> Record | None:
-    """The first stage, in pipeline order, whose newest record says that it failed."""
-    return next((record for record in data.records.values() if record.status == "failed"), None)
+    """The first stage, in pipeline order, whose newest record says that it failed; a smoke run stands before train."""
+    failed = next((record for record in data.records.values() if record.status == "failed"), None)
+    smoke, train = data.smoke, data.records.get("train")
+    if smoke is None or smoke.status != "failed" or (train is not None and train.finished_at > smoke.finished_at):
+        return failed
+    before = failed is not None and pipeline.NAMES.index(failed.stage) < pipeline.NAMES.index("train")
+    return failed if before else smoke
 
 
 def model_name(data: ReportData) -> str:

@@ -30,13 +30,17 @@ JOBS: dict[str, tuple[str, ...]] = {
     "evaluate": ("evaluate/challenger", "evaluate/champion"),
 }
 LEFT_OUT = ("work", "tmp")
+# Trials of a sweep lie at `train/trials/NUMBER`, each like a training of its own.
+TRIALS = PurePosixPath("train", "trials")
 # The folder of a stage, where it is not the stage's name.
 FOLDERS = {"build": "sbom"}
+# What runs in the job of a stage, and has a record of its own.
+BESIDE: dict[str, tuple[str, ...]] = {"train": ("smoke",)}
 # How the whole pipeline ended: the last job writes it.
 RESULT = "result.json"
 CHECKPOINTS = "train/checkpoints/"
 # What may be large, and the stages that read it.
-LARGE = (CHECKPOINTS, "train/model/", "train/outputs/")
+LARGE = (CHECKPOINTS, "train/model/", "train/outputs/", f"{TRIALS}/")
 LARGE_FOR = frozenset({"train", "evaluate", "publish"})
 
 
@@ -129,6 +133,9 @@ def selected(run: Run, stages: Sequence[str]) -> Iterator[Path]:
     for stage in stages:
         yield from _of_records(run, stage)
         yield from sorted(run.path("logs").glob(f"{stage}.*"))
+        for beside in BESIDE.get(stage, ()):
+            yield from _of_records(run, beside)
+            yield from sorted(run.path("logs").glob(f"{beside}.*"))
         kept = _named_checkpoints(run) if stage == "train" else None
         for path in regular_files(run.path(FOLDERS.get(stage, stage))):
             name = path.relative_to(run.folder).as_posix()
@@ -153,6 +160,8 @@ def _of_records(run: Run, stage: str) -> Iterator[Path]:
 
 def _wanted(stage: str, name: str) -> bool:
     above = PurePosixPath(name).parents
+    if TRIALS in above and PurePosixPath(name).parts[3:4] in {(part,) for part in LEFT_OUT}:
+        return False
     return not any(PurePosixPath(job, part) in above for job in JOBS.get(stage, ()) for part in LEFT_OUT)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from mlops_ci.settings.marks import Example, Range, Stricter
+from mlops_ci.settings.rules import MetricRule
 from mlops_ci.settings.table import Table
 from mlops_ci.settings.units import Duration
 from mlops_ci.settings.words import Text
@@ -26,6 +28,18 @@ class EvaluateSettings(Table):
     """The value that a model must reach to be promoted at all (with goal `min`: must not exceed)."""
     margin: Annotated[float, Range(0), Stricter("lower")] = 0.0
     """By how much the challenger may be worse than the champion and still replace it (0: it must not be worse)."""
+    min_effect: Annotated[float, Range(0), Stricter("higher")] = 0.0
+    """By how much the challenger must be better than the champion to replace it, so that an equal one does not. In
+    place of `margin`."""
+    by: Annotated[Literal["value", "interval"], Stricter("same")] = "value"
+    """What must hold the margin or the minimum effect: the difference itself, or the worse end of its confidence
+    interval, which needs predictions of both models."""
+    also: Annotated[
+        Mapping[str, MetricRule], Example({"loss": "min margin 5%", "model_bytes": "min limit 5e7"}), Stricter("same")
+    ] = field(default_factory=dict)
+    """Further metrics that must hold too: which way is better, a `limit`, a `margin` to the champion (0 where
+    neither is given).
+    `model_bytes`, `evaluate_seconds` and `ece` are made by us; all others stand in `metrics.json`."""
     slices: tuple[Text, ...] = ()
     """Columns of `predictions.csv` by which the metric is told apart."""
     on: Literal["cpu", "gpu"] = "cpu"

@@ -13,7 +13,7 @@ GUARDED: Mapping[str, tuple[str, ...] | None] = {
     "signing": ("public-key", "identity", "issuer", "required"),
     "verify": ("fail-on",),
     "train": ("allow-pickle",),
-    "evaluate": ("metric", "goal", "floor", "margin", "slices"),
+    "evaluate": ("metric", "goal", "floor", "margin", "min-effect", "by", "also", "slices"),
     "publish": ("approval",),
 }
 

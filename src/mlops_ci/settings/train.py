@@ -54,6 +54,9 @@ class TrainSettings(Table):
     prints. Default: no limit."""
     grace: Duration = Duration(30)
     """Time to save a checkpoint after a request to stop."""
+    checkpoint_store: Annotated[Text | None, Example("s3://bucket/checkpoints"), Stricter("listed-or-unset")] = None
+    """Where every checkpoint of the SDK is kept too: `s3://bucket/prefix`, or a folder that machines share. On another
+    machine the same run resumes from there. Default: they stay on this machine, and in what jobs hand on."""
     retries: Annotated[int, Range(0, 100)] = 2
     """How often a failure that is not the code's is tried again; each class has its own limit too. 0: nothing is."""
     seed: Annotated[int, Range(0, LARGEST_SEED)] = 0

@@ -37,7 +37,8 @@ class Invoked:
 def stage_argv(stage: str, run: str, invoked: Invoked, redactor: Redactor) -> list[str]:
     """`mlops-ci run STAGE ...` with everything that decides what it does."""
     settings = invoked.settings
-    words = ["mlops-ci", "run", stage, "--run", run, "--only"]
+    named = ["train", "--smoke"] if stage == "smoke" else ["run", stage]
+    words = ["mlops-ci", *named, "--run", run, "--only"]
     if invoked.config is not None:
         words += ["--config", os.path.relpath(invoked.config)]
     words += ["--engine", invoked.engine]

@@ -6,11 +6,13 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.errors import GateError, UncheckedError
+from mlops_ci.files import regular_files
+from mlops_ci.gates.also import calibration_error
 from mlops_ci.gates.decide import decide
 from mlops_ci.gates.predictions import Row, read_predictions
 from mlops_ci.records.codec import to_json
@@ -19,6 +21,7 @@ from mlops_ci.records.train import TrainOutputs
 from mlops_ci.stages import champion, prepared
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, fresh, run_job
+from mlops_ci.stages.lineage import trained_params
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.registry import ChampionVersion
@@ -138,7 +141,7 @@ def job(session: Session, folder: Path, command: str, model: Path) -> JobSpec:
             stage="evaluate",
             commands=(command,),
             timeout=tables.evaluate.timeout,
-            settings=tables.train,
+            settings=replace(tables.train, params=trained_params(session)),
         ),
         mounts=mounts,
         gpus=session.gpus if tables.evaluate.on == "gpu" else 0,
@@ -164,10 +167,16 @@ def _score(session: Session, command: str, who: str, model: Path) -> Score:
     spec = job(session, folder, command, model)
     output = spec.mounts["output"][0]
     with session.console.quiet():
-        run_job(session, spec, image(session, "evaluate"))
+        took = run_job(session, spec, image(session, "evaluate")).seconds
     shutil.rmtree(folder / "work", ignore_errors=True)
     found = output / PREDICTIONS
-    score = Score(metrics=_metrics(output), predictions=read_predictions(found) if found.is_file() else None)
+    predictions = read_predictions(found) if found.is_file() else None
+    made = {"model_bytes": float(sum(path.stat().st_size for path in regular_files(model))), "evaluate_seconds": took}
+    if predictions is not None and (error := calibration_error(predictions)) is not None:
+        made["ece"] = error
+    wanted = session.settings.tables.evaluate.also
+    own = {name: value for name, value in made.items() if name in wanted}
+    score = Score(metrics={**own, **_metrics(output)}, predictions=predictions)
     session.console.say(f"{who}: " + ", ".join(f"{name} {value:.6g}" for name, value in sorted(score.metrics.items())))
     return score
 

@@ -26,7 +26,7 @@ class JobSpec:
     """What to run: `folder` is the job's folder in the run directory, `mounts` name → (path, read only).
 
     `keep` are files of the job folder that an earlier attempt left and this one goes on with. `detail` says in words
-    how far the job is.
+    how far the job is. `label` tells jobs of one stage apart that run at the same time, in their lines and logs.
     """
 
     stage: str
@@ -38,6 +38,7 @@ class JobSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
     detail: Callable[[], str] | None = None
+    label: str = ""
 
 
 def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
@@ -46,13 +47,15 @@ def run_job(session: Session, spec: JobSpec, ref: str) -> Outcome:
     The copy stays in `work` below the job's folder, for whoever collects outputs from it.
     """
     job = build_job(session, spec, ref)
-    log = session.run.path("logs", f"{spec.stage}.log")
-    with log.open("a", encoding="utf-8") as stream, activity(session.console, spec.stage, spec.detail):
+    log = session.run.path("logs", f"{spec.stage}.{spec.label.replace(' ', '-')}.log".replace("..", "."))
+    title = f"{spec.stage} ({spec.label})" if spec.label else spec.stage
+    before = f"{spec.label} | " if spec.label else ""
+    with log.open("a", encoding="utf-8") as stream, activity(session.console, title, spec.detail):
 
         def on_line(line: str) -> None:
             stream.write(session.console.redactor.clean(line) + "\n")
             stream.flush()
-            session.console.output(line)
+            session.console.output(f"{before}{line}")
 
         try:
             finished = session.engine.run(job, on_line)

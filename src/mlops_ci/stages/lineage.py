@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mlops_ci.records.build import BuildOutputs
@@ -15,7 +16,7 @@ def facts(session: Session) -> dict[str, Any]:
     built = session.run.outputs("build", BuildOutputs)
     image = built.images[built.top]
     prepare = session.run.record("prepare")
-    params = session.settings.tables.train.params
+    params = trained_params(session)
     return {
         **to_json(session.run.info.lineage),
         "run": session.run.id,
@@ -27,6 +28,13 @@ def facts(session: Session) -> dict[str, Any]:
         "seed": session.settings.tables.train.seed,
         "params": to_json({name: _public(session, name, value) for name, value in params.items()}),
     }
+
+
+def trained_params(session: Session) -> Mapping[str, Any]:
+    """The parameters of the model that goes on: the settings' own, or after a sweep those of its best trial."""
+    train = session.run.record("train")
+    swept = train.outputs.get("sweep") if train is not None and train.done else None
+    return {**session.settings.tables.train.params, **(swept["params"] if swept else {})}
 
 
 def _public(session: Session, name: str, value: object) -> object:

@@ -14,7 +14,7 @@ from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, Pl
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.settings.governance import Governance
-from mlops_ci.stages import night
+from mlops_ci.stages import night, sweep
 from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runners, switched_on
 from mlops_ci.stages.fit import misfits
 from mlops_ci.stages.result import Result
@@ -46,6 +46,8 @@ def run(session: Session) -> Result:
     images = _tell_images(session)
     if resolution.extra is not None:
         session.console.say(extra.words(resolution.extra))
+    if swept := sweep.in_words(session):
+        session.console.say(f"sweep: {swept}")
     for words in in_words(session.settings.tables.signing):
         session.console.say(f"signing: {words}")
     if resolution.data_digest is not None:
@@ -84,6 +86,7 @@ def run(session: Session) -> Result:
             left_out=without,
             freshness=freshness,
             canary=canary,
+            sweep=swept,
             policies=tuple(PlannedPolicy(source=one.source, sha256=one.sha256) for one in governance.policies),
             bounds=governance.bounds,
             base=governance.base,

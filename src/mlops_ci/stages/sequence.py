@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from mlops_ci import pipeline
 from mlops_ci.records.record import Record
-from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, train, verify
+from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, smoke, train, verify
 from mlops_ci.stages.night import idle
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
@@ -31,6 +31,7 @@ CODE: dict[str, StageCode] = {
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PAGE = StageCode(inputs=report.inputs_of_page, run=report.page)
+SMOKE = StageCode(inputs=smoke.inputs, run=smoke.run)
 
 WORK = frozenset(pipeline.NAMES) - {"plan", "report"}
 
@@ -48,10 +49,30 @@ def run_stages(
         why = left_out.get(name) or (idle(session.run) if name in WORK else None)
         if name in WORK and why is None and trains:
             session.warm_tracking()
+        if name == "train" and trains and session.settings.tables.smoke.first and why is None:
+            looked = run_stage(session, smoke.NAME, SMOKE)
+            if looked.status == "failed":
+                page_of_failure(session, looked, only=only)
+                return looked.exit_code
         record = run_stage(session, name, CODE[name]) if why is None else run_left_out(session, name, why)
         if record.status == "failed":
             page_of_failure(session, record, only=only)
             return record.exit_code
+    return 0
+
+
+def run_smoke(session: Session, *, only: bool = False) -> int:
+    """What a training needs (unless `only`), and in its place a smoke run; then a preliminary page."""
+    before = pipeline.stage("train").needs
+    session.warm_tracking()
+    code = 0 if only else run_stages(session, before)
+    if code:
+        return code
+    record = run_stage(session, smoke.NAME, SMOKE)
+    if record.status == "failed":
+        page_of_failure(session, record, only=True)
+        return record.exit_code
+    run_stage(session, "report", PAGE)
     return 0
 
 

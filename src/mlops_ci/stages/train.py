@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.errors import InfrastructureError, MlopsError, UsageError
 from mlops_ci.files import regular_files
 from mlops_ci.records.codec import to_json
-from mlops_ci.records.train import TrackingRef, TrainAttempt, TrainOutputs
+from mlops_ci.records.sweep import SweepOutputs
+from mlops_ci.records.train import TrackingRef, TrainOutputs
 from mlops_ci.settings.train import TrainSettings
-from mlops_ci.stages import champion, prepared
-from mlops_ci.stages.image import image
-from mlops_ci.stages.jobs import JobSpec, fresh, run_job
+from mlops_ci.stages import champion, prepared, speed, sweep
+from mlops_ci.stages.attempts import METRICS, Attempts, Training, away, collect_outputs
+from mlops_ci.stages.jobs import JobSpec, fresh
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.second_look import second_look
@@ -25,28 +24,12 @@ from mlops_ci.stages.session import Session
 from mlops_ci.stages.signed import demanded
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
-from mlops_ci.tracking.job_environment import job_environment
-from mlops_ci.training.metrics import LatestMetrics, drop_after, resume_step, set_aside
-from mlops_ci.training.outcome import GuestLostError, JobError, Outcome
+from mlops_ci.training.away import AwayCheckpoints
+from mlops_ci.training.outcome import Outcome
 from mlops_ci.training.retrying import Retrying
 from mlops_ci.training.task import train_task
 
-METRICS = "metrics.jsonl"
 SYSTEM = "system.jsonl"
-
-
-@dataclass
-class Attempts:
-    """The starts of the user's command within this stage, and what was tried again."""
-
-    retrying: Retrying
-    done: list[TrainAttempt] = field(default_factory=list)
-
-    def add(self, class_: str, exit_code: int, seconds: float, resumed_from: int | None) -> None:
-        """Note one start that has ended."""
-        self.done.append(
-            TrainAttempt(class_=class_, exit_code=exit_code, seconds=round(seconds, 3), resumed_from=resumed_from)
-        )
 
 
 class NodesApartError(UsageError):
@@ -62,6 +45,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "image": session.resolution.environment,
         "train": to_json(session.settings.tables.train),
         "gpus": session.gpus,
+        **({"sweep": to_json(session.settings.tables.sweep)} if sweep.asked(session) else {}),
         **demanded(session.settings.tables.signing),
     }
 
@@ -69,23 +53,35 @@ def inputs(session: Session) -> Mapping[str, Any]:
 def run(session: Session) -> Result:
     """Train; retry what is worth a retry; leave the model, the outputs and the metrics in the run directory."""
     check_nodes(session.settings.tables.train, session.engine.name)
+    swept_names = session.settings.tables.sweep.names if sweep.asked(session) else ()
+    params = {name: one for name, one in session.settings.tables.train.params.items() if name not in swept_names}
     tracker = Tracker(session.tracking_uri, session.console.redactor)
     tracked = tracker.start_run(
         session.settings.experiment,
         run=tracked_name(session),
         name=tracked_name(session),
         tags=tracking_tags(session),
-        params={**session.settings.tables.train.params, "seed": session.settings.tables.train.seed},
+        params={**params, "seed": session.settings.tables.train.seed},
     )
     attempts = Attempts(Retrying(session.settings.tables.train.retries))
+    swept = kept = None
     try:
-        outcome = _train(session, tracker, tracked, attempts)
+        if sweep.asked(session):
+            swept = sweep.run(session, tracker, tracked, job)
+            outcome, attempts = swept.outcome, swept.attempts
+        else:
+            spec = job(session, session.run.path("train"), champion_folder=session.run.path("champion"))
+            node = session.settings.tables.train.node
+            kept = away(session, spec.folder, f"node {node}" if node else "train")
+            training = Training(session, session.settings.tables.train, spec, tracker, tracked, attempts, away=kept)
+            outcome = training.run()
+            collect_outputs(training.folder, session.settings.tables.train.outputs)
     except BaseException as error:
         error.outputs = _unfinished(tracker, tracked, attempts)  # type: ignore[attr-defined]  # the record keeps them
         with suppress(MlopsError):
             tracker.finish(tracked.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
-    return _collect(session, tracker, tracked, outcome, attempts)
+    return _collect(session, tracker, tracked, outcome, attempts, swept.outputs if swept is not None else None, kept)
 
 
 def check_nodes(settings: TrainSettings, engine: str) -> None:
@@ -106,56 +102,9 @@ def tracked_name(session: Session) -> str:
     return f"{session.run.id}-node-{node}" if node else session.run.id
 
 
-def _train(session: Session, tracker: Tracker, tracked: TrackedRun, attempts: Attempts) -> Outcome:
-    settings = session.settings.tables.train
-    over = time.monotonic() + settings.timeout
-    while True:
-        started = time.monotonic()
-        resumed = _clean_metrics(session)
-        forwarder = Forwarder(tracker, tracked.run_id, session.run.path("train", "job", METRICS))
-        forwarder.start()
-        try:
-            outcome = _attempt(session, tracker, tracked, max(1.0, over - started))
-        except (JobError, GuestLostError) as error:
-            attempts.add(error.failure_class, error.exit_code, time.monotonic() - started, resumed)
-            decision = attempts.retrying.decide(error.failure_class, error.exit_code)
-            if decision is None or time.monotonic() + decision.wait >= over:
-                raise
-            attempts.retrying.count(error.failure_class, decision)
-            session.console.say(f"! {error.failure_class}: {error.cause}; trying again in {decision.wait:.0f} s")
-            if decision.from_beginning:
-                set_aside(session.run.path("train", "checkpoints"))
-            time.sleep(decision.wait)
-        else:
-            attempts.add("ok", 0, time.monotonic() - started, outcome.resumed_from)
-            return outcome
-        finally:
-            forwarder.stop()
-
-
-def _clean_metrics(session: Session) -> int | None:
-    """Drop the points that the resumed training will log again; the step from which it resumes, or None."""
-    step = resume_step(session.run.path("train", "checkpoints"))
-    drop_after(session.run.path("train", "job", METRICS), step)
-    if step is not None:
-        session.console.say(f"resuming from the checkpoint of step {step}")
-    return step
-
-
-def _attempt(session: Session, tracker: Tracker, tracked: TrackedRun, timeout: float) -> Outcome:
-    settings = session.settings.tables.train
-    folder = session.run.path("train")
-    spec = replace(
-        job(session, folder, champion_folder=session.run.path("champion")),
-        environment=job_environment(tracker, tracked) if settings.network else {},
-        detail=LatestMetrics(folder / "job" / METRICS),
-    )
-    return run_job(session, replace(spec, task={**spec.task, "timeout": timeout}), image(session, "train"))
-
-
-def job(session: Session, folder: Path, *, champion_folder: Path) -> JobSpec:
+def job(session: Session, folder: Path, *, champion_folder: Path, settings: TrainSettings | None = None) -> JobSpec:
     """The job of the training command, in `folder`; the champion's files, where asked for, in theirs."""
-    settings = session.settings.tables.train
+    settings = settings or session.settings.tables.train
     mounts: dict[str, tuple[Path, bool]] = {
         "checkpoints": (folder / "checkpoints", False),
         "model": (_empty(folder / "model"), False),
@@ -184,16 +133,25 @@ def _empty(folder: Path) -> Path:
     return folder
 
 
-def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: Outcome, attempts: Attempts) -> Result:
+def _collect(
+    session: Session,
+    tracker: Tracker,
+    tracked: TrackedRun,
+    outcome: Outcome,
+    attempts: Attempts,
+    swept: SweepOutputs | None,
+    kept: AwayCheckpoints | None,
+) -> Result:
     folder = session.run.path("train")
     outputs = folder / "outputs"
-    made = folder / "work" / session.settings.tables.train.outputs
-    shutil.rmtree(outputs, ignore_errors=True)
-    if made.is_dir():
-        shutil.move(made, outputs)
-    shutil.rmtree(folder / "work", ignore_errors=True)
     forwarded = Forwarder(tracker, tracked.run_id, folder / "job" / METRICS).replay()
     warnings = [*outcome.warnings, *([forwarded.warning] if forwarded.warning else [])]
+    if kept is not None and kept.problem:
+        warnings.append(f"the newest checkpoint is not in {kept.store.uri}: {kept.problem}")
+    throughput, slow = speed.look(
+        session, tracker, tracked, folder / "job" / METRICS, outcome.device_details, round(outcome.seconds, 3)
+    )
+    warnings += slow
     try:
         tracker.finish(tracked.run_id, "FINISHED")
     except InfrastructureError as error:
@@ -221,6 +179,8 @@ def _collect(session: Session, tracker: Tracker, tracked: TrackedRun, outcome: O
             seconds=round(outcome.seconds, 3),
             peak_memory_bytes=outcome.peak_memory_bytes,
             signed_by=session.signed_by,
+            sweep=swept,
+            throughput=throughput,
         ),
         warnings=tuple(warnings),
     )

@@ -132,6 +132,19 @@ class Tracker:
             for one in found
         ]
 
+    def earlier(
+        self, run: TrackedRun, tags: Mapping[str, str], metrics: Sequence[str], *, most: int
+    ) -> dict[str, list[float]]:
+        """The last values of these metrics in the newest finished runs of the experiment with these tags, but `run`."""
+        wanted = [f"tags.`{name}` = '{_quoted(self._text(value, 'tag_length'))}'" for name, value in tags.items()]
+        query = " and ".join(["attributes.status = 'FINISHED'", *wanted])
+        found = self.connection.ask(
+            "looking for earlier runs",
+            lambda client: client.search_runs([run.experiment_id], filter_string=query, max_results=most + 1),
+        )
+        others = [one for one in found if one.info.run_id != run.run_id][:most]
+        return {name: [float(one.data.metrics[name]) for one in others if name in one.data.metrics] for name in metrics}
+
     def started_ms(self, run_id: str, *, policy: RetryPolicy | None = None) -> int:
         """When the run started, in milliseconds of Unix time."""
         found = self.connection.ask("asking for the run", lambda client: client.get_run(run_id), policy=policy)
@@ -215,6 +228,11 @@ def _runs(client: Any, experiment_id: str, run: str) -> list[Any]:
         raise ValueError(f"a run id holds no quote: {run!r}")
     found = client.search_runs([experiment_id], filter_string=f"tags.`{RUN_TAG}` = '{run}'")
     return sorted(found, key=lambda one: (one.info.start_time, one.info.run_id))
+
+
+def _quoted(text: str) -> str:
+    """A value inside the quotes of a filter, whose language has no way to write one: it is a text without them."""
+    return text.replace("'", "").replace('"', "")
 
 
 def _parts(items: Iterable[T], size: int) -> list[list[T]]:

@@ -39,7 +39,7 @@ def training(make_job, python_with_torch, data):
                 commands=[{"name": "train", "command": command}],
                 launch={"processes": processes, "nodes": nodes, "node": node, "rendezvous": f"127.0.0.1:{port}"},
                 model={"allow_pickle": []} if node == 0 else None,
-                environment={"GLOO_SOCKET_IFNAME": "lo"},
+                environment={"GLOO_SOCKET_IFNAME": "lo", **({"MASTER_PORT": str(port)} if processes == 1 else {})},
                 timeout=180,
             )
         return jobs
@@ -104,7 +104,14 @@ def test_two_processes_survive_a_killed_rank(training):
     assert "mlops-ci: rank 1 failed first" in job.log()
     assert Retrying(limit=2).decide("killed", 20) is not None
 
+    # The same checkpoint goes on in a single process too: the same training but for the order of its sums.
+    (alone,) = training(1, processes=1)
+    shutil.copytree(job.folder / "checkpoints", alone.folder / "checkpoints", dirs_exist_ok=True)
+    alone.start()
     ends_as([job], undisturbed, reached)
+    assert finish([alone]) == [0]
+    assert alone.outcome()["resumed_from_step"] == reached
+    assert metrics(alone)[-1] == pytest.approx(metrics(undisturbed)[-1], rel=1e-3)
     assert "epoch" not in (job.folder / "job" / "ranks" / "rank-1.log").read_text()
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci.settings.smoke import SmokeSettings
+from mlops_ci.training.smoke import Resumed, judge, read_seen
 from support.guest_job import until
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -87,16 +89,22 @@ def test_digits_trains_evaluates_and_repeats_bit_for_bit(train, digits):
     assert outcome["devices"] == ["cpu"]
     assert [row["step"] for row in first.lines("metrics.jsonl")] == list(range(1, 9))
     assert set(outcome["metrics"]) == {"loss", "accuracy"}
-    assert [one["path"] for one in outcome["model"]["files"]] == ["config.json", "model.safetensors"]
+    assert [one["path"] for one in outcome["model"]["files"]] == [
+        "config.json",
+        "model.safetensors",
+        "parity.json",
+    ]
     assert outcome["checkpoint"]["step"] == 8
 
     evaluation = digits("evaluate", settings("digits")["evaluate"]["command"])
     evaluation.task["paths"]["model"] = str(first.folder / "model")
     assert evaluation.run()[0] == 0
     output = evaluation.folder / "work" / "outputs"
-    assert json.loads((output / "metrics.json").read_text())["accuracy"] >= ACCURACY
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert metrics["accuracy"] >= ACCURACY
+    assert 0 <= metrics["parity"] < 1e-5
     rows = list(csv.DictReader((output / "predictions.csv").read_text().splitlines()))
-    assert set(rows[0]) == {"id", "target", "prediction"}
+    assert set(rows[0]) == {"id", "target", "prediction", "confidence"}
     assert len({row["id"] for row in rows}) == len(rows) == 361
     assert sum(row["target"] == row["prediction"] for row in rows) / len(rows) >= ACCURACY
 
@@ -140,3 +148,44 @@ def test_plain_knows_nothing_of_us_and_works(example):
     assert [one["path"] for one in outcome["model"]["files"]] == ["model.safetensors"]
     assert outcome["warnings"] == []
     assert outcome["seconds"] < 60
+
+
+BROKEN = """
+import torch
+weight = torch.nn.Parameter(torch.ones(4))
+optimizer = torch.optim.SGD([weight], lr=0.1)
+for step in range(1000):
+    loss = ((weight - 3) ** 2).sum() * (float("nan") if step == 2 else 1.0)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+print("never reached")
+"""
+
+
+def test_a_smoke_run_of_digits_passes_and_one_that_cannot_work_says_why(train, example, make_job, python_with_torch):
+    """Two starts of a script that resumes; and one that knows nothing of us, ended out of its optimiser's step."""
+    first, second = train(), train()
+    for job, steps, patience in ((first, 20, 100), (second, 1, 1)):
+        job.task.update(model=None, smoke={"steps": steps, "patience": patience})
+        job.task["paths"]["checkpoints"] = str(first.folder / "checkpoints")
+        code, shown = job.run()
+        assert code == 0, shown
+    resumed = Resumed(seen=seen_by(second), step=second.outcome()["resumed_from_step"], had_checkpoint=True)
+    assert [one.status for one in judge(SmokeSettings(), seen_by(first), (), resumed)] == ["PASS"] * 3
+    assert (resumed.step, resumed.seen.steps) == (1, 1)
+
+    broken = make_job(python=python_with_torch)
+    broken.script(BROKEN)
+    broken.task["smoke"] = {"steps": 5, "patience": 9}
+    code, shown = broken.run()
+    assert code == 0, shown
+    assert "never reached" not in shown
+    found = {one.id: one for one in judge(SmokeSettings(), seen_by(broken), (), None)}
+    assert (found["loss"].status, found["loss"].why) == ("FAIL", "the loss is not finite at step 3")
+    assert "step 3: parameter 0 of group 0 (shape [4])" in found["gradients"].why
+    assert found["checkpoint"].status == "SKIP"
+
+
+def seen_by(job):
+    return read_seen(job.folder / "job" / "smoke.json")

@@ -295,3 +295,17 @@ def test_an_old_server_is_refused_before_anything_is_trained(line, name):
 def test_a_server_that_does_not_say_its_version_is_used(line, name, version):
     line.judge = lambda request: Answer(200, version) if request.path == "/version" else "pass"
     assert Tracker(line.uri).start_run(name, run="run-1").run_id
+
+
+def test_earlier_finished_runs_of_the_same_work_are_found_with_their_last_values(tracker, name):
+    runs = [tracker.start_run(name, run=f"r-{number}") for number in range(4)]
+    tags = {"mlops.hardware": '2 cores of it\'s "own"', "mlops.work": "w"}
+    for number, one in enumerate(runs):
+        tracker.set_tags(one.run_id, {**tags, **({"mlops.work": "other"} if number == 1 else {})})
+        tracker.log_metrics(one.run_id, {"speed": number + 0.5})
+        if number != 2:
+            tracker.finish(one.run_id, "FINISHED")
+    plain = {**tags, "mlops.hardware": "plain"}
+    tracker.set_tags(runs[0].run_id, plain)
+    assert tracker.earlier(runs[3], plain, ("speed", "none"), most=5) == {"speed": [0.5], "none": []}
+    assert tracker.earlier(runs[0], {"mlops.work": "w"}, ("speed",), most=5) == {"speed": [3.5]}

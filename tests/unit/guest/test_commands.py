@@ -2,12 +2,13 @@
 
 import errno
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mlops_ci.guest.commands import BadCommandError, placeholders, resolve, split, start_problem
-from mlops_ci.guest.task import Paths, Task
+from mlops_ci.guest.commands import BadCommandError, notebook_call, placeholders, resolve, split, start_problem
+from mlops_ci.guest.task import Launch, Paths, Task
 
 WORK = Path("/w")
 
@@ -75,3 +76,16 @@ def test_a_file_in_the_folder_is_not_on_the_path(tmp_path):
 )
 def test_why_the_system_refused(number, cause):
     assert cause in str(start_problem(["./x"], OSError(number, "Argument list too long")))
+
+
+def test_a_notebook_has_the_tasks_parameters_and_those_behind_it(tmp_path):
+    paths = Paths(job=tmp_path, work=tmp_path, output=tmp_path / "outputs", tmp=tmp_path)
+    (tmp_path / "a.ipynb").write_text("{}")
+    task = Task(run="r", stage="train", kind="command", paths=paths, params={"lr": 0.1, "n": 1})
+    found = notebook_call(["a.ipynb", "n=3", "data=/x y", "deep=true"], task)
+    assert found == (tmp_path / "a.ipynb", {"lr": 0.1, "n": 3, "data": "/x y", "deep": True})
+    for argv, what in ((["b.ipynb"], "command not found"), (["a.ipynb", "--n"], "no parameter")):
+        with pytest.raises(BadCommandError, match=what):
+            notebook_call(argv, task)
+    with pytest.raises(BadCommandError, match="one process"):
+        notebook_call(["a.ipynb"], replace(task, launch=Launch(processes=2)))

@@ -27,7 +27,7 @@ def test_the_committed_schema_is_fresh():
 
 
 def test_every_stage_has_its_outputs():
-    assert tuple(OUTPUTS) == (*pipeline.NAMES, "canary")
+    assert tuple(OUTPUTS) == (*pipeline.NAMES, "canary", "smoke")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

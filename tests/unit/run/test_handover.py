@@ -210,3 +210,18 @@ def test_collecting_twice_gives_the_same(run, artifacts, there):
     collect(artifacts, there)
     shutil.rmtree(there / "runs" / run.id / "logs", ignore_errors=True)
     assert collect(artifacts, there)[0].record("plan").status == "passed"
+
+
+def test_trials_go_along_without_their_copies_of_the_code_and_so_does_the_smoke_run_before_them(run, artifacts):
+    kept = {
+        "train/trials/1/trial.json": "{}",
+        "train/trials/2/checkpoints/latest.json": "{}",
+        "train/trials/2/job/metrics.jsonl": "",
+        "logs/train.trial-1.log": "",
+        "logs/smoke.log": "",
+    }
+    left = {"train/trials/1/work/train.py": "", "train/trials/2/tmp/x": ""}
+    run.write(a_record(run, "smoke"))
+    found = names(hand_on(run, artifacts, "gpu", "train", files={**kept, **left}, status="failed"))
+    assert {*kept, "records/smoke.json"} <= found
+    assert not set(left) & found

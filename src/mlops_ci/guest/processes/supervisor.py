@@ -35,6 +35,7 @@ LEASH = "leash"
 TIMEOUT = "timeout"
 STALLED = "stalled"
 IDLE = "idle"
+HALTED = "halted"
 HUNG = (STALLED, IDLE)
 
 
