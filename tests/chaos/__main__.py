@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from chaos.faults import faults, stage
 from chaos.harness import chaos_project, disturbed, moments, undisturbed
 from chaos.kills import STAGES, Bench, Outcome, kills
 from chaos.servers import servers
@@ -23,14 +24,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos")
     parser.add_argument("--moments", type=int, default=20, help="kills over a whole run")
     parser.add_argument("--kills", type=int, default=0, help="instead: kills in train, evaluate, publish and promote")
-    parser.add_argument("--only", default="", metavar="A-B", help="of these kills the A-th to the B-th: a part of the work")
+    parser.add_argument(
+        "--only", default="", metavar="A-B", help="of these kills the A-th to the B-th: a part of the work"
+    )
+    parser.add_argument("--faults", nargs="*", metavar="NAME", help="instead: these faults, all without a name")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=["host", "docker"], default="host")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlops-ci-chaos-") as folder:
+        if arguments.faults is not None:
+            return _faults(Path(folder), arguments.faults)
         if arguments.kills:
             first, _, last = (arguments.only or f"1-{arguments.kills}").partition("-")
-            return _kills(Path(folder), arguments.kills, arguments.seed, arguments.engine, range(int(first), int(last) + 1))
+            return _kills(
+                Path(folder), arguments.kills, arguments.seed, arguments.engine, range(int(first), int(last) + 1)
+            )
         return _moments(Path(folder), arguments.moments, arguments.seed, arguments.engine)
 
 
@@ -64,13 +72,30 @@ def _kills(folder: Path, count: int, seed: int, engine: str, wanted: range) -> i
                 done.append(bench.case(kill))
                 one = done[-1]
                 left = "; ".join(one.left) or "nothing"
-                print(f"| {kill.number} | {one.killed} | {left} | {one.differs or 'nothing'} | {one.tries} |", flush=True)
+                print(
+                    f"| {kill.number} | {one.killed} | {left} | {one.differs or 'nothing'} | {one.tries} |", flush=True
+                )
     good = Counter(one.kill.stage for one in done if one.good)
     print("\n| stage | kills | as undisturbed |\n| --- | --- | --- |")
-    for stage in STAGES:
-        print(f"| {stage} | {sum(one.kill.stage == stage for one in done)} | {good[stage]} |")
+    for name in STAGES:
+        print(f"| {name} | {sum(one.kill.stage == name for one in done)} | {good[name]} |")
     print(f"\n{good.total()} of {len(done)} cases as they must be")
     return 0 if good.total() == len(done) else 1
+
+
+def _faults(folder: Path, names: list[str]) -> int:
+    wanted = [one for one in faults() if not names or one.name in names]
+    bad = 0
+    with stage(folder) as it:
+        print("| fault | expected | got |\n| --- | --- | --- |", flush=True)
+        for fault in wanted:
+            played = it.play(fault)
+            bad += not played.good
+            print(f"| {fault.name} | {fault.expected} | {played.got if not played.good else 'the same'} |", flush=True)
+            if not played.good:
+                print(f"{played.detail}\n{played.said}", flush=True)
+    print(f"\n{len(wanted) - bad} of {len(wanted)} faults as they must be")
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One real MLflow server and one real S3 bucket for many runs one after another: emptied between them, looked through after."""
+"""One real MLflow server and one real S3 bucket for many runs: emptied between them, looked through after each."""
 
 from __future__ import annotations
 
