@@ -33,6 +33,7 @@ AGAIN, NODE, NOBODY, INSIDE, NONE = "the same command", "another node", "nobody"
 WHO = {10: AGAIN, 12: AGAIN, 11: NODE}
 SAME, KEPT, HALF, DIFFERS = "as undisturbed", "as the other left it", "HALF PUBLISHED", "DIFFERS"
 REMOVED = "as undisturbed, once that is removed"
+LOGGED = "as undisturbed, and MLflow keeps the failed attempt's point"
 # Bytes of a second output, so that something travels in several parts.
 LARGE = 17_000_000
 # Of the second, better model.
@@ -171,6 +172,8 @@ class Stage:
     def _final(self, detail: Mapping[str, Any]) -> str:
         if not detail:
             return REMOVED if self._foreign else SAME
+        if set(detail) == {"points per step"}:
+            return LOGGED
         champion = self._client.get_model_version_by_alias(MODEL, "champion")
         return KEPT if champion.tags.get("foreign") else DIFFERS
 
@@ -242,7 +245,11 @@ class Stage:
         versions = self._client.search_model_versions(f"name = '{MODEL}'")
         if not any(one.tags.get("foreign") for one in versions):
             made = self._client.create_model_version(
-                MODEL, first.source, run_id=first.run_id, tags={"foreign": "yes"}, model_id=first.model_id
+                MODEL,
+                first.source,
+                run_id=first.run_id,
+                tags={"foreign": "yes"},
+                model_id=first.source.removeprefix("models:/"),
             )
             self._client.set_registered_model_alias(MODEL, "champion", made.version)
 
