@@ -13,7 +13,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from chaos.faults import faults, stage
+from chaos.fault_table import faults, note
+from chaos.faults import stage
 from chaos.harness import chaos_project, disturbed, moments, undisturbed
 from chaos.kills import STAGES, Bench, Outcome, kills
 from chaos.servers import servers
@@ -28,12 +29,13 @@ def main() -> int:
         "--only", default="", metavar="A-B", help="of these kills the A-th to the B-th: a part of the work"
     )
     parser.add_argument("--faults", nargs="*", metavar="NAME", help="instead: these faults, all without a name")
+    parser.add_argument("--keep", action="store_true", help="note what came of them for the page of the docs")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=["host", "docker"], default="host")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlops-ci-chaos-") as folder:
         if arguments.faults is not None:
-            return _faults(Path(folder), arguments.faults)
+            return _faults(Path(folder), arguments.faults, keep=arguments.keep)
         if arguments.kills:
             first, _, last = (arguments.only or f"1-{arguments.kills}").partition("-")
             return _kills(
@@ -83,7 +85,7 @@ def _kills(folder: Path, count: int, seed: int, engine: str, wanted: range) -> i
     return 0 if good.total() == len(done) else 1
 
 
-def _faults(folder: Path, names: list[str]) -> int:
+def _faults(folder: Path, names: list[str], *, keep: bool) -> int:
     wanted = [one for one in faults() if not names or one.name in names]
     bad = 0
     with stage(folder) as it:
@@ -91,6 +93,8 @@ def _faults(folder: Path, names: list[str]) -> int:
         for fault in wanted:
             played = it.play(fault)
             bad += not played.good
+            if keep:
+                note({fault.name: played.got})
             print(f"| {fault.name} | {fault.expected} | {played.got if not played.good else 'the same'} |", flush=True)
             if not played.good:
                 print(f"{played.detail}\n{played.said}", flush=True)

@@ -6,15 +6,15 @@ import hashlib
 import os
 import random
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 
+from chaos.fault_table import BEGINNINGS, DIFFERS, HALF, INSIDE, KEPT, LOGGED, NOBODY, NONE, REMOVED, SAME, WHO, Fault
 from chaos.servers import MODEL, PREFIX, Servers, servers
 from mlops_ci.errors import MlopsError
 from mlops_ci.publishing.inventory import manifests
@@ -26,14 +26,6 @@ from support.leftovers import of_project
 from support.project import CONFIG, EVALUATE, TRAIN, commit, make_project
 from support.s3_places import BUCKET, raw_client
 
-TABLE = Path(__file__).with_name("faults.toml")
-# Where a played fault begins: the run has come so far before it.
-BEGINNINGS = ("verify", "evaluate")
-AGAIN, NODE, NOBODY, INSIDE, NONE = "the same command", "another node", "nobody", "inside", "not needed"
-WHO = {10: AGAIN, 12: AGAIN, 11: NODE}
-SAME, KEPT, HALF, DIFFERS = "as undisturbed", "as the other left it", "HALF PUBLISHED", "DIFFERS"
-REMOVED = "as undisturbed, once that is removed"
-LOGGED = "as undisturbed, and MLflow keeps the failed attempt's point"
 # Bytes of a second output, so that something travels in several parts.
 LARGE = 17_000_000
 # Of the second, better model.
@@ -50,28 +42,6 @@ with open(os.path.join(os.environ["MLOPS_OUTPUT_DIR"], "extra.bin"), "wb") as fi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """One row of the table: what is done, and what must come of it."""
-
-    name: str
-    what: str
-    begin: str
-    class_: str
-    exit_code: int
-    retry: str
-    final: str = SAME
-    on: str = "s3"
-    script: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
-    rules: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def expected(self) -> tuple[str, int, str, str]:
-        """Class, exit code, who retries, final state."""
-        return self.class_, self.exit_code, self.retry, self.final
-
-
-@dataclass(frozen=True, kw_only=True)
 class Played:
     """What came of a fault, in the same words; `said` is the end of what the tool printed, `detail` what differs."""
 
@@ -84,14 +54,6 @@ class Played:
     def good(self) -> bool:
         """Just what the table says."""
         return self.got == self.fault.expected
-
-
-def faults() -> list[Fault]:
-    """All of the table, in its order."""
-    return [
-        Fault(**{("class_" if key == "class" else key): value for key, value in row.items()})
-        for row in tomllib.loads(TABLE.read_text())["fault"]
-    ]
 
 
 class Stage:
