@@ -7,7 +7,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import catalogue_plan, command_line, health, overhead, publishing, rebuild, rescanning
+from bench import (
+    catalogue_plan,
+    command_line,
+    health,
+    metric_points,
+    overhead,
+    publishing,
+    rebuild,
+    rescanning,
+    statistics,
+    training,
+    uploading,
+)
 
 BENCHES: dict[str, Callable[[Path], str]] = {
     "command-line": command_line.table,
@@ -17,6 +29,11 @@ BENCHES: dict[str, Callable[[Path], str]] = {
     "publishing": publishing.table,
     "health": health.table,
     "rescanning": rescanning.table,
+    "training": training.table,
+    "metric-points": metric_points.table,
+    "uploading": uploading.table,
+    "bootstrap": statistics.bootstrap,
+    "report-page": statistics.page,
 }
 
 
