@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 import failure_page
+import fault_page
 
 import mlops_ci
 from mlops_ci import errors as base_errors
@@ -329,6 +330,7 @@ PAGES = {
     "failure-classes.md": failure_classes,
     "launch-variables.md": launch_variables,
     "errors.md": errors,
+    "faults.md": lambda: fault_page.faults_page(_table),
 }
 
 

@@ -13,11 +13,15 @@ from bench import (
     cold_builder,
     command_line,
     health,
+    metric_points,
     overhead,
     publishing,
     rebuild,
     rescanning,
+    statistics,
+    training,
     tree,
+    uploading,
 )
 
 BENCHES: dict[str, Callable[[Path], str]] = {
@@ -31,6 +35,11 @@ BENCHES: dict[str, Callable[[Path], str]] = {
     "cold-builder": cold_builder.table,
     "code-change": code_change.table,
     "tree": tree.table,
+    "training": training.table,
+    "metric-points": metric_points.table,
+    "uploading": uploading.table,
+    "bootstrap": statistics.bootstrap,
+    "report-page": statistics.page,
 }
 
 

@@ -133,7 +133,7 @@ def disturbed(project: Path, engine: str, moment: Moment, duration: float) -> Ca
     left: tuple[str, ...] = ()
     if killed.startswith("cli"):
         child.wait()
-        left = _what_is_left(project)
+        left = what_is_left(project)
         tries = 0
         if _finished(project):  # it died after its last record: the same command would rightly start a new run
             return Case(at=at, killed=f"{killed}, at its end", left=left, state=state_of(project), tries=0)
@@ -198,7 +198,7 @@ def _kill(project: Path, child: subprocess.Popen[bytes], target: str, patience: 
     """
     deadline = time.monotonic() + patience
     while target != "cli" and time.monotonic() < deadline and child.poll() is None:
-        for one in _alive(project, target):
+        for one in alive(project, target):
             try:
                 os.kill(one.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -211,7 +211,7 @@ def _kill(project: Path, child: subprocess.Popen[bytes], target: str, patience: 
     return "cli"
 
 
-def _alive(project: Path, target: str) -> list[Process]:
+def alive(project: Path, target: str) -> list[Process]:
     """The guests of this project, or the user's own processes: on this machine and in its containers."""
     around = [*of_project(project), *of_containers(_containers(project))]
     if target == "job":
@@ -219,7 +219,7 @@ def _alive(project: Path, target: str) -> list[Process]:
     return [one for one in around if "guest.pyz run" in one.command]
 
 
-def _what_is_left(project: Path) -> tuple[str, ...]:
+def what_is_left(project: Path) -> tuple[str, ...]:
     """Processes and containers of the project that are still there ten seconds after the kill."""
     deadline = time.monotonic() + GONE_WITHIN
     while True:

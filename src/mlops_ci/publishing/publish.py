@@ -26,7 +26,7 @@ from mlops_ci.publishing.manifest import (
 from mlops_ci.publishing.notices import announced
 from mlops_ci.records.publish import ManifestRef, ObjectCount
 from mlops_ci.stores.base import OnProgress, Store, Upload
-from mlops_ci.stores.errors import StoreConflictError
+from mlops_ci.stores.errors import ObjectLostError, ObjectMissingError, StoreConflictError
 from mlops_ci.stores.measure import measure_all
 
 
@@ -122,9 +122,16 @@ def _require_regular(path: Path) -> None:
 
 
 def _commit(store: Store, key: str, data: bytes) -> None:
-    if store.put_bytes(key, data, only_if_absent=True):
-        return
-    if store.get_bytes(key) != data:
+    written = store.put_bytes(key, data, only_if_absent=True)
+    try:
+        # The commit point is looked at once more also when it was just written: nothing after it may rest on a promise.
+        found = store.get_bytes(key)
+    except ObjectMissingError as error:
+        raise ObjectLostError(
+            f"the store {store.uri} said that it {'took' if written else 'has'} the manifest {key}, and has it not",
+            hint="run the stage again when the store is repaired: nothing was registered",
+        ) from error
+    if found != data:
         raise StoreConflictError(
             f"the store {store.uri} already holds another manifest under {key}",
             hint="the manifest was damaged or changed by hand: restore or remove it, then run publish again",

@@ -22,6 +22,7 @@ from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.stores.narration import shown
 from mlops_ci.tracking.client import Tracker
+from mlops_ci.tracking.errors import MetricsLeftOverError
 from mlops_ci.tracking.forwarder import Forwarder
 from mlops_ci.tracking.registry import ModelRegistry
 
@@ -121,5 +122,10 @@ def _complete_tracking(session: Session, trained: TrainOutputs) -> None:
     tracker = Tracker(session.tracking_uri, session.console.redactor)
     metrics = session.run.path("train", "job", "metrics.jsonl")
     if metrics.is_file():
-        Forwarder(tracker, trained.tracking.run_id, metrics).replay()
+        result = Forwarder(tracker, trained.tracking.run_id, metrics).replay()
+        if result.missing:
+            raise MetricsLeftOverError(
+                result.warning or f"{result.missing} metric points are not in MLflow yet",
+                hint="run the stage again when MLflow takes them: what is there already is not sent twice",
+            )
     tracker.finish(trained.tracking.run_id, "FINISHED")

@@ -53,6 +53,10 @@ class StoreFullError(InfrastructureError):
     """No space left where the store or a download must be written."""
 
 
+class ObjectLostError(InfrastructureError):
+    """The store said that it has an object, and has not: not even after it was sent again."""
+
+
 class ObjectChangedError(InfrastructureError):
     """An object was replaced between its listing and its download: another process still writes there."""
 

@@ -15,7 +15,7 @@ from mlops_ci.stores.errors import StoreAddressError
 from mlops_ci.stores.keys import check_key
 from mlops_ci.stores.measure import CHUNK
 from mlops_ci.stores.s3_client import Connection
-from mlops_ci.stores.s3_errors import is_contended, is_missing, is_taken, translate
+from mlops_ci.stores.s3_errors import is_missing, is_taken, is_worth_sending_again, translate
 
 METADATA_SHA256 = "sha256"
 PAGE = 1000
@@ -112,7 +112,7 @@ class Bucket:
 
         with self.asking(f"uploading {key}"):
             try:
-                retry(put, transient=is_contended)
+                retry(put, transient=is_worth_sending_again)
             except Exception as error:
                 if not is_taken(error):
                     raise
@@ -205,6 +205,7 @@ def _failures() -> tuple[type[Exception], ...]:
         S3DownloadFailedError,
         BrokenBodyError,
         OSError,
+        RecursionError,
     )
 
 

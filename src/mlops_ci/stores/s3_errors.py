@@ -36,6 +36,7 @@ ADDRESS_CODES = frozenset(
     }
 )  # fmt: skip
 UNSUPPORTED_CODES = frozenset({"NotImplemented", "501"})
+LOST_CODES = frozenset({"InvalidPart"})
 DAMAGED_CODES = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
 
 # botocore's classes by name, since it has no common base for "credentials": botocore/exceptions.py.
@@ -68,6 +69,11 @@ def is_taken(error: BaseException) -> bool:
 def is_contended(error: Exception) -> bool:
     """Two conditional writes met (409): neither is known to have won, so ask again."""
     return code_of(error) in {"ConditionalRequestConflict", "OperationAborted", "409"}
+
+
+def is_worth_sending_again(error: Exception) -> bool:
+    """Met another write, was damaged on the way, or a part of it is gone: the same bytes may well arrive next time."""
+    return is_contended(error) or code_of(error) in DAMAGED_CODES | LOST_CODES
 
 
 def translate(error: Exception, *, doing: str, address: str, credentials_from: str = "") -> MlopsError:
@@ -105,6 +111,20 @@ ANSWERS: tuple[tuple[frozenset[str], type[MlopsError], str], ...] = (
     ),
 )
 
+# The same for what never became an answer of the server.
+CLASSES: tuple[tuple[frozenset[str], type[MlopsError], str], ...] = (
+    (CREDENTIAL_CLASSES, StoreAccessError, f"set {VARIABLES}"),
+    (
+        frozenset({"SSLError"}),
+        StoreCertificateError,
+        "name the CA bundle of your site: `[mirrors] ca-bundle`, or the variable SSL_CERT_FILE",
+    ),
+    (ADDRESS_CLASSES, StoreAddressError, _ADDRESS_HINT),
+    (frozenset({"FlexibleChecksumError"}), ObjectDamagedError, "restore the object from a backup"),
+)
+# botocore follows a redirection to another region until Python's stack is full when the answer names no region.
+CIRCLE = "maximum recursion depth exceeded"
+
 
 def _from_code(error: Exception, where: str, credentials_from: str) -> MlopsError:
     response: Any = getattr(error, "response", {})
@@ -126,18 +146,15 @@ def _meaning(code: str, *, refused: bool) -> tuple[type[MlopsError], str]:
 
 def _from_class(error: Exception, cause: str) -> MlopsError:
     names = _names(error)
-    if names & CREDENTIAL_CLASSES:
-        return StoreAccessError(cause, hint=f"set {VARIABLES}")
-    if "SSLError" in names:
-        return StoreCertificateError(
-            cause, hint="name the CA bundle of your site: `[mirrors] ca-bundle`, or the variable SSL_CERT_FILE"
-        )
+    if CIRCLE in cause:
+        return StoreAddressError(f"{cause} (the server sends us in a circle)", hint=_ADDRESS_HINT)
     if "ResponseParserError" in names:
         return StoreAddressError(f"{cause} (no answer of an S3 server)", hint=_ADDRESS_HINT)
-    if names & ADDRESS_CLASSES or type(error) is ValueError:
+    if type(error) is ValueError:
         return StoreAddressError(cause, hint=_ADDRESS_HINT)
-    if "FlexibleChecksumError" in names:
-        return ObjectDamagedError(cause, hint="restore the object from a backup")
+    for classes, kind, hint in CLASSES:
+        if names & classes:
+            return kind(cause, hint=hint)
     return StoreUnreachableError(cause, hint=_UNREACHABLE_HINT)
 
 

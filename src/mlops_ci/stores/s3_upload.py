@@ -12,11 +12,11 @@ from typing import Any
 
 from mlops_ci.network import retry
 from mlops_ci.stores.base import Meter, ObjectInfo, Upload
-from mlops_ci.stores.errors import STILL_WRITTEN, FileChangedError, StoreConflictError, gone
+from mlops_ci.stores.errors import STILL_WRITTEN, FileChangedError, ObjectLostError, StoreConflictError, gone
 from mlops_ci.stores.parallel import in_parallel
 from mlops_ci.stores.s3_bucket import METADATA_SHA256, Bucket
 from mlops_ci.stores.s3_client import WORKERS, bulk_checksum
-from mlops_ci.stores.s3_errors import code_of, is_contended, is_taken
+from mlops_ci.stores.s3_errors import code_of, is_taken, is_worth_sending_again
 from mlops_ci.stores.s3_survey import Survey, survey
 from mlops_ci.stores.s3_transfers import LARGE, progress_subscriber, transfer_manager
 
@@ -31,14 +31,38 @@ class Uploader:
 
     def run(self, items: Sequence[Upload]) -> tuple[int, int]:
         """How many were uploaded, and how many were there."""
+        sent = self._send_all(items)
+        lost = self._lost(sent)
+        if lost:
+            # Once more, and this time it must be there; how far the whole is was told already.
+            self._meter = Meter(files=0, size=0, on_progress=None)
+            lost = self._lost(self._send_all(lost))
+        if lost:
+            raise ObjectLostError(
+                f"the store {self._bucket.uri} said that it has {lost[0].key}, and has it not ({len(lost)} of "
+                f"{len(items)} objects)",
+                hint="something between this machine and the server swallows uploads, or the server loses them: run "
+                "the stage again when it is repaired",
+            )
+        return len(sent), len(items) - len(sent)
+
+    def _send_all(self, items: Sequence[Upload]) -> list[Upload]:
+        """Those that were not there, and have been sent."""
         self._survey = survey((item.key for item in items), self._bucket.list_page, workers=WORKERS)
         small = [item for item in items if item.bytes < LARGE]
-        uploaded = sum(in_parallel(self._put_small, small, workers=WORKERS))
+        created = in_parallel(self._put_small, small, workers=WORKERS)
+        sent = [item for item, new in zip(small, created, strict=True) if new]
         large = [item for item in items if item.bytes >= LARGE]
         if large:
             with transfer_manager(self._bucket.client) as manager:
-                uploaded += sum(self._put_large(item, manager) for item in large)
-        return uploaded, len(items) - uploaded
+                sent += [item for item in large if self._put_large(item, manager)]
+        return sent
+
+    def _lost(self, sent: Sequence[Upload]) -> list[Upload]:
+        """Of what the server has taken, what it does not list (with this size) afterwards."""
+        there = survey((item.key for item in sent), self._bucket.list_page, workers=WORKERS)
+        found = {**there.known, **{key: self._bucket.head(key) for key in there.unknown}}
+        return [item for item in sent if (info := found[item.key]) is None or info.bytes != item.bytes]
 
     def _put_small(self, item: Upload) -> bool:
         created = False
@@ -71,7 +95,7 @@ class Uploader:
         """Upload in parts; False when another publisher created the object first."""
         with self._bucket.asking(f"uploading {item.key}"):
             try:
-                retry(lambda: self._send_parts(item, manager), transient=is_contended)
+                retry(lambda: self._send_parts(item, manager), transient=is_worth_sending_again)
             except Exception as error:
                 # NoSuchUpload: who finished this object has swept our parts away.
                 if not (is_taken(error) or code_of(error) == "NoSuchUpload"):

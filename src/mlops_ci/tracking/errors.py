@@ -9,6 +9,10 @@ class TrackingDownError(InfrastructureError):
     """The MLflow server could not be asked: no answer, a time-out, or an error of its own."""
 
 
+class MetricsLeftOverError(InfrastructureError):
+    """Metric points of a training that is to be published are still not on the MLflow server: the file keeps them."""
+
+
 class TrackingAccessError(UsageError):
     """The MLflow server answers, but not to us: credentials are missing, wrong, or not enough."""
 

@@ -67,8 +67,9 @@ def test_a_thousand_files_cost_few_questions_besides_their_uploads(place, tmp_pa
         files.append((f"outputs/{number}.txt", path))
     store = place.store()
     publish(store, model="many", files=files, **FACTS)
-    # Besides the objects and the manifest: the notice that it runs, put up and taken down, and a look for collectors.
-    assert place.requests.counts == {"PutObject": 1002, "ListObjectsV2": 2, "DeleteObject": 1}
+    # Besides the objects and the manifest: the notice that it runs, put up and taken down, and a look for collectors,
+    # and after the uploads a look whether all is there, the manifest too.
+    assert place.requests.counts == {"PutObject": 1002, "ListObjectsV2": 3, "DeleteObject": 1, "GetObject": 1}
     assert place.requests.most_at_once >= 8
     place.requests.counts.clear()
     publish(store, model="many", files=files, **FACTS)

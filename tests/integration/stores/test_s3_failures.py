@@ -16,6 +16,7 @@ from mlops_ci.network import RetryPolicy
 from mlops_ci.stores.base import Upload
 from mlops_ci.stores.errors import (
     FileChangedError,
+    ObjectLostError,
     StoreAccessError,
     StoreAddressError,
     StoreCertificateError,
@@ -25,6 +26,7 @@ from mlops_ci.stores.measure import measure
 from mlops_ci.stores.open import open_store
 from mlops_ci.stores.s3_transfers import LARGE
 from support.cutting_proxy import cutting_proxy
+from support.fault_proxy import Rule, fault_proxy
 from support.s3_places import RestartableS3, S3Place, use_credentials
 from support.testbed.ports import free_ports
 
@@ -249,3 +251,47 @@ def test_a_server_killed_half_way_and_started_again_ends_in_the_same_state(tmp_p
         assert {info.key for info in store.list()} == {item.key for item in items}
         assert all(store.hash_object(item.key).sha256 == item.sha256 for item in items[::25])
         assert store.hash_object("objects/big").sha256 == items[-1].sha256
+
+
+SMALL, PARTS = r"/objects/[^?]*$", "partNumber="
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("swallow", method="PUT", path=SMALL, times=2),
+        Rule("damage_request", method="PUT", path=SMALL, times=2),
+        Rule("swallow", method="PUT", path=PARTS, times=1),
+        Rule("damage_request", method="PUT", path=PARTS, times=1),
+    ],
+    ids=["lost object", "damaged object", "lost part", "damaged part"],
+)
+def test_what_is_lost_or_damaged_on_the_way_is_sent_again(place, tmp_path, rule):
+    items = files(tmp_path / "in", 5)
+    big = tmp_path / "in" / "big"
+    big.write_bytes(os.urandom(LARGE + 1000))
+    items.append(upload("objects/big", big))
+    with fault_proxy(place.server.endpoint) as proxy:
+        proxy.play(rule)
+        assert place.store(endpoint=proxy.uri).put_files(items) == (6, 0)
+        assert proxy.played == rule.times
+    store = place.store()
+    assert all(store.hash_object(item.key).sha256 == item.sha256 for item in items)
+
+
+def test_a_server_that_keeps_nothing_is_not_believed(place, tmp_path):
+    with fault_proxy(place.server.endpoint) as proxy:
+        proxy.play(Rule("swallow", method="PUT"))
+        with pytest.raises(ObjectLostError, match="has it not") as caught:
+            place.store(endpoint=proxy.uri).put_files(files(tmp_path / "in", 3))
+        assert caught.value.exit_code == 10
+
+
+def test_a_bucket_elsewhere_that_names_no_region_is_a_wrong_address(place):
+    """botocore follows such an answer until Python's stack is full."""
+    body = "<Error><Code>PermanentRedirect</Code><Message>Use another endpoint.</Message></Error>"
+    with fault_proxy(place.server.endpoint) as proxy:
+        proxy.play(Rule("answer", status=301, body=body))
+        with pytest.raises(StoreAddressError) as caught:
+            place.store(endpoint=proxy.uri).put_bytes("x", b"1", only_if_absent=True)
+        assert caught.value.exit_code == 2
