@@ -25,21 +25,26 @@ def main(arguments: list[str]) -> int:
         from mlops_ci.guest import work
 
         return work.leash(arguments[2:])
-    if kind == "convert" and count == 3:
+    if kind in ("convert", "notebook", "rank", "probe"):
+        return _within(kind, arguments[1:])
+    sys.stderr.write(USAGE)
+    return WRONG_USAGE
+
+
+def _within(kind: str, arguments: list[str]) -> int:
+    """What the guest starts inside of a job: another part of itself, in a process of its own."""
+    if kind == "convert":
         from mlops_ci.guest import weights
 
-        return weights.main(arguments[1:])
+        return weights.main(arguments)
     if kind == "notebook":
         from mlops_ci.guest import notebook
 
-        return notebook.main(arguments[1:])
-    if kind == "rank" and count == 2:
+        return notebook.main(arguments)
+    if kind == "rank":
         from mlops_ci.guest.ranks import guardian
 
-        return guardian.main(arguments[1:])
-    if kind == "probe" and count == 3:
-        from mlops_ci.guest.health import probe
+        return guardian.main(arguments)
+    from mlops_ci.guest.health import probe
 
-        return probe.main(arguments[1:])
-    sys.stderr.write(USAGE)
-    return WRONG_USAGE
+    return probe.main(arguments)
