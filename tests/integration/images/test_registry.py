@@ -52,6 +52,8 @@ def _pushed_then_found_then_pulled(project: ImageProject, docker: Docker, regist
     third = project.build(layer="python", registry=registry)
     assert not [line for line in project.sink.lines if "pulling" in line]
     assert third.images["python"].digest == first.images["python"].digest
+    # By the registry's digest, not by the engine's id: signatures and provenance name them by it.
+    assert third.images["base"].digest == first.images["base"].digest == DockerLookup()(first.images["base"].ref).digest
 
 
 def test_who_comes_second_takes_the_winners_image(
