@@ -30,6 +30,7 @@ from mlops_ci.network import RetryPolicy, retry
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
 from mlops_ci.registry.client import Registry
+from mlops_ci.registry.reference import repository
 from mlops_ci.settings.settings import Settings
 
 # pip and apt try again by themselves, so one more try of the whole step is enough. Seconds.
@@ -85,7 +86,17 @@ class DockerBuild:
         """An image below one that exists: recorded when the engine has it, not needed when it has not."""
         found = engine_image(plan.ref)
         if found is not None:
-            self.images[plan.name] = _record(plan, found, digest=found.digest)
+            self.images[plan.name] = _record(plan, found, digest=self._shared_digest(plan, found))
+
+    def _shared_digest(self, plan: LayerPlan, found: ImageFacts) -> str:
+        """The digest that others see of an image that the engine has: where there is a registry, the registry's."""
+        if not self.settings.tables.image.registry:
+            return found.digest
+        said = {one.rpartition("@")[2] for one in found.digests if one.startswith(f"{repository(plan.ref)}@")}
+        if len(said) == 1:
+            return said.pop()
+        there = self.lookup(plan.ref)
+        return there.digest if there is not None else found.digest
 
     def _reuse(self, plan: LayerPlan, *, here: bool) -> ImageFacts:
         """An image that exists, brought `here` when only the registry has it and somebody is to use it."""

@@ -6,7 +6,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from packaging.markers import default_environment
 from packaging.tags import compatible_tags, cpython_tags, platform_tags
@@ -157,8 +156,3 @@ def words(found: ExtraPlan) -> str:
     """What plan says of them."""
     instead = f", in place of the image's {', '.join(found.replaced)}" if found.replaced else ""
     return f"over the image at the start of every job: {', '.join(found.packages)} ({found.lock.name}){instead}"
-
-
-def origin(found: ExtraPlan) -> dict[str, Any]:
-    """For lineage."""
-    return {"lock": found.lock.name, "sha256": found.digest, "packages": list(found.packages)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlops_ci.errors import UsageError
 from mlops_ci.files import size_of
-from mlops_ci.images import catalogue, extra, sources
+from mlops_ci.images import catalogue, sources
 from mlops_ci.images.extra import NAME
 from mlops_ci.images.extra_install import TREE, folder, install
 from mlops_ci.records.build import BuildOutputs, ExtraPackages
@@ -27,10 +27,9 @@ def recorded(session: Session) -> ExtraPackages | None:
     plan = session.resolution.extra
     if plan is None:
         return None
-    said = extra.origin(plan)
     return ExtraPackages(
-        lock=said["lock"],
-        sha256=said["sha256"],
+        lock=plan.lock.name,
+        sha256=plan.digest,
         packages=plan.packages,
         replaced=plan.replaced,
         bytes=size_of(at_hand(session)),
