@@ -13,6 +13,9 @@ from typing import Any
 from bench import engine
 from bench.rebuild import counting
 from mlops_ci.images import catalogue
+from mlops_ci.images.builder import probe
+from mlops_ci.images.sources import package_sources
+from mlops_ci.settings.mirrors import MirrorSettings
 from support.project import commit
 
 TIMES = 3
@@ -28,7 +31,7 @@ def table(folder: Path) -> str:
     project = engine.project(folder / "project")
     first = engine.run(project, settings, "build")
     file = _plain(folder / "plain", folder / "cache", first, plain)
-    bake = ("buildx", "bake", "--builder", "default", "--push", "--file", str(file), "--allow", "fs.read=/")
+    bake = ("buildx", "bake", "--builder", "default", "--push", "--file", str(file), *probe().allow((folder, CA)))
     _bake(*bake)
     baked: list[float] = []
     built: list[float] = []
@@ -72,10 +75,10 @@ def _plain(folder: Path, cache: Path, outputs: Mapping[str, Any], registry: str)
         lock = context / "requirements.2.13-cpu.lock"
         if lock.exists():
             shutil.copyfile(lock, context / "requirements.lock")
-        wheels = sorted(Path("/opt/wheels").glob("torch-2.13.0*"))
-        if name == "torch" and wheels:
-            (context / "wheels").mkdir()
-            shutil.copyfile(wheels[0], context / "wheels" / wheels[0].name)
+        if name == "torch":
+            for wheel in _wheels(folder):
+                (context / "wheels").mkdir(exist_ok=True)
+                shutil.copyfile(wheel, context / "wheels" / wheel.name)
         configuration = folder / f"{name}.pip"
         links = "find-links = /run/context/wheels\n" if (context / "wheels").exists() else ""
         configuration.write_text(f"[global]\ntimeout = 60\n{links}")
@@ -95,6 +98,13 @@ def _plain(folder: Path, cache: Path, outputs: Mapping[str, Any], registry: str)
     file = folder / "bake.json"
     file.write_text(json.dumps({"group": {"default": {"targets": list(LAYERS)}}, "target": targets}))
     return file
+
+
+def _wheels(root: Path) -> list[Path]:
+    """PyTorch's wheels in this machine's own folders, where pip would find them."""
+    variant = catalogue.load().variant("2.13", "cpu")
+    folders = package_sources(MirrorSettings(), variant, root=root).folders
+    return [path for folder in folders for path in sorted(Path(folder).glob(f"torch-{variant.release.torch}*.whl"))][:1]
 
 
 def _bake(*words: str) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from mlops_ci.stages.session import Session
 from mlops_ci.stages.signing import intend, sign
 from mlops_ci.stages.trees import lasting, targets
 
-LAYERS = "layers.json"
+LAYERS, BYTES = "layers.json", "bytes.json"
 
 
 def inputs(session: Session) -> Mapping[str, Any]:
@@ -53,10 +54,10 @@ def run(session: Session) -> Result:
         console=session.console,
         here=not _all_known(session),
     )
+    built = {**built, top: _weighed(session, built[top])}
     for name, image in built.items():
         how = "built" if image.built else "reused"
-        size = f"{image.bytes / 1e6:.0f} MB" if image.bytes else "in its registry"
-        session.console.say(f"image {name}: {how} {image.ref} ({size}, {image.seconds:.1f} s)")
+        session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
     _lock(session, built)
     sboms = _sboms(session, built, top)
     contents = _contents(session, built, targets(session, built, top), sboms)
@@ -124,9 +125,21 @@ def _all_known(session: Session) -> bool:
     target = ScanTarget(kind="image", ref=top.ref, name=top.name)
     folder = folder_of(session, top.content_key, top.found.digest)
     secrets = session.settings.tables.scan.secrets
-    return all((folder / name).is_file() for name in (file_name(target), LAYERS)) and contents_known(
+    return all((folder / name).is_file() for name in (file_name(target), LAYERS, BYTES)) and contents_known(
         target, top.found.digest, trivy=session.trivy, secrets=secrets
     )
+
+
+def _weighed(session: Session, image: BuiltImage) -> BuiltImage:
+    """The image with its size, which is kept for when only its registry has it."""
+    if session.engine.name != "docker":
+        return image
+    path = folder(session, image) / BYTES
+    if not image.bytes:
+        return replace(image, bytes=int(json.loads(path.read_bytes())))
+    if not path.is_file():
+        write_json(path, image.bytes)
+    return image
 
 
 def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:
