@@ -89,7 +89,7 @@ _UNREACHABLE_HINT = (
 )
 _REFUSED_HINT = f"check {VARIABLES}, and that they may list, read and write there"
 _IDENTITY_HINT = (
-    "the role does not trust this token of the job: compare its audience and subject with the role's trust policy, which "
+    "the role does not trust this token of the job: compare audience and subject with the role's trust policy, which "
     "`mlops-ci doctor --provider github|gitlab` prints; one that has expired is new in the next try of the job"
 )
 
