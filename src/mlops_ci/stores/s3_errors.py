@@ -27,6 +27,8 @@ REFUSED_CODES = frozenset(
         "UnauthorizedAccess", "401", "403",
     }
 )  # fmt: skip
+# Of who exchanges a job's identity for a role (AWS STS API reference, "AssumeRoleWithWebIdentity").
+IDENTITY_CODES = frozenset({"ExpiredTokenException", "IDPRejectedClaim", "InvalidIdentityToken"})
 CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 MISSING_CODES = frozenset({"NoSuchKey", "NotFound", "404"})
 ADDRESS_CODES = frozenset(
@@ -92,12 +94,17 @@ _UNREACHABLE_HINT = (
     "what is stored already is not sent twice"
 )
 _REFUSED_HINT = f"check {VARIABLES}, and that they may list, read and write there"
+_IDENTITY_HINT = (
+    "the role does not trust this token of the job: compare audience and subject with the role's trust policy, which "
+    "`mlops-ci doctor --provider github|gitlab` prints; one that has expired is new in the next try of the job"
+)
 
 # Which answers mean what, and what to do next.
 ANSWERS: tuple[tuple[frozenset[str], type[MlopsError], str], ...] = (
     (MISSING_CODES, ObjectMissingError, "check the store's address and the key"),
     (CLOCK_CODES, StoreAccessError, "set this machine's clock (NTP): S3 signatures carry the time"),
     (REFUSED_CODES, StoreAccessError, _REFUSED_HINT),
+    (IDENTITY_CODES, StoreAccessError, _IDENTITY_HINT),
     (ADDRESS_CODES, StoreAddressError, _ADDRESS_HINT),
     (
         DAMAGED_CODES,

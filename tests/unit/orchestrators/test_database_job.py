@@ -75,6 +75,21 @@ def test_who_scans_takes_it_before_and_sees_no_secret(profile):
         assert not [body for body in others if "database take" in json.dumps(body)]
 
 
+@pytest.mark.parametrize(
+    ("handover", "downloads", "place"),
+    [("artifact", [], ".mlops/handover/incoming"), ("store", [{"path": ".mlops/database"}], ".mlops/database")],
+)
+def test_an_older_artifact_service_gives_all_or_nothing(tmp_path, handover, downloads, place):
+    path = tmp_path / "site.toml"
+    path.write_text(f'extends = "enterprise"\ndatabase = "job"\nhandover = "{handover}"\n')
+    scan = parsed(render(load_profile(str(path)))[".github/workflows/scan.yml"])["jobs"]["scan"]
+    run = [step.get("run", "") for step in scan["steps"]]
+    before = scan["steps"][: run.index(f"mlops-ci database take {place}")]
+    named = [step["with"] for step in before if step["name"] == "Download the vulnerability database"]
+    assert named == downloads
+    assert [step for step in before if "download-artifact" in step.get("uses", "")]
+
+
 def test_at_gitlab_its_variables_have_a_scope_of_their_own(profile):
     for name in SCANNING:
         text = render_gitlab(load_gitlab_profile(profile))[f"ci/gitlab/{name}.yml"]

@@ -41,6 +41,13 @@ REFUSAL = """\
 <Code>InvalidIdentityToken</Code><Message>Incorrect token audience</Message></Error></ErrorResponse>"""
 
 
+@pytest.fixture(scope="module")
+def here(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site whose jobs hand a run on through its object store."""
+    bundle = make_bundle(tmp_path_factory.mktemp("bundle") / "mlops-ci", profile="object-store")
+    return Site(bundle=bundle, machine=site.machine)
+
+
 @pytest.fixture
 def sts(s3_server: S3Endpoint) -> Iterator[WebServer]:
     """Who knows this token gets keys; all others are refused."""
@@ -69,14 +76,13 @@ def planned(site: Site, s3_server: S3Endpoint, sts: WebServer, folder: Path, tok
         "AWS_SECRET_ACCESS_KEY": "",
     }
     variables = {"MLOPS_CI_HANDOVER_TOKEN": token}
-    bundle = make_bundle(folder / "mlops-ci", profile="object-store")
-    return run_pipeline(consumer, bundle, *HOST, "mlops-plan", variables=variables, machine=machine), store
+    return run_pipeline(consumer, site.bundle, *HOST, "mlops-plan", variables=variables, machine=machine), store
 
 
 def test_a_token_becomes_the_role_that_hands_the_run_on(
-    site: Site, s3_server: S3Endpoint, sts: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Site, s3_server: S3Endpoint, sts: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done, store = planned(site, s3_server, sts, tmp_path, TOKEN)
+    done, store = planned(here, s3_server, sts, tmp_path, TOKEN)
     assert done.jobs == {"mlops-plan": 0}, done.output[-6000:]
     assert sts.requests
     assert TOKEN not in done.output
@@ -88,9 +94,9 @@ def test_a_token_becomes_the_role_that_hands_the_run_on(
 
 
 def test_a_token_for_another_audience_is_refused_with_the_reason(
-    site: Site, s3_server: S3Endpoint, sts: WebServer, tmp_path: Path
+    here: Site, s3_server: S3Endpoint, sts: WebServer, tmp_path: Path
 ) -> None:
-    done, _ = planned(site, s3_server, sts, tmp_path, "identity-for-others")
+    done, _ = planned(here, s3_server, sts, tmp_path, "identity-for-others")
     assert done.jobs == {"mlops-plan": 3}, done.output[-6000:]
     assert "Incorrect token audience" in done.output
     assert "identity-for-others" not in done.output

@@ -91,18 +91,19 @@ def take_database(job: Job, file: CalledFile, profile: Profile) -> list[list[str
     """The steps by which a job that scans gets the database from the one that fetched it."""
     if not (database_job.scans(job) and database_job.is_fetched(file)):
         return []
-    take = a_step("Lay it where the scan finds it", id_="take", run=database_job.TAKE)
-    if profile.artifacts == 3:
-        # That service knows no patterns: it is among all that was downloaded.
+    older = profile.artifacts == 3
+    # That service knows no patterns: all is downloaded, where nothing has done that before.
+    if older and profile.handover == "artifact":
         return [
             a_step("Lay the database where the scan finds it", id_="take", run=f"mlops-ci database take {INCOMING}")
         ]
+    pattern: dict[str, Value] = {} if older else {"pattern": f"{_database(file)}*"}
     download = a_step(
         "Download the vulnerability database",
         uses=profile.action("download").uses,
-        with_={"pattern": f"{_database(file)}*", "path": database_job.FOLDER},
+        with_={**pattern, "path": database_job.FOLDER},
     )
-    return [download, take]
+    return [download, a_step("Lay it where the scan finds it", id_="take", run=database_job.TAKE)]
 
 
 def database_step(file: CalledFile, profile: Profile) -> list[str]:
