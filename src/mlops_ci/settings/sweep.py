@@ -38,7 +38,7 @@ class SweepSettings(Table):
     """How many of them run at a time; no more than this machine has GPUs for."""
     metric: Annotated[Text | None, Example("val_loss")] = None
     """The logged metric by whose last value trials are compared. Default: `[evaluate] metric`."""
-    goal: Literal["max", "min"] | None = None
+    goal: Annotated[Literal["max", "min"] | None, Example("min")] = None
     """Whether more or less of it is better. Default: `[evaluate] goal`."""
     stop: Literal["never", "median"] = "never"
     """`median` ends a trial early whose best value so far is worse than the median of the others at the same count of
