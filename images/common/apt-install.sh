@@ -55,5 +55,5 @@ rm -rf /etc/ssh/ssh_host_* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/ca
 if [ -f /run/context/compile.py ]; then
     # Debian's own bytecode differs from build to build.
     find /usr/lib/python3* /usr/share -name '*.pyc' -newer "$work/start" -delete
-    PYTHONHASHSEED=0 python3 -s /run/context/compile.py /usr/lib/python3*
+    PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 python3 -s /run/context/compile.py /usr/lib/python3*
 fi

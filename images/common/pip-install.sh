@@ -14,6 +14,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export TMPDIR="$work" PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 export PIP_PROGRESS_BAR=off
+# What is imported meanwhile must not leave bytecode of another kind.
+export PYTHONDONTWRITEBYTECODE=1
 # As a variable it would mean its opposite.
 pip install --no-compile "$@"
 PYTHONHASHSEED=0 python -s /run/context/compile.py "$VIRTUAL_ENV/lib"

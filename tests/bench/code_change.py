@@ -29,7 +29,7 @@ def table(folder: Path) -> str:
     with measuring(os.environ["MLOPS_CI_TEST_REGISTRY"]) as (address, sent):
         prefix = engine.registry().replace(os.environ["MLOPS_CI_TEST_REGISTRY"], address)
         settings = engine.settings(folder, prefix)
-        project = engine.project(folder / "project", "code = true", 'layer = "torch"')
+        project = engine.project(folder / "project", "code = true", 'layer = "python"')
         (project / "weights.bin").write_bytes(os.urandom(CODE))
         commit(project, "a big file")
         engine.run(project, settings, "build")
