@@ -28,9 +28,8 @@ def test_without_a_registry_the_profile_for_that_is_named(repository: Repository
 
 
 def test_a_login_for_the_database_is_known_where_a_bundle_has_the_job_for_it(repository: Repository):
-    text = (repository.root / WORKFLOW).read_text().rstrip()
     secrets = "    secrets:\n      database-password: ${{ secrets.DATABASE_PASSWORD }}\n"
-    (repository.root / WORKFLOW).write_text(f"{text}\n{secrets}")
+    repository.write(WORKFLOW, (repository.root / WORKFLOW).read_text().rstrip() + "\n" + secrets)
     assert not [one for one in repository.github().findings if "database" in one.message]
 
 
