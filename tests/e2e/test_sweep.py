@@ -24,6 +24,10 @@ goal = "min"
 stop = "median"
 stop-after = 2
 stop-trials = 2
+
+[smoke]
+first = true
+params = {seconds = 0.1}
 """
 
 
@@ -56,6 +60,10 @@ def test_a_sweep_goes_on_where_it_was_cut_off_and_its_best_trial_is_evaluated(tm
     found = records(project)
     planned = "grid, 5 trials over rate, 2 at a time, the best by loss (min); a trial ends early"
     assert found["plan"]["outputs"]["sweep"].startswith(planned)
+    # Before the first trial a smoke run had shown that it can work; it was not repeated.
+    checks = {one["id"]: one["status"] for one in found["smoke"]["outputs"]["checks"]}
+    assert checks == {"loss": "PASS", "gradients": "SKIP", "checkpoint": "PASS"}
+    assert (found["smoke"]["attempt"], found["smoke"]["outputs"]["resumed_from"]) == (1, 6)
     sweep = found["train"]["outputs"]["sweep"]
     trials = {one["number"]: one for one in sweep["trials"]}
     assert {number: one["status"] for number, one in trials.items()} == {
@@ -83,4 +91,4 @@ def test_a_sweep_goes_on_where_it_was_cut_off_and_its_best_trial_is_evaluated(tm
         nested = database.execute("SELECT count(*) FROM tags WHERE key = 'mlflow.parentRunId'").fetchone()
         statuses = [row[0] for row in database.execute("SELECT status FROM runs ORDER BY status")]
     assert nested == (5,)
-    assert statuses == ["FAILED", "FINISHED", "FINISHED", "FINISHED", "FINISHED", "KILLED"]
+    assert statuses == ["FAILED", "FINISHED", "FINISHED", "FINISHED", "FINISHED", "FINISHED", "KILLED"]
