@@ -1,0 +1,1 @@
+"""A folder that is put first on PYTHONPATH during a smoke run."""
