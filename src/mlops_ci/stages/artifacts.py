@@ -44,7 +44,13 @@ def artifacts(
     listed = [info for info in library.listed() if model is None or model_of(info.key) == model]
     times = {info.key: info.modified for info in listed}
     found = library.manifests(listed)
-    order = sorted(found, key=lambda key: (times[key] or 0.0, key), reverse=True)
+
+    def newer(key: str) -> tuple[float, int, str]:
+        # S3 knows whole seconds: of two in one second the registry knows which came later.
+        version = registered[key].version if key in registered else "0"
+        return times[key] or 0.0, int(version), key
+
+    order = sorted(found, key=newer, reverse=True)
     return tuple(_artifact(key, found[key], times[key], registered.get(key)) for key in order)
 
 
