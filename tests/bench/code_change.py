@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import engine
+from bench.forwarding import forwarding
 from support.project import commit
 
 CODE = 5_000_000
@@ -58,24 +58,8 @@ def measuring(target: str) -> Iterator[tuple[str, Sent]]:
     sent = Sent()
     server = socket.create_server(("127.0.0.1", 0))
 
-    def copy(source: socket.socket, sink: socket.socket, count: bool) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 18):
-                sent.bytes += len(data) if count else 0
-                sink.sendall(data)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
+    def seen(data: bytes) -> None:
+        sent.bytes += len(data)
 
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = server.accept()
-                registry = socket.create_connection((host, int(port)))
-                threading.Thread(target=copy, args=(client, registry, True), daemon=True).start()
-                threading.Thread(target=copy, args=(registry, client, False), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
+    with forwarding(server, lambda: socket.create_connection((host, int(port))), seen):
         yield f"localhost:{server.getsockname()[1]}", sent
-    finally:
-        server.close()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench import engine
+from bench.clock import seconds
 from bench.rebuild import counting
 from mlops_ci.images import catalogue
 from mlops_ci.images.builder import probe
@@ -38,7 +38,7 @@ def table(folder: Path) -> str:
     builder = 0
     for number in range(TIMES):
         engine.empty(plain, ours)
-        baked.append(_seconds(lambda: _bake(*bake)))
+        baked.append(seconds(lambda: _bake(*bake)))
         engine.empty(plain, ours)
         (project / "note.txt").write_text(f"change {number}, so that the run is a new one\n")
         commit(project, f"change {number}")
@@ -46,7 +46,7 @@ def table(folder: Path) -> str:
         with counting(engine.host().removeprefix("unix://"), path) as counted:
             again: dict[str, Any] = {}
             asked = {**settings, "DOCKER_HOST": f"unix://{path}"}
-            built.append(_seconds(lambda: again.update(engine.run(project, asked, "build"))))  # noqa: B023
+            built.append(seconds(lambda: again.update(engine.run(project, asked, "build"))))  # noqa: B023
         if any(image["built"] for image in again["images"].values()):
             raise RuntimeError("something was built")
         builder += sum(count for request, count in counted.items() if "/session" in request or "/build" in request)
@@ -109,9 +109,3 @@ def _wheels(root: Path) -> list[Path]:
 
 def _bake(*words: str) -> None:
     engine.docker(*words)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import socket
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from bench.forwarding import forwarding
 from support.cli import call, records
 from support.project import make_project
 
@@ -54,29 +54,16 @@ def counting(target: str, path: Path) -> Iterator[Counter[str]]:
     server.bind(str(path))
     server.listen()
 
-    def copy(source: socket.socket, sink: socket.socket, count: bool) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if count:
-                    counted.update(_shown(method, place) for method, place in REQUEST.findall(data))
-                sink.sendall(data)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
+    def seen(data: bytes) -> None:
+        counted.update(_shown(method, place) for method, place in REQUEST.findall(data))
 
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = server.accept()
-                engine = socket.socket(socket.AF_UNIX)
-                engine.connect(target)
-                threading.Thread(target=copy, args=(client, engine, True), daemon=True).start()
-                threading.Thread(target=copy, args=(engine, client, False), daemon=True).start()
+    def connect() -> socket.socket:
+        engine = socket.socket(socket.AF_UNIX)
+        engine.connect(target)
+        return engine
 
-    threading.Thread(target=serve, daemon=True).start()
-    try:
+    with forwarding(server, connect, seen):
         yield counted
-    finally:
-        server.close()
 
 
 def _shown(method: bytes, place: bytes) -> str:

@@ -6,10 +6,9 @@ import os
 import shutil
 import statistics
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
+from bench.clock import seconds
 from bench.programs import compiled
 from mlops_ci.scanning.binary import find
 from support import trivy_db
@@ -40,8 +39,8 @@ def table(folder: Path) -> str:
     _rescan(project, sbom, settings)
     cold, again = [], []
     for _ in range(TIMES):
-        cold.append(_seconds(lambda: _cold(scanner, image["ref"], folder / "cold", host)))
-        again.append(_seconds(lambda: _rescan(project, sbom, settings)))
+        cold.append(seconds(lambda: _cold(scanner, image["ref"], folder / "cold", host)))
+        again.append(seconds(lambda: _rescan(project, sbom, settings)))
     ratio = statistics.median(again) / statistics.median(cold)
     return (
         f"image of {image['bytes'] / 1e6:.0f} MB, SBOM of {sbom.stat().st_size / 1e3:.0f} kB, medians of {TIMES}\n\n"
@@ -50,12 +49,6 @@ def table(folder: Path) -> str:
         f"| `mlops-ci rescan SBOM`, the whole command | {statistics.median(again):.2f} |\n"
         f"| ratio | {ratio:.3f} |"
     )
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
 
 
 def _cold(scanner: Path, ref: str, cache: Path, host: str) -> None:

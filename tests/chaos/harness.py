@@ -198,17 +198,25 @@ def _kill(project: Path, child: subprocess.Popen[bytes], target: str, patience: 
     """
     deadline = time.monotonic() + patience
     while target != "cli" and time.monotonic() < deadline and child.poll() is None:
-        for one in alive(project, target):
-            try:
-                os.kill(one.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        one = kill_one(project, target)
+        if one is not None:
             return f"{target}: {Path(one.command.split()[0]).name} {' '.join(one.command.split()[1:])[-40:]}"
         time.sleep(0.02)
     if child.poll() is not None:
         return ""
     child.kill()
     return "cli"
+
+
+def kill_one(project: Path, target: str) -> Process | None:
+    """Kill -9 one of the target's processes; None where there is none."""
+    for one in alive(project, target):
+        try:
+            os.kill(one.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        return one
+    return None
 
 
 def alive(project: Path, target: str) -> list[Process]:

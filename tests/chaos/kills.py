@@ -6,7 +6,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaos.harness import TRIES, alive, what_is_left
+from chaos.harness import TRIES, kill_one, what_is_left
 from chaos.servers import Servers
 from mlops_ci.run.run import open_run, run_ids
 from support.project import CONFIG, make_project
@@ -118,11 +117,7 @@ class Bench:
         time.sleep(kill.part * self.seconds[kill.stage])
         deadline = time.monotonic() + self.seconds[kill.stage] / 3
         while kill.target != "cli" and time.monotonic() < deadline and self._running() == kill.stage:
-            for one in alive(self._project, kill.target):
-                try:
-                    os.kill(one.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+            if kill_one(self._project, kill.target) is not None:
                 return f"{kill.target} in {kill.stage}"
             time.sleep(0.01)
         if child.poll() is not None:

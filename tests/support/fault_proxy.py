@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from support.serving import serving
+
 KEPT_BACK = frozenset({"connection", "transfer-encoding", "content-length", "keep-alive"})
 LINGER_ZERO = struct.pack("ii", 1, 0)  # close() sends a reset
 ALWAYS = 1_000_000
@@ -222,14 +224,8 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
     address = f"http://127.0.0.1:{server.server_address[1]}"
     proxy = FaultProxy(uri=address, upstream=(str(parts.hostname), int(parts.port or 80)))
     server.RequestHandlerClass = type("Bound", (Handler,), {"proxy": proxy})
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def rule_of(data: Mapping[str, object], calls: Mapping[str, Callable[[], None]]) -> Rule:

@@ -14,6 +14,8 @@ from typing import Literal
 
 import urllib3
 
+from support.serving import serving
+
 Fate = Literal["pass", "lose-answer", "lose-request", "hang", "keep-answer"]
 HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "host", "keep-alive"})
 
@@ -114,13 +116,9 @@ def lossy_proxy(upstream: str) -> Iterator[LossyProxy]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     proxy = LossyProxy(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield proxy
-    finally:
-        proxy.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-        pool.clear()
+    with serving(server):
+        try:
+            yield proxy
+        finally:
+            proxy.released.set()
+    pool.clear()

@@ -16,6 +16,8 @@ from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
+from support.serving import serving
+
 
 @dataclass
 class MailServer:
@@ -116,15 +118,11 @@ def mail_server(mail: MailServer) -> Iterator[MailServer]:
     handler = type("Session", (_Session,), {"mail": mail})
     server = _Server(("127.0.0.1", 0), handler)
     mail.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield mail
-    finally:
-        mail.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server):
+        try:
+            yield mail
+        finally:
+            mail.released.set()
 
 
 def make_certificate(folder: Path) -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,21 @@ def age(store: LocalStore, prefix: str, seconds: float) -> None:
     for info in list(store.list(prefix)):
         then = time.time() - seconds
         os.utime(Path(store.uri) / info.key, (then, then))
+
+
+@contextmanager
+def killed_before_the_manifest(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A publish within this ends like one that is killed when its objects are there and its manifest is not."""
+    write = LocalStore.put_bytes
+
+    def kill(self: LocalStore, key: str, *args: Any, **kwargs: Any) -> Any:
+        if key.startswith("models/"):
+            raise KeyboardInterrupt
+        return write(self, key, *args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LocalStore, "put_bytes", kill)
+        yield
 
 
 @pytest.fixture

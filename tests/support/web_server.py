@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from support.serving import serving
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -98,15 +100,11 @@ def web_server(answer: Callable[[Request], Reply]) -> Iterator[WebServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     served.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield served
-    finally:
-        served.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server):
+        try:
+            yield served
+        finally:
+            served.released.set()
 
 
 def reply_json(value: Any, status: int = 200, **headers: str) -> Reply:

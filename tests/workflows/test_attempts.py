@@ -1,5 +1,5 @@
-"""A night whose training fails, and the attempts after it: a cancelled one, one without an artifact, a good one, which
-another file then publishes.
+"""A night whose training fails, and the attempts after it: cancelled, without an artifact, on a sick node, and
+a good one, which another file then publishes.
 
 On the host engine, with MLflow and a store that outlive the machines. One run of the jobs before the training serves
 all, as on a server, where the failed jobs are run again and no others.
@@ -27,6 +27,7 @@ from support.cli import call
 from support.leftovers import of_project
 from support.oci_server import OciServer
 from support.project import CONFIG, TRAIN, make_project
+from support.sick_node import sick_nodes
 from support.web_server import Reply, WebServer, web_server
 
 FILE = "nightly"
@@ -120,8 +121,6 @@ def attempts(
         "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
         "MLOPS_CI_TRACKING__URI": mlflow_server,
         "MLOPS_CI_PUBLISH__STORE": str(folder / "store"),
-        # What computes is tried by other tests.
-        "MLOPS_CI_VERIFY__LEVEL": "static",
     }
     with web_server(lambda _: Reply()) as hook:
         yield Attempts(
@@ -219,22 +218,42 @@ def test_an_artifact_that_is_gone_is_named_by_the_job_that_needs_it(attempts, fi
     assert (facts["jobs"]["scan"], facts["jobs"]["train"]) == ("was lost", "failed")
 
 
+def test_a_sick_node_ends_before_the_training_begins(attempts, first, tmp_path):
+    """As on another machine than that of the attempts before: of one's own node what was found a moment ago counts."""
+    there = {path: tmp_path / path.name for path in first.artifacts.glob("*-train-*")}
+    for path, aside in there.items():
+        shutil.move(path, aside)
+    with sick_nodes(attempts.folder):
+        done = attempts.run(4)
+    records, facts = done.records(), done.facts(FILE, attempt=4)
+    shutil.rmtree(next(first.artifacts.glob("*-train-4")))
+    for path, aside in there.items():
+        shutil.move(aside, path)
+    assert done.exit_code != 0
+    assert (facts["exit_code"], facts["worth_a_retry"], facts["node"]) == (11, True, "unhealthy"), done.log[-6000:]
+    assert (facts["jobs"]["train"], facts["jobs"]["evaluate"]) == ("failed", "did not run")
+    assert records["verify"]["error"]["class"] == "unhealthy"
+    assert "crashed with SIGSEGV" in records["verify"]["error"]["cause"]
+    assert not {"train", "evaluate"} & set(records)
+    assert "another node may succeed" in done.log
+
+
 def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
-    done = attempts.run(4)
+    done = attempts.run(5)
     assert done.exit_code == 0, done.log[-8000:]
     assert done.result == "success"
     records = done.records()
     canary = records.pop("canary")
     assert {name: one["status"] for name, one in records.items()} == dict.fromkeys(pipeline.NAMES, "passed")
     later = ("train", "evaluate", "canary", "plan", "publish", "promote", "result")
-    assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 4)}, "both files have a plan"
+    assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 5)}, "both files have a plan"
     run = first.facts(FILE)["run"]
     assert {one["run"] for one in records.values()} == {run}
     assert (records["plan"]["attempt"], records["train"]["attempt"]) == (2, 3)
     assert records["train"]["outputs"]["attempts"][0]["resumed_from"] >= 1, "from where it was cancelled"
     assert (done.outputs["run-id"], done.outputs["model-version"], done.outputs["promoted"]) == (run, "1", "true")
-    night = done.facts(FILE, attempt=4)
-    assert (night["ci_attempt"], night["result"], night["model"]) == ("4", "passed", None)
+    night = done.facts(FILE, attempt=5)
+    assert (night["ci_attempt"], night["result"], night["model"]) == ("5", "passed", None)
     assert (night["jobs"]["publish"], night["jobs"]["promote"]) == ("left out", "left out")
 
     assert (attempts.told[0], set(attempts.told[-2:])) == ("failure", {"recovery", "promotion"})
@@ -254,8 +273,8 @@ def beside_it_ran_a_canary(done: act.Acted, canary: dict[str, Any], night: dict[
     assert cell != canary["run"]
     assert canary["outputs"]["night"] == night["evaluate"]["outputs"]["metrics"]
     assert canary["outputs"]["metrics"] != canary["outputs"]["night"]
-    told = done.facts(FILE, attempt=4)["canary"]
+    told = done.facts(FILE, attempt=5)["canary"]
     assert (told["overlay"], told["status"], told["cell"]) == ("next", "passed", cell)
-    (page,) = done.artifacts.glob("report-*-nightly-4/**/index.html")
+    (page,) = done.artifacts.glob("report-*-nightly-5/**/index.html")
     assert cell in page.read_text()
-    assert list(done.artifacts.glob(f"report-*-canary-4/{cell}/report/index.html")), "its own page"
+    assert list(done.artifacts.glob(f"report-*-canary-5/{cell}/report/index.html")), "its own page"

@@ -22,7 +22,7 @@ from mlops_ci.publishing.reach import Library
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.base import ObjectInfo
 from mlops_ci.stores.local import LocalStore
-from support.published import age
+from support.published import age, killed_before_the_manifest
 
 DAY = 86400.0
 
@@ -47,17 +47,8 @@ def put(store, files, model="digits"):
 
 def killed_before_its_manifest(store, files, monkeypatch):
     """A publish of which only objects are left, and its notice."""
-    write = LocalStore.put_bytes
-
-    def kill(self, key, *args, **kwargs):
-        if key.startswith("models/"):
-            raise KeyboardInterrupt
-        return write(self, key, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LocalStore, "put_bytes", kill)
-        with pytest.raises(KeyboardInterrupt):
-            put(store, files)
+    with killed_before_the_manifest(monkeypatch):
+        put(store, files)
 
 
 def old_and_unnamed(store, tmp_path, monkeypatch):

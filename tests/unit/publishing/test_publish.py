@@ -12,6 +12,7 @@ from mlops_ci.publishing.publish import ArtifactMissingError, publish
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.errors import ObjectDamagedError, ObjectMissingError, StoreConflictError
 from mlops_ci.stores.local import LocalStore
+from support.published import killed_before_the_manifest
 
 
 @pytest.fixture
@@ -85,17 +86,8 @@ def test_another_run_with_the_same_files_uploads_only_its_manifest(store, files)
 
 
 def test_without_a_manifest_nothing_is_published(store, files, monkeypatch):
-    put = LocalStore.put_bytes
-
-    def killed(self, key, *args, **kwargs):
-        if key.startswith("models/"):
-            raise KeyboardInterrupt
-        return put(self, key, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LocalStore, "put_bytes", killed)
-        with pytest.raises(KeyboardInterrupt):
-            do(store, files)
+    with killed_before_the_manifest(monkeypatch):
+        do(store, files)
     assert list(manifests(store)) == []
     assert len(orphans(store)) == 4
     done = do(store, files)
