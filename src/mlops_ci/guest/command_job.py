@@ -191,7 +191,7 @@ class CommandJob:
         result = self.outcome
         result.metrics, result.metric_points = self.spool.latest_finite, self.spool.points
         result.checkpoint, result.usage = saved, self.sampler.usage()
-        result.devices, result.device_details = self.sampler.devices()
+        result.devices, result.device_details = self.sampler.devices(self.task.expect.gpus)
         warnings = [self.spool.warning(), self.sampler.device_warning(self.task.expect.gpus)]
         result.warnings.extend(one for one in warnings if one)
         self._resumed()

@@ -61,7 +61,7 @@ def warnings(data: ReportData) -> tuple[tuple[str, str], ...]:
 def on_cpu(data: ReportData) -> bool:
     """Whether the figures are a processor's: the CPU variant, or a training that used no GPU."""
     train = data.outputs.train
-    return data.info.variant == "cpu" or (train is not None and set(train.devices) <= {"cpu"})
+    return data.info.variant == "cpu" or (train is not None and set(train.devices) == {"cpu"})
 
 
 def unscanned(data: ReportData) -> str | None:

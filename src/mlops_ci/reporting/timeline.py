@@ -142,6 +142,8 @@ def _train(data: ReportData) -> str:
     if train.sweep is not None:
         return f"{sweep_line(train.sweep)}{peak}"
     gpus = [device for device in train.devices if device != "cpu"]
+    if not train.devices:
+        return f"{starts}{peak}".strip(", ")
     return f"{starts}on {counted(len(gpus), 'GPU') if gpus else 'CPU'}{peak}"
 
 

@@ -29,12 +29,19 @@ def second_look(session: Session) -> tuple[str, ...]:
         return (f"nobody could look at the GPUs after the training: {error.cause}",)
     if session.engine.name == "docker":
         checks = [*(one for one in checks if one["id"] != LOG), *_log_of_the_host(session.gpus, checks)]
+    before = _before(session)
     found = (
         f"after the training, {one['id']}: {one['cause']}. {one['advice']}"
         for one in checks
-        if one["status"] in ("WARN", "BLOCK") and str(one["id"]).startswith(verify.AFTERWARDS)
+        if one["status"] in ("WARN", "BLOCK") and str(one["id"]).startswith(verify.AFTERWARDS) and news(before, one)
     )
-    return (*found, *gained(_before(session), checks))
+    return (*found, *gained(before, checks))
+
+
+def news(before: Sequence[Row], one: Row) -> bool:
+    """False for a line of the kernel's log that verify told already: what happened before is not the training's."""
+    told = next((row for row in before if row["id"] == one["id"] == LOG), None)
+    return told is None or any(told.get(key) != one.get(key) for key in ("evidence", "cause"))
 
 
 def gained(before: Sequence[Row], after: Sequence[Row]) -> Iterator[str]:

@@ -189,7 +189,8 @@ def _collect(
 def used(gpus: int, devices: Sequence[str]) -> list[str]:
     """What is to be said when fewer GPUs were used than were asked for."""
     count = sum(device != "cpu" for device in devices)
-    if count >= gpus:
+    if count >= gpus or not devices:
+        # Without any device the job was too short to tell, and says so itself.
         return []
     if not count:
         return ["a GPU was asked for, and the training used none: it ran on the CPU"]

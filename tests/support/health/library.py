@@ -60,7 +60,8 @@ class Library:
             return int(special(*arguments))
         if name.startswith(WITHOUT_DEVICE):
             return self._fill(self._profile.get("system", {}), plain, arguments)
-        return self._fill(self._values(arguments[0]), plain, arguments[1:])
+        values = self._values(arguments[0])
+        return self._fill(values, name if name in values else plain, arguments[1:])
 
     def _values(self, handle: Any) -> dict[str, Any]:
         number = ctypes.cast(handle, ctypes.c_void_p).value or 0

@@ -22,8 +22,8 @@ HEAD = """\
 
 Every row is a data file: what the driver's library says, what torch says, environment, kernel log, or a fault of a
 computation. The real checks ran on it: through NVIDIA's own Python binding, whose library below it is played, and for
-the computations on the CPU with real torch. **No row, and no other figure of this documentation, was measured on a
-GPU.**
+the computations on the CPU with real torch. **No row was measured on a GPU**; one repeats what a real
+H200 said of itself.
 
 """
 COLUMNS = "| case | | expected: verdict, exit code | got | found by |\n| --- | --- | --- | --- | --- |\n"

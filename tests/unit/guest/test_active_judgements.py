@@ -48,6 +48,23 @@ def test_a_low_rate_is_told_by_its_cause(tflops, mhz, status, cause):
     assert check.node == (status == "BLOCK")
 
 
+@pytest.mark.parametrize(
+    ("tflops", "mhz", "reasons", "status"),
+    [
+        (662, 1485, (4, 4, 1), "PASS"),  # an H200 as it was measured, at its power limit of 700 W
+        (662, 1485, (4, 1, 1), "WARN"),  # its power limit explains too little of the time
+        (662, 1485, (4, 4, 0x24), "WARN"),  # heat holds it down as well
+        (620, 1830, (4, 4, 4), "WARN"),  # its clock is not what makes it slow
+        (590, 1300, (4, 4, 4), "BLOCK"),  # below what any healthy one reaches
+    ],
+)
+def test_a_gpu_at_its_power_limit_is_judged_at_the_clock_that_it_has_left(tflops, mhz, reasons, status):
+    readings = tuple(Reading(sm_mhz=mhz, reasons=one, power_watts=698, temperature_c=60) for one in reasons)
+    check = matmul.judged(context(), "bf16", Burn(tflops, readings))
+    assert check.status == status
+    assert f"{mhz} MHz, 698 W, up to 60 °C" in check.evidence
+
+
 def test_efficiency_is_normalised_by_the_clock():
     check = matmul.efficiency(context(), "bf16", Burn(494.0, (Reading(sm_mhz=900), Reading(sm_mhz=930))))[0]
     assert check.value == pytest.approx(1.0, abs=0.01)

@@ -13,11 +13,29 @@ from mlops_ci.guest.processes.outlet import Outlet
 from mlops_ci.guest.processes.supervisor import IDLE
 from mlops_ci.guest.sampling.gpus import GpuSampler
 from mlops_ci.guest.sampling.nvml import Gpu
+from mlops_ci.guest.sampling.sampler import Sampler as JobSampler
 
 EMPTY = Gpu(0, "GPU-1", "NVIDIA L4", 2**34, 0, 0, None, None, ())
 USED = replace(EMPTY, memory_used_bytes=2**30)
 BUSY = replace(USED, utilization_percent=40)
 OTHER = replace(BUSY, uuid="GPU-2")
+
+
+@pytest.mark.parametrize(
+    ("looks", "asked", "devices", "warned"),
+    [
+        (3, 1, [], "a GPU was asked for; 3 looks in so short a job saw none in use"),
+        (10, 2, ["cpu"], "2 GPUs were asked for and none was used: this job ran on the CPU"),
+        (3, 0, ["cpu"], None),
+        (0, 1, ["cpu"], "a GPU was asked for; what the job used could not be observed: no reading was taken"),
+    ],
+)
+def test_a_job_too_short_to_be_seen_is_not_said_to_have_run_on_the_cpu(tmp_path, looks, asked, devices, warned):
+    sampler = JobSampler(tmp_path / "system.jsonl", 1.0)
+    for _ in range(looks):
+        sampler.gpus.note([EMPTY])
+    assert sampler.devices(asked)[0] == devices
+    assert sampler.device_warning(asked) == warned
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,18 @@ def test_each_gpu_has_its_own_checks_and_what_is_the_nodes_stands_once():
     assert [name for name in found if name.startswith(("driver", "mig"))] == ["driver.cuda", "mig.cuda:0", "mig.cuda:1"]
 
 
+def test_a_gpu_that_is_not_there_is_told_by_the_count_alone():
+    """CUDA's word for it, an invalid device, would put it on the configuration: another node may have the GPU."""
+    count = Check("gpu.count.driver", "BLOCK", 1, 2, "GPUs", "1 of 2 GPUs are there", node=True)
+    beyond = told(Check("device.context", "BLOCK", cause="invalid device ordinal"), torch=TORCH)
+    checks = checks_of(
+        Look("node", told(count, gpus=[{"uuid": UUID}])), [Look("cuda:0", gpu()), Look("cuda:1", beyond)], None,
+        Expectation(gpus=2),
+    )  # fmt: skip
+    assert [check.id for check in checks if check.status == "BLOCK"] == ["gpu.count.driver", "gpu.count"]
+    assert verdict_of(checks).exit_code == 11
+
+
 @pytest.mark.parametrize(
     ("step", "name"),
     [

@@ -120,6 +120,18 @@ def test_only_the_gpus_of_this_job_are_looked_at(driver, shown, seen):
     assert len(nvml.shown_to_job(opened().gpus(), environment)) == seen
 
 
+def test_what_the_driver_keeps_for_itself_is_not_in_use_where_it_tells_that_apart(driver):
+    card = Driver(used=GIB)
+
+    def told_apart(_handle, memory):
+        memory._obj.total, memory._obj.used, memory._obj.reserved = 80 * GIB, 0, GIB
+        return 0
+
+    card.nvmlDeviceGetMemoryInfo_v2 = told_apart
+    driver(card)
+    assert opened().gpus()[0].memory_used_bytes == 0
+
+
 def test_a_gpu_counts_as_used_when_it_took_memory(driver):
     card = driver(Driver(used=GIB))
     sampler = GpuSampler(1.0)

@@ -144,6 +144,7 @@ def test_a_process_without_the_variables_is_not_watched(monkeypatch):
 def test_the_sdk_tells_the_watch_what_it_does(monkeypatch, tmp_path, watched):
     one = watched(steps=1, patience=100)
     monkeypatch.setattr(watch, "_current", {"watch": one})
+    monkeypatch.setattr(sdk, "_stop", {"installed": True, "asked": False})
     monkeypatch.setenv("MLOPS_CHECKPOINT_DIR", str(tmp_path / "checkpoints"))
     for name, value in ((STEPS, "7"), (PATIENCE, "9"), (FILE, str(tmp_path / "smoke.json"))):
         monkeypatch.setenv(name, value)

@@ -124,7 +124,7 @@ def test_a_history_that_cannot_be_reached_costs_a_warning_and_no_training(node, 
 @pytest.mark.parametrize(
     ("gpus", "devices", "words"),
     [
-        (4, ("GPU-1",), "the training used 1 of them"), (1, ("cpu",), "it ran on the CPU"), (1, (), "ran on the CPU"),
+        (4, ("GPU-1",), "the training used 1 of them"), (1, ("cpu",), "it ran on the CPU"), (1, (), None),
         (2, ("GPU-1", "GPU-2"), None), (1, ("GPU-1",), None),
     ],
 )  # fmt: skip

@@ -72,6 +72,21 @@ def test_the_hosts_kernel_log_is_read_where_the_container_cannot(monkeypatch, st
     assert all(one in text for one, text in zip(words, said, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("now", "told"), [("4,362,138;NVRM: Xid 31", 0), ("4,977,900;NVRM: Xid 31", 1)], ids=["old", "new"]
+)
+def test_what_the_log_held_before_the_training_is_not_told_after_it(monkeypatch, now, told):
+    before = {
+        "id": "xid.history",
+        "status": "WARN",
+        "cause": "XID 31",
+        "advice": "Look.",
+        "evidence": "4,362,138;NVRM: Xid 31",
+    }
+    monkeypatch.setattr(verify, "look", lambda *_, **__: outcome({**before, "evidence": now}))
+    assert len(second.second_look(session(checks=[before]))) == told
+
+
 def counter(total, uuid="GPU-a", name="pcie.replays"):
     return {"id": f"{name}.cuda:0", "status": "PASS", "value": 0, "limit": 80, "unit": "replays", "cause": "",
             "advice": "", "uuid": uuid, "evidence": f"{total} in all"}  # fmt: skip

@@ -30,6 +30,7 @@ class Look:
 def checks_of(survey: Look | None, devices: Sequence[Look], whole: Look | None, expect: Expectation) -> list[Check]:
     """All checks. `survey` looked at the node, `devices` at each device, `whole` at all devices together."""
     checks = [] if survey is None else [*survey.told.checks, *_stopped(survey)]
+    devices = _there(survey, devices)
     checks = _excused(checks, devices)
     checks.extend(_torch(devices, survey, expect))
     for look in devices:
@@ -40,6 +41,12 @@ def checks_of(survey: Look | None, devices: Sequence[Look], whole: Look | None, 
     if whole is not None:
         checks.extend([*whole.told.checks, *_stopped(whole)])
     return checks or [Check("health", SKIP, cause="nothing was reached")]
+
+
+def _there(survey: Look | None, devices: Sequence[Look]) -> Sequence[Look]:
+    """Without those beyond what the driver shows: the count tells of them, and what CUDA says of them adds nothing."""
+    shown = None if survey is None else survey.told.facts.get("gpus")
+    return devices if not shown else devices[: len(shown)]
 
 
 def devices_of(devices: Sequence[Look]) -> tuple[list[str], list[dict[str, Any]]]:

@@ -17,6 +17,7 @@ class GpuSampler:
 
     def __init__(self, seconds: float) -> None:
         self.newest: tuple[Gpu, ...] = ()
+        self.looks = 0
         self.reason = "no reading was taken"
         self._seconds = seconds
         self._first: dict[str, Gpu] = {}
@@ -75,6 +76,7 @@ class GpuSampler:
     def note(self, gpus: list[Gpu]) -> None:
         """Take one reading."""
         self.newest, self.reason = tuple(gpus), ""
+        self.looks += 1
         for gpu in gpus:
             first = self._first.setdefault(gpu.uuid, gpu).memory_used_bytes
             if first is None or gpu.memory_used_bytes is None:

@@ -55,7 +55,7 @@ class Nvml:
         handle = self._get(binding.nvmlDeviceGetHandleByIndex, index)
         if handle is None:
             return None
-        memory = self._get(binding.nvmlDeviceGetMemoryInfo, handle)
+        memory = self._memory(handle)
         busy = self._get(binding.nvmlDeviceGetUtilizationRates, handle)
         milliwatts = self._get(binding.nvmlDeviceGetPowerUsage, handle)
         processes = self._get(binding.nvmlDeviceGetComputeRunningProcesses, handle)
@@ -71,6 +71,12 @@ class Nvml:
             processes=tuple(int(process.pid) for process in processes or ()),
             parts=self._parts(handle),
         )
+
+    def _memory(self, handle: Any) -> Any:
+        """Without what the driver keeps for itself, where the driver tells it apart."""
+        getter, second = self._binding.nvmlDeviceGetMemoryInfo, getattr(self._binding, "nvmlMemory_v2", None)
+        found = None if second is None else self._get(getter, handle, second)
+        return self._get(getter, handle) if found is None else found
 
     def _parts(self, handle: Any) -> tuple[str, ...]:
         """The UUIDs of the partitions of a GPU that is split (MIG)."""

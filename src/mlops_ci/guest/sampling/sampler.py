@@ -14,6 +14,9 @@ from mlops_ci.guest.sampling import cgroup
 from mlops_ci.guest.sampling.gpus import GpuSampler
 from mlops_ci.guest.sampling.tree import TreeMeter, processor_name
 
+ENOUGH_LOOKS = 10
+"""With fewer looks at the GPUs, that none was seen in use says nothing: most of a short job is its imports."""
+
 
 class Sampler:
     """Samples the tree below this process. Memory is the control group's where that holds only us, else the tree's."""
@@ -24,7 +27,7 @@ class Sampler:
         self._path = path
         self._seconds = seconds
         self._meter = TreeMeter(os.getpid())
-        self._gpus = GpuSampler(seconds)
+        self.gpus = GpuSampler(seconds)
         self._next = 0.0
         self._group = cgroup.memory_group()
         self._oom_kills = self._count_kills()
@@ -35,11 +38,11 @@ class Sampler:
 
     def start(self) -> None:
         """Begin to sample; call after the last fork that must not see a thread."""
-        self._gpus.start()
+        self.gpus.start()
 
     def stop(self) -> None:
         """End sampling."""
-        self._gpus.stop()
+        self.gpus.stop()
 
     def tick(self, now: float) -> None:
         """Take a sample when one is due (`now` is monotonic)."""
@@ -52,7 +55,7 @@ class Sampler:
         self.peak_memory_bytes = max(self.peak_memory_bytes, memory)
         row = {"time": round(time.time(), 3), "cpu_percent": None if percent is None else round(percent, 1)}
         try:
-            append_line(self._path, {**row, "memory_bytes": memory, "gpus": self._gpus.rows()})
+            append_line(self._path, {**row, "memory_bytes": memory, "gpus": self.gpus.rows()})
         except OSError:
             return
 
@@ -68,28 +71,36 @@ class Sampler:
         peak = max(self.peak_memory_bytes, largest)
         return {"cpu_seconds": round(spent.ru_utime + spent.ru_stime, 3), "peak_memory_bytes": peak}
 
-    def devices(self) -> tuple[list[str], list[dict[str, Any]]]:
-        """What was really used: UUIDs of GPUs that took memory, else `cpu`; and the details of each."""
-        used = self._gpus.used()
+    def devices(self, asked: int) -> tuple[list[str], list[dict[str, Any]]]:
+        """What was really used: UUIDs of GPUs that took memory, else `cpu`; and the details of each.
+
+        Nothing where GPUs were asked for and are here, and the job was over before that could be told.
+        """
+        used = self.gpus.used()
         if used:
             return [str(one["uuid"]) for one in used], used
+        if asked and self.gpus.newest and self.gpus.looks < ENOUGH_LOOKS:
+            return [], []
         return ["cpu"], [{"name": processor_name() or "cpu", "cores": len(os.sched_getaffinity(0))}]
 
     def gpus_busy(self) -> bool | None:
         """Whether a GPU of the job has work now; None where none is used, or that cannot be seen."""
-        return self._gpus.busy()
+        return self.gpus.busy()
 
     def lost_gpus(self) -> str | None:
         """GPUs that were there at the start and are gone, in words."""
-        return ", ".join(self._gpus.lost()) or None
+        return ", ".join(self.gpus.lost()) or None
 
     def device_warning(self, asked: int) -> str | None:
         """A sentence when the job has asked for GPUs and none was seen in use, or none could be observed."""
-        if not asked or self._gpus.used():
+        if not asked or self.gpus.used():
             return None
-        if self._gpus.reason:
-            return f"{asked} GPUs were asked for; what the job used could not be observed: {self._gpus.reason}"
-        return f"{asked} GPUs were asked for and none was used: this job ran on the CPU"
+        wanted = "a GPU was asked for" if asked == 1 else f"{asked} GPUs were asked for"
+        if self.gpus.reason:
+            return f"{wanted}; what the job used could not be observed: {self.gpus.reason}"
+        if self.gpus.looks < ENOUGH_LOOKS:
+            return f"{wanted}; {self.gpus.looks} looks in so short a job saw none in use"
+        return f"{wanted} and none was used: this job ran on the CPU"
 
     def _count_kills(self) -> int:
         return 0 if self._group is None else self._group.oom_kills()

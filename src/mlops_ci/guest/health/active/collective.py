@@ -32,6 +32,8 @@ def run(context: Context) -> list[Check]:
 
 def _reduce(context: Context) -> list[Check]:
     count = CPU_PROCESSES if context.cpu else int(context.torch.cuda.device_count())
+    if count < 2 and not context.cpu:
+        return [Check(_name("exact", context), SKIP, cause=f"an all-reduce needs two GPUs, and torch sees {count}")]
     command = [sys.executable, "-m", collective_worker.__name__, "cuda"]
     program = partial(collective_worker.main, ["cpu"]) if context.cpu else command
     usual = context.by_device(gpu=USUAL, cpu=USUAL_CPU)

@@ -8,8 +8,9 @@ ones: zeros and small integers need less power, and run faster than any training
 
 from __future__ import annotations
 
+import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Optional
 
@@ -32,6 +33,9 @@ BUDGET_SHARE = 0.6
 TOLD_APART = 0.95
 """A clock below this share of the boost clock explains a low rate."""
 
+MOSTLY = 0.5
+"""Of the looks: a GPU that is at its power limit in that many is held by it."""
+
 
 @dataclass(frozen=True)
 class Burn:
@@ -45,6 +49,26 @@ class Burn:
         """The mean SM clock."""
         clocks = [reading.sm_mhz for reading in self.readings if reading.sm_mhz]
         return statistics.fmean(clocks) if clocks else None
+
+    @property
+    def power_bound(self) -> bool:
+        """Whether the power limit holds the clock down, and nothing else."""
+        reasons = [reading.reasons for reading in self.readings if reading.reasons is not None]
+        held = sum(bool(one & throttle.POWER_CAP) for one in reasons)
+        return bool(reasons) and held >= MOSTLY * len(reasons) and not any(one & throttle.FAULTS for one in reasons)
+
+    @property
+    def circumstances(self) -> str:
+        """Clock, power and heat meanwhile, in words."""
+        watts = [reading.power_watts for reading in self.readings if reading.power_watts is not None]
+        degrees = [reading.temperature_c for reading in self.readings if reading.temperature_c is not None]
+        told = [
+            f"{self.sm_mhz:.0f} MHz" if self.sm_mhz else "",
+            f"{statistics.fmean(watts):.0f} W" if watts else "",
+            f"up to {max(degrees):.0f} °C" if degrees else "",
+            "at its power limit" if self.power_bound else "",
+        ]
+        return ", ".join(one for one in told if one)
 
 
 def run(context: Context) -> list[Check]:
@@ -131,13 +155,25 @@ def judged(context: Context, name: str, result: Burn) -> Check:
     if peak is None or floor is None:
         return judge.alone(_measured(context, name, result), cpu=context.cpu)
     block = None if context.table.get("derived") else floor * peak
-    warn = (floor + (0 if context.table.get("derived") else context.limit("matmul.warn-above-floor"))) * peak
+    share = floor + (0 if context.table.get("derived") else context.limit("matmul.warn-above-floor"))
+    warn = max(block or 0.0, share * min(peak, _allowed(context, name, result)))
     cause = f"{name} products run at {result.tflops:.4g} TFLOPS, {result.tflops / peak:.0%} of the "
     cause += f"{context.table['name']}'s {peak:.0f}: {_why(context, name, result, floor)}"
     advice = "Look at power limit, cooling and clocks of this GPU, or run on another node."
-    return judge.rate(
+    check = judge.rate(
         f"matmul.{name}.{context.device}", result.tflops, "TFLOPS", warn=warn, block=block, cause=cause, advice=advice
     )
+    return replace(check, evidence=result.circumstances)
+
+
+def _allowed(context: Context, name: str, result: Burn) -> float:
+    """What the GPU could reach at the clock that its power limit left it; no bound where anything else held it down.
+
+    Random numbers take a healthy card to its power limit: an H200 multiplied at 0.67 of its peak, at 1485 of 1830 MHz
+    and 700 W, which is 0.82 of what that clock allows. Whether the limit itself is low is the check `power.limit`.
+    """
+    peak = None if result.sm_mhz is None else peak_tflops(context.table, name, mhz=result.sm_mhz)
+    return peak if peak is not None and result.power_bound else math.inf
 
 
 def _why(context: Context, name: str, result: Burn, floor: float) -> str:

@@ -10,8 +10,14 @@ from mlops_ci.guest.health.check import BLOCK, PASS, SKIP, WARN, Check
 
 HARDWARE = {0x8: "hardware slowdown", 0x40: "hardware thermal slowdown", 0x80: "power brake"}
 SOFTWARE = {0x20: "software thermal slowdown"}
-"""`nvmlClocksEventReason` bits. Not listed, since they are normal under load: 1 idle, 2 application clocks, 4 software
-power cap (the card is at its power limit), 0x10 sync boost, 0x100 display clocks."""
+"""`nvmlClocksEventReason` bits. Not listed, since they are normal under load: 1 idle, 2 application clocks, 0x10 sync
+boost, 0x100 display clocks."""
+
+POWER_CAP = 0x4
+"""Software power cap: the card is at its power limit, which is normal under load."""
+
+FAULTS = sum(HARDWARE) | sum(SOFTWARE)
+"""The bits of all that is not normal."""
 
 ADVICE = "Look at cooling, power supply and cables of this node; run on another one meanwhile."
 
