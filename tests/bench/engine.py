@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.programs import compiled
 from support.cli import call, records
-from support.project import CONFIG, make_project
+from support.project import WITH_TORCH, make_project
 
 HOST = "unix:///var/run/docker.sock"
 
@@ -52,7 +52,7 @@ def settings(folder: Path, registry: str) -> dict[str, str]:
 
 def project(folder: Path, *image: str) -> Path:
     """A repository with these lines in its table [image]."""
-    return make_project(folder, config="\n".join([CONFIG.rstrip("\n"), *image, ""]))
+    return make_project(folder, config="\n".join([WITH_TORCH.rstrip("\n"), *image, ""]))
 
 
 def run(project: Path, environment: dict[str, str], *stages: str) -> dict[str, object]:

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from support.cli import call, records
-from support.project import commit, make_project
+from support.project import WITH_TORCH, commit, make_project
 
 
 def table(folder: Path) -> str:
     """Host engine, embedded MLflow and store; the first run fills the caches, the second is measured."""
-    project = make_project(folder / "project")
+    project = make_project(folder / "project", config=WITH_TORCH)
     settings = {"MLOPS_CI_ENGINE": "host"}
     _run(project, settings)
     (project / "note.txt").write_text("a change, so that the second run is a new one\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.forwarding import forwarding
 from support.cli import call, records
-from support.project import make_project
+from support.project import WITH_TORCH, make_project
 
 REQUEST = re.compile(rb"^(GET|POST|HEAD|PUT|DELETE) (\S+) HTTP/1", re.MULTILINE)
 
@@ -20,7 +20,7 @@ REQUEST = re.compile(rb"^(GET|POST|HEAD|PUT|DELETE) (\S+) HTTP/1", re.MULTILINE)
 def table(folder: Path) -> str:
     """Requests that the engine got during `mlops-ci run build` when everything is built already."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    project = make_project(folder / "project")
+    project = make_project(folder / "project", config=WITH_TORCH)
     base = os.environ.get("MLOPS_CI_TEST_BASE_IMAGE")
     settings = {"MLOPS_CI_ENGINE": "docker", "DOCKER_HOST": host}
     if base:

@@ -13,7 +13,7 @@ from bench.programs import compiled
 from mlops_ci.scanning.binary import find
 from support import trivy_db
 from support.cli import call, newest_run, records
-from support.project import make_project
+from support.project import WITH_TORCH, make_project
 
 TIMES = 3
 
@@ -21,7 +21,7 @@ TIMES = 3
 def table(folder: Path) -> str:
     """Seconds of both in turns, and their ratio. The image is the default configuration's: PyTorch, CPU."""
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    project = make_project(folder / "project")
+    project = make_project(folder / "project", config=WITH_TORCH)
     settings = {"MLOPS_CI_ENGINE": "docker", "DOCKER_HOST": host, "MLOPS_CI_SCAN__OFFLINE": "true"}
     base = os.environ.get("MLOPS_CI_TEST_BASE_IMAGE")
     if base:

@@ -243,10 +243,12 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Servers, proxies and a project for one block."""
+def stage(folder: Path, both: Servers | None = None) -> Iterator[Stage]:
+    """Proxies and a project for one block, before these servers or some of its own."""
     with ExitStack() as stack:
-        both = stack.enter_context(servers(folder))
+        if both is None:
+            both = stack.enter_context(servers(folder))
+        both.empty()
         s3 = stack.enter_context(fault_proxy(both.s3.endpoint))
         mlflow = stack.enter_context(fault_proxy(both.tracking))
         yield Stage(folder, both, s3, mlflow)

@@ -24,7 +24,7 @@ from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.stores.open import open_store
 from mlops_ci.tracking.server import embedded_server
 from support.leftovers import Process, containers, of_containers, of_project
-from support.project import CONFIG, make_project
+from support.project import WITH_TORCH, make_project
 from support.state import final_state
 
 GONE_WITHIN = 10.0
@@ -86,7 +86,7 @@ def start(project: Path, engine: str) -> subprocess.Popen[bytes]:
 
 def chaos_project(folder: Path) -> Path:
     """The small project, with a layer of its own to build."""
-    config = CONFIG.replace("[image]", '[image]\nrequirements = "requirements.txt"')
+    config = WITH_TORCH.replace("[image]", '[image]\nrequirements = "requirements.txt"')
     return make_project(folder, config=config, files={"requirements.txt": "iniconfig\n"})
 
 

@@ -1,4 +1,4 @@
-"""Kills within the stages that make, judge and hand on a model: each case goes on from the same verified node."""
+"""Kills within the stages that make, judge and hand on a model: cases go on from the same verified node."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,25 +70,40 @@ def kills(count: int, seed: int) -> list[Kill]:
 
 
 class Bench:
-    """A project whose run has come as far as verify, and the state in which it ends when nobody disturbs it."""
+    """A project whose run has come as far as verify, and the state in which it ends when nobody disturbs it.
 
-    def __init__(self, folder: Path, servers: Servers, *, engine: str = "host", seconds: float = 3.0) -> None:
+    A case goes on from there, or from the last of the stages `from_` that comes not after its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        servers: Servers,
+        *,
+        engine: str = "host",
+        seconds: float = 3.0,
+        from_: Sequence[str] = STAGES[:1],
+    ) -> None:
         config = CONFIG.replace("seconds = 3.0", f"seconds = {seconds}")
         self._project = make_project(folder / "project", config=config)
-        self._kept = folder / "kept"
+        self._kept = {stage: folder / "kept" / stage for stage in from_}
         self._servers = servers
         self._engine = engine
         self._log = folder / "chaos.log"
         self._must(self._start(BEFORE))
-        shutil.copytree(self._project / ".mlops", self._kept, symlinks=True)
+        for stage in STAGES:
+            if stage in self._kept:
+                self._keep(self._kept[stage])
+            if set(STAGES[STAGES.index(stage) + 1 :]) & set(from_):
+                self._must(self._start(stage))
         self._must(self._start())
         self.expected = self._state()
         records = open_run(*self._run()).records()
         self.seconds = {stage: records[stage].seconds for stage in STAGES}
 
     def case(self, kill: Kill) -> Outcome:
-        """Go on from verify, kill, look what is left, and give the same command again until it succeeds."""
-        self._reset()
+        """Go on, kill, look what is left, and give the same command again until it succeeds."""
+        self._reset(kill.stage)
         child = self._start()
         killed = self._kill(child, kill)
         code = child.wait()
@@ -126,10 +142,17 @@ class Bench:
         child.kill()
         return f"cli in {within}"
 
-    def _reset(self) -> None:
-        self._servers.empty()
+    def _keep(self, kept: Path) -> None:
+        kept.mkdir(parents=True)
+        shutil.copytree(self._project / ".mlops", kept / "project", symlinks=True)
+        self._servers.keep(kept / "servers")
+
+    def _reset(self, stage: str) -> None:
+        begun = [one for one in STAGES[: STAGES.index(stage) + 1] if one in self._kept]
+        kept = self._kept[begun[-1]]
+        self._servers.restore(kept / "servers")
         shutil.rmtree(self._project / ".mlops")
-        shutil.copytree(self._kept, self._project / ".mlops", symlinks=True)
+        shutil.copytree(kept / "project", self._project / ".mlops", symlinks=True)
 
     def _start(self, *stages: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from support.testbed.s3_server import S3Server
 
 MODEL = "mean"
 PREFIX = "chaos"
+# Of what is kept of the two servers.
+MLFLOW = "mlflow.db"
+OBJECTS = "objects"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Servers:
 
     s3: S3Endpoint
     tracking: str
+    database: Path
 
     @property
     def settings(self) -> dict[str, str]:
@@ -52,11 +57,34 @@ class Servers:
                 client.delete_logged_model(one.model_id)
             for run in client.search_runs([experiment.experiment_id]):
                 client.delete_run(run.info.run_id)
+        self._empty_bucket()
+
+    def _empty_bucket(self) -> None:
         raw = self._bucket()
         for upload in raw.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
             raw.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
         for info in list(self.store().list()):
             self.store().delete(info.key)
+
+    def keep(self, folder: Path) -> None:
+        """Keep in `folder` what both hold now; unfinished uploads are not kept."""
+        folder.mkdir()
+        _copied(self.database, folder / MLFLOW)
+        store = self.store()
+        for info in list(store.list()):
+            path = folder / OBJECTS / info.key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(store.get_bytes(info.key))
+
+    def restore(self, folder: Path) -> None:
+        """Let both hold what was kept there, and nothing else."""
+        self._empty_bucket()
+        _copied(folder / MLFLOW, self.database)
+        objects, store = folder / OBJECTS, self.store()
+        for path in objects.rglob("*"):
+            if path.is_file():
+                key = path.relative_to(objects).as_posix()
+                store.put_bytes(key, path.read_bytes(), only_if_absent=False)
 
     def store(self) -> S3Store:
         """What a run publishes into."""
@@ -96,4 +124,10 @@ def servers(folder: Path) -> Iterator[Servers]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in s3.environment.items():
             patch.setenv(name, value)
-        yield Servers(s3=s3, tracking=mlflow.uri)
+        yield Servers(s3=s3, tracking=mlflow.uri, database=folder / MLFLOW)
+
+
+def _copied(source: Path, target: Path) -> None:
+    """The content of one database as that of the other, whoever has it open."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target, timeout=60)) as other:
+        one.backup(other)

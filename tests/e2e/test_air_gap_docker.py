@@ -20,15 +20,7 @@ from support.isolated_engine import IsolatedSite
 from support.project import CONFIG, make_project, put_over
 
 WITHOUT = [word for part in ("wheels", "tool", "actions") for word in ("--without", part)]
-# The lowest layer with Python: this training needs no torch, whose image has more than a gigabyte.
-SMALL = (
-    CONFIG.replace("seconds = 3.0", "seconds = 0.1")
-    + """layer = "python"
-
-[verify.silence]
-"torch.import" = "2999-12-31 this training needs no torch"
-"""
-)
+SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.1")
 
 
 @pytest.fixture

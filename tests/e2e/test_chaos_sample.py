@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from chaos.fault_table import faults
 from chaos.faults import stage
 from chaos.harness import chaos_project, disturbed, moments, undisturbed
-from chaos.kills import Bench, kills
-from chaos.servers import servers
+from chaos.kills import STAGES, Bench, kills
+from chaos.servers import Servers, servers
 from support.oci_server import trivy_database_server
 
 KILLS = 10
@@ -25,17 +27,22 @@ def database(trivy_db_folder):
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory, shared_cache, database):
-    """A run that goes on from verify, on servers of its own."""
-    folder = tmp_path_factory.mktemp("kills")
-    with servers(folder) as both:
-        yield Bench(folder / "bench", both, seconds=0.6)
+def both(tmp_path_factory) -> Iterator[Servers]:
+    """MLflow and S3, for one after the other."""
+    with servers(tmp_path_factory.mktemp("servers")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory, shared_cache, database):
+def bench(tmp_path_factory, shared_cache, database, both) -> Bench:
+    """A run that goes on from the stage in which it is killed."""
+    return Bench(tmp_path_factory.mktemp("kills") / "bench", both, seconds=0.6, from_=STAGES)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory, shared_cache, database, both):
     """A second run of a better model, behind proxies."""
-    with stage(tmp_path_factory.mktemp("faults")) as it:
+    with stage(tmp_path_factory.mktemp("faults"), both) as it:
         yield it
 
 

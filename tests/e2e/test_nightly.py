@@ -113,7 +113,10 @@ def beside_it_ran_a_canary(repository, settings, night_folder, new):
         "image.layer": '"torch"',
         "train.params.rate": "0.45",
     }
-    assert canary["outputs"]["content_key"] != new["build"]["outputs"]["images"]["train"]["content_key"]
+    assert (
+        canary["outputs"]["content_key"]
+        != new["build"]["outputs"]["images"][new["build"]["outputs"]["top"]]["content_key"]
+    )
     assert canary["outputs"]["metrics"] == own["evaluate"]["outputs"]["metrics"]
     assert canary["outputs"]["night"] == new["evaluate"]["outputs"]["metrics"]
     assert (own["publish"]["status"], own["promote"]["status"]) == ("skipped", "skipped")

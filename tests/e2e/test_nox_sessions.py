@@ -23,9 +23,15 @@ LIMIT = 900
 def nox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The nox of an environment that holds nothing else."""
     folder = tmp_path_factory.mktemp("only-nox")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nox"]
-    subprocess.run(pip, check=True)
+    python, uv = str(folder / "bin" / "python"), shutil.which("uv")
+    if uv:
+        make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)]
+        install = [uv, "pip", "install", "--quiet", "--python", python, "nox"]
+    else:
+        make = [sys.executable, "-m", "venv", str(folder)]
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "nox"]
+    for argv in (make, install):
+        subprocess.run(argv, check=True, env={**os.environ, "UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true"})
     return folder / "bin" / "nox"
 
 

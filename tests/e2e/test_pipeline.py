@@ -13,10 +13,11 @@ from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.open import open_store
 from support.cli import call, newest_run, records
 from support.leftovers import of_project
-from support.project import commit, put_over
+from support.project import WITH_TORCH, commit, make_project, put_over
 
 
-def test_a_whole_run_and_a_second_one(project, scanned):
+def test_a_whole_run_and_a_second_one(tmp_path, scanned):
+    project = make_project(tmp_path / "project", config=WITH_TORCH)
     put_over(project)
     settings = {"MLOPS_CI_ENGINE": "host", **scanned}
     first = call(project, "run", environment=settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -59,9 +60,12 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_the_lines_of_the_crontab(checkout: Path, tmp_path: Path, scanned: dict[str, str], shared_cache: Path):
+def test_the_lines_of_the_crontab(
+    checkout: Path, tmp_path: Path, scanned: dict[str, str], shared_cache: Path, mlflow_server: str
+):
     more = {"MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1", "MLOPS_CI_CACHE": str(shared_cache), "MLOPS_CI_PAUSE": "0"}
-    environment, (night, watch) = crontab(checkout, tool(tmp_path / "bin"), **more, **scanned)
+    tracked = {"MLOPS_CI_TRACKING__URI": mlflow_server, "MLOPS_CI_PROJECT__NAME": f"nights-{secrets.token_hex(4)}"}
+    environment, (night, watch) = crontab(checkout, tool(tmp_path / "bin"), **more, **tracked, **scanned)
     environment["MLOPS_CI_ENGINE"] = "host"
     home = tmp_path
 

@@ -18,6 +18,7 @@ from mlops_ci.orchestrators.github.profile import Profile, load_profile
 from mlops_ci.orchestrators.github.render import render
 from mlops_ci.run.collect import collect
 from mlops_ci.version import version
+from support.bytecode import add_bytecode
 from support.project import commit, quick_to_fetch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,6 +146,7 @@ def make_bundle(folder: Path, *, profile: str = "") -> Path:
             shutil.copy(ROOT / name, folder / name)
     for name, text in (render(load_profile(profile)) if profile else {}).items():
         (folder / name).write_text(text)
+    add_bytecode(folder)
     commit(folder, "the bundle")
     quick_to_fetch(folder)
     subprocess.run(["git", "-C", str(folder), "tag", RELEASE], check=True)

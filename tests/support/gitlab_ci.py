@@ -15,6 +15,7 @@ from mlops_ci.orchestrators.gitlab.profile import load_profile
 from mlops_ci.orchestrators.gitlab.render import render
 from mlops_ci.version import version
 
+from .bytecode import add_bytecode
 from .cli import clean_environment
 from .project import CONFIG, commit, make_project, quick_to_fetch
 from .testbed import node_tools
@@ -93,6 +94,7 @@ def make_bundle(folder: Path, *, files: Mapping[str, str] | None = None, profile
     for name, text in {**rendered, **(files or {})}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
+    add_bytecode(folder)
     commit(folder, "release")
     quick_to_fetch(folder)
     for tag in ("v1", f"v{version()}"):

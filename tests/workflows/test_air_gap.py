@@ -20,7 +20,7 @@ from support import act, isolated
 from support.cli import clean_environment
 from support.isolated import run
 from support.oci_server import OciServer
-from support.project import CONFIG, make_project
+from support.project import WITH_TORCH, make_project
 
 # What the tool itself imports: its extras are a hundred wheels, of the same kind.
 CORE = frozenset(
@@ -44,7 +44,7 @@ LAYERS = ("base", "torch", "requirements")
 STATUSES = {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "skipped"}
 MLOPS = (sys.executable, "-m", "mlops_ci")
 # One requirement of the user's own beside the locks; the layer of MLflow's client is not needed by this training.
-SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.3") + 'layer = "torch"\nrequirements = "requirements.txt"\n'
+SMALL = WITH_TORCH.replace("seconds = 3.0", "seconds = 0.3") + 'layer = "torch"\nrequirements = "requirements.txt"\n'
 
 
 def without_pip_sources(**more: str) -> dict[str, str]:

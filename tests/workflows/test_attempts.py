@@ -26,7 +26,7 @@ from support.act_again import without_what_passed
 from support.cli import call
 from support.leftovers import of_project
 from support.oci_server import OciServer
-from support.project import CONFIG, TRAIN, make_project
+from support.project import TRAIN, WITH_TORCH, make_project
 from support.sick_node import sick_nodes
 from support.web_server import Reply, WebServer, web_server
 
@@ -113,7 +113,7 @@ def attempts(
 ) -> Iterator[Attempts]:
     folder, name = tmp_path_factory.mktemp("attempts"), f"attempts-{secrets.token_hex(4)}"
     files = {"train.py": BREAKS.format(marker=str(folder / "broken")) + TRAIN}
-    config = CONFIG.replace('name = "mean"', f'name = "{name}"') + NIGHTLY
+    config = WITH_TORCH.replace('name = "mean"', f'name = "{name}"') + NIGHTLY
     project = make_project(folder / "project", config=config, files=files)
     consumer = act.make_consumer(project, act.going_on(FILE, "publish", more=DRY, both=SECRET) + act.AFTER)
     machine = {

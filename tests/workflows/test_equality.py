@@ -199,7 +199,7 @@ def test_their_records_are_equal_but_for_what_is_marked(by_nox: Records, github:
 @pytest.mark.parametrize(
     ("stage", "path", "value"),
     [
-        ("build", ("images", "train", "content_key"), "0" * 64),
+        ("build", ("images", "python", "content_key"), "0" * 64),
         ("train", ("metrics", "closeness"), 0.99977605),
         ("train", ("model", 0, "sha256"), "0" * 64),
         ("prepare", ("data_digest",), "0" * 64),

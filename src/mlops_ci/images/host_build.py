@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -164,7 +165,7 @@ class HostBuild:
         extra.touch(mode=0o600)
         extra.write_text(source_lines(self.packages, torch_index=torch_index), encoding="utf-8")
         finished = process.run(
-            [environment.python_of(path), "-m", "pip", "install", "--requirement", extra, *options],
+            [environment.python_of(path), "-m", "pip", "install", *_compiled(), "--requirement", extra, *options],
             environment=pip_environment(self.packages),
             on_line=self.console.output,
             redactor=self.console.redactor,
@@ -179,3 +180,8 @@ class HostBuild:
                 hint="what pip said is shown above",
                 details=lines[-SHOWN_LINES:],
             )
+
+
+def _compiled() -> tuple[str, ...]:
+    """Most of PyTorch is never imported: the first job that imports a module writes its bytecode, if it may."""
+    return () if os.environ.get("PYTHONDONTWRITEBYTECODE") else ("--no-compile",)

@@ -34,12 +34,16 @@ def python(built: Built, code: str, *, command: str = "python") -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_each_layer_sees_those_below(host_project: ImageProject) -> None:
+def test_each_layer_sees_those_below(host_project: ImageProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     host_project.write(requirements__txt="extra\n")
     built = host_project.build(requirements="requirements.txt")
     assert list(built.images) == ["base", "torch", "train", "requirements"]
     assert built.warnings == ()
+    below = environment_folder(built.images["torch"].ref)
+    assert not list(below.rglob("__pycache__")), "most of what is installed is never imported"
     place = python(built, "import extra, trainlib, torch; print(torch.__file__)")
+    assert list(below.rglob("torch/__pycache__/*.pyc")), "what was imported once starts faster"
     assert place.startswith(str(environment_folder(built.images["torch"].ref)))
     assert python(built, "", command="torchrun") == str(environment_folder(built.ref)), "started by the top's Python"
 

@@ -18,11 +18,11 @@ from mlops_ci.run.run import Run
 from support.cli import call, records
 from support.gitlab_ci import EXAMPLE, Pipeline, make_bundle, make_consumer, make_helper, run_in_containers
 from support.oci_server import OciServer
-from support.project import CONFIG, make_project
+from support.project import WITH_TORCH, make_project
 
 HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote")
 JOBS = (*HANDING_ON, "result")
-QUICK = CONFIG.replace("seconds = 3.0", "seconds = 0.1")
+QUICK = WITH_TORCH.replace("seconds = 3.0", "seconds = 0.1")
 STATUSES = {**dict.fromkeys(pipeline.NAMES[:-1], "passed"), "promote": "skipped"}
 # What the image must have beside PyTorch and Python is git: here it is this machine's, which is of the same release.
 GIT = (Path("/usr/bin/git"), Path("/usr/lib/git-core"), Path("/usr/share/git-core"))

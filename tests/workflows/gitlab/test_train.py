@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 from mlops_ci import pipeline
 from support.gitlab_ci import Pipeline
-from support.project import CONFIG, EVALUATE, TRAIN
+from support.project import EVALUATE, TRAIN, WITH_TORCH
 from support.sick_node import sick_nodes
 
 from .conftest import EXAMPLE, SCHEDULE, Site
@@ -27,7 +27,7 @@ SCHEMAS = Path(__file__).parents[2] / "support" / "schemas"
 PREFIX = "mlops-nightly-"
 HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "canary")
 JOBS = (*HANDING_ON, "approve", "result")
-QUICK = CONFIG.replace("seconds = 3.0", "seconds = 0.1")
+QUICK = WITH_TORCH.replace("seconds = 3.0", "seconds = 0.1")
 BROKEN = """\
 import os
 if os.path.exists({marker!r}):
