@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mlops_ci.errors import UserCodeError
-from mlops_ci.files import regular_files, write_json
+from mlops_ci.files import regular_files, write_atomic, write_json
 from mlops_ci.progress import activity
+from mlops_ci.publishing.manifest import NAME, SIGNATURE, decode
 from mlops_ci.publishing.publish import Publication, publish
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.publish import ModelRef, PublishOutputs
+from mlops_ci.records.record import FileRef
 from mlops_ci.records.train import TrainOutputs
-from mlops_ci.stages import lineage
+from mlops_ci.stages import lineage, model_signatures
 from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
 from mlops_ci.stages.decisions import no_publishing
 from mlops_ci.stages.jobs import fresh
@@ -38,8 +41,16 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "evaluate": evaluate.fingerprint if evaluate is not None else None,
         "publish": to_json(session.settings.tables.publish),
         "tracking": session.settings.tables.tracking.uri,
+        **_signing(session),
         "left_out": no_publishing(session),
     }
+
+
+def _signing(session: Session) -> dict[str, Any]:
+    """Who is to sign, and whose signature counts; nothing where nobody is named."""
+    rule = session.settings.tables.signing
+    named = [rule.models, rule.key, rule.keyless, rule.public_key, rule.identity, rule.issuer]
+    return {"signing": named} if any(named[1:]) or rule.models == "required" else {}
 
 
 def run(session: Session) -> Result:
@@ -62,11 +73,13 @@ def run(session: Session) -> Result:
             metrics=dict(decided.metrics),
             evaluation=to_json(decided),
             on_progress=shown(uploading),
+            sign=partial(model_signatures.sign, session),
         )
     session.console.say(
         f"{publication.objects.count} objects in {publication.manifest.store} "
         f"({publication.objects.uploaded} uploaded, {publication.objects.reused} reused)"
     )
+    signature, signed = _kept(session, publication)
     version = _register(session, trained, decided, publication)
     session.console.say(f"registered {session.settings.model} version {version} as a candidate")
     _complete_tracking(session, trained)
@@ -75,8 +88,23 @@ def run(session: Session) -> Result:
             model=ModelRef(name=session.settings.model, version=version),
             manifest=publication.manifest,
             objects=publication.objects,
+            signature=signature,
+            signed=signed,
         )
     )
+
+
+def _kept(session: Session, publication: Publication) -> tuple[str | None, tuple[FileRef, ...]]:
+    """Whose signature the model has where one is asked for, and manifest and signature as files for promote."""
+    signature = session.run.path("publish", SIGNATURE)
+    named = decode(publication.data, NAME)
+    if not any(one.name == SIGNATURE for one in named.files):
+        return None, ()
+    manifest = session.run.path("publish", NAME)
+    write_atomic(manifest, publication.data)
+    asker = model_signatures.asker(session)
+    whose = asker.of_files(publication.data, signature.read_bytes()) if asker.asks() else None
+    return whose or "signed", (session.run.file(manifest), session.run.file(signature))
 
 
 def _files(session: Session, trained: TrainOutputs) -> list[tuple[str, Path]]:
