@@ -14,6 +14,7 @@ from mlops_ci.stages.model_signatures import Asker
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stores.base import OnProgress
 from mlops_ci.stores.errors import ObjectMissingError
+from mlops_ci.tracking.errors import AliasMovedError
 from mlops_ci.tracking.registry import PREVIOUS, ChampionVersion
 
 RESTORED_FROM, RESTORED_AT, RESTORED_BY = "mlops.restored_from", "mlops.restored_at", "mlops.restored_by"
@@ -69,6 +70,19 @@ def find(premises: Premises, model: str, *, to: str | None = None) -> Rollback:
         remember=to is not None,
         done=target.version == champion.version,
         restored_from=target.tags.get(RESTORED_FROM),
+    )
+
+
+def require(plan: Rollback, expected: str | None) -> None:
+    """Raises `AliasMovedError` unless the champion is the version that somebody decided to roll back from.
+
+    What was done already is done, also where it was asked for twice.
+    """
+    if expected is None or plan.from_ == expected or (plan.done and plan.restored_from == expected):
+        return
+    raise AliasMovedError(
+        f"the champion of {plan.model!r} is version {plan.from_} now, not {expected}",
+        hint="nothing was moved; look who promotes (`mlops-ci artifacts list`), then roll back from that version",
     )
 
 
