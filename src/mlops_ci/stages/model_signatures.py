@@ -119,8 +119,28 @@ def what_is_signed(manifest: bytes) -> Signed:
     )
 
 
-def sign(session: Session, manifest: bytes) -> Path | None:
-    """The file with the signature; None where nobody signs. It is kept: the next try publishes the very same."""
+@dataclass
+class Signing:
+    """Signs what this run publishes; `by` says afterwards who did."""
+
+    session: Session
+    by: str | None = None
+
+    def __call__(self, manifest: bytes) -> Path | None:
+        """The file with the signature; None where nobody signs. It is kept: the next try publishes the very same."""
+        who = _signer(self.session)
+        if who is None:
+            return None
+        what, target = what_is_signed(manifest), self.session.run.path("publish", SIGNATURE)
+        key = who.key.public if isinstance(who, KeySigner) else None
+        if not target.is_file() or models.problem(target.read_bytes(), what, key) is not None:
+            _write(who, what, target)
+        self.by = who.by
+        self.session.console.say(f"the model is signed by {who.by}")
+        return target
+
+
+def _signer(session: Session) -> Signer | None:
     rule = session.settings.tables.signing
     who = signer(session.settings, session.environ, session.console) if rule.models != "never" else None
     if who is None or isinstance(who, str):
@@ -132,12 +152,7 @@ def sign(session: Session, manifest: bytes) -> Path | None:
         if who:
             session.console.say(f"the model is published without a signature: {who}")
         return None
-    what, target = what_is_signed(manifest), session.run.path("publish", SIGNATURE)
-    key = who.key.public if isinstance(who, KeySigner) else None
-    if not target.is_file() or models.problem(target.read_bytes(), what, key) is not None:
-        _write(who, what, target)
-    session.console.say(f"the model is signed by {who.by}")
-    return target
+    return who
 
 
 def _write(who: Signer, what: Signed, target: Path) -> None:
