@@ -57,9 +57,11 @@ def of_data(rows: Sequence[Row], *, value: float | None, goal: Goal) -> tuple[st
 
 
 def of_model(config: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The classes that a model's `config.json` says it knows; None where it says nothing of them."""
+    """The classes that a model's `config.json` says it knows, by name or by number; None where it says nothing."""
     for key in KEYS:
         found = config.get(key)
+        if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= constants().most_classes:
+            return tuple(sorted(map(str, range(found))))
         values = list(found.values()) if isinstance(found, Mapping) else found
         if isinstance(values, list) and values and all(isinstance(one, str | int) for one in values):
             return tuple(sorted({_canonical(str(one)) for one in values}))

@@ -51,7 +51,9 @@ def test_more_targets_than_any_classifier_has_classes_are_none():
         ({"classes": [1, 0]}, ("0", "1")),
         ({"labels": ["b", "a"]}, ("a", "b")),
         ({"hidden": 3}, None),
-        ({"classes": 10}, None),
+        ({"classes": 3}, ("0", "1", "2")),
+        ({"classes": True, "labels": ["x"]}, ("x",)),
+        ({"classes": -1}, None),
         ({"classes": []}, None),
     ],
 )
