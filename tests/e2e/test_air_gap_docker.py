@@ -27,6 +27,11 @@ SMALL = (
 
 [verify.silence]
 "torch.import" = "2999-12-31 this training needs no torch"
+
+[sweep]
+values = {rate = [0.3, 0.4]}
+parallel = 2
+metric = "closeness"
 """
 )
 
@@ -87,3 +92,7 @@ def test_the_pipeline_on_docker_without_a_network(tmp_path: Path, archive: Path,
     )
     assert found["scan"]["outputs"]["findings"]["HIGH"]["total"] >= 1
     assert found["promote"]["outputs"]["to"] == "1"
+    # Two containers at a time, one for each trial.
+    sweep = found["train"]["outputs"]["sweep"]
+    assert [one["status"] for one in sweep["trials"]] == ["finished", "finished"]
+    assert (sweep["best"], sweep["params"]["rate"]) == (2, 0.4)
