@@ -11,19 +11,29 @@ from mlops_ci.cli_options import JSON, SETTINGS, Ordered, call, options
 
 
 @click.command("rollback", short_help="Make the previous champion the champion again.")
-@click.argument("model", metavar="[MODEL]", required=False)
-@click.option("--to", metavar="VERSION", help="This version instead of the previous champion.")
-@click.option("--dry-run", is_flag=True, help="Verify, say what would be done, and move nothing.")
+@click.argument("model", metavar="[MODEL]", required=False, envvar="MLOPS_CI_ROLLBACK_MODEL")
+@click.option(
+    "--to", metavar="VERSION", envvar="MLOPS_CI_ROLLBACK_TO", help="This version instead of the previous champion."
+)
+@click.option(
+    "--expected",
+    metavar="VERSION",
+    envvar="MLOPS_CI_ROLLBACK_EXPECTED",
+    help="The version that must be the champion now, else nothing is moved.",
+)
+@click.option(
+    "--dry-run", is_flag=True, envvar="MLOPS_CI_DRY_RUN", help="Verify, say what would be done, and move nothing."
+)
 @SETTINGS
 @JSON
-def rollback_command(model: str | None, to: str | None, dry_run: bool, **values: Any) -> int:
+def rollback_command(model: str | None, to: str | None, expected: str | None, dry_run: bool, **values: Any) -> int:
     """Make the previous champion of MODEL (default: that of the configuration) the champion again.
 
     Its files are verified first. The alias moves only if nobody else has moved it. Run again it moves nothing more.
     Exit codes: 0 done, or done before; 2 there is none; 4 its files are gone or were changed, or the alias was moved
     meanwhile; 10 registry or store cannot be reached.
     """
-    return call("rollback:rollback", options(values), model, to=to, dry_run=dry_run)
+    return call("rollback:rollback", options(values), model, to=to, expected=expected, dry_run=dry_run)
 
 
 @click.group("artifacts", cls=Ordered, short_help="List, fetch, verify and clean up what was published.")

@@ -119,7 +119,7 @@ STAGES: tuple[Stage, ...] = (
         runner="cpu",
         session="train",
         permissions=("id-token: write",),
-        secrets=("store", "tracking"),
+        secrets=("store", "tracking", "signing"),
     ),
     Stage(
         name="promote",

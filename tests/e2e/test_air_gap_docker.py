@@ -20,7 +20,15 @@ from support.isolated_engine import IsolatedSite
 from support.project import CONFIG, make_project, put_over
 
 WITHOUT = [word for part in ("wheels", "tool", "actions") for word in ("--without", part)]
-SMALL = CONFIG.replace("seconds = 3.0", "seconds = 0.1")
+SMALL = (
+    CONFIG.replace("seconds = 3.0", "seconds = 0.1")
+    + """
+[sweep]
+values = {rate = [0.3, 0.4]}
+parallel = 2
+metric = "closeness"
+"""
+)
 
 
 @pytest.fixture
@@ -79,3 +87,7 @@ def test_the_pipeline_on_docker_without_a_network(tmp_path: Path, archive: Path,
     )
     assert found["scan"]["outputs"]["findings"]["HIGH"]["total"] >= 1
     assert found["promote"]["outputs"]["to"] == "1"
+    # Two containers at a time, one for each trial.
+    sweep = found["train"]["outputs"]["sweep"]
+    assert [one["status"] for one in sweep["trials"]] == ["finished", "finished"]
+    assert (sweep["best"], sweep["params"]["rate"]) == (2, 0.4)

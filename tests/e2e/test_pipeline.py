@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,20 @@ from mlops_ci import pipeline
 from mlops_ci.images import images_lock
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.open import open_store
+from support import signing
 from support.cli import call, newest_run, records
+from support.fixtures_testbed import found_or_skip
 from support.leftovers import of_project
 from support.project import WITH_TORCH, commit, make_project, put_over
+from support.testbed import tools
 
 
 def test_a_whole_run_and_a_second_one(tmp_path, scanned):
     project = make_project(tmp_path / "project", config=WITH_TORCH)
     put_over(project)
-    settings = {"MLOPS_CI_ENGINE": "host", **scanned}
+    who = signing.signer(tmp_path / "keys")
+    signs = {name: value for name, value in who.environment.items() if "REQUIRED" not in name}
+    settings = {"MLOPS_CI_ENGINE": "host", "MLOPS_CI_SIGNING__MODELS": "required", **signs, **scanned}
     first = call(project, "run", environment=settings)
     assert first.exit_code == 0, first.said
     found = records(project)
@@ -56,11 +62,14 @@ def test_a_whole_run_and_a_second_one(tmp_path, scanned):
     assert second.exit_code == 0, second.said
     again = records(project)
     assert newest_run(project) != first_run
+    run = newest_run(project).name
     assert [image["built"] for image in again["build"]["outputs"]["images"].values()] == [False] * len(
         again["build"]["outputs"]["images"]
     )
-    assert again["evaluate"]["outputs"]["verdict"] in ("keep", "promote")
+    assert again["evaluate"]["outputs"]["verdict"] == "keep"
+    assert again["evaluate"]["outputs"]["why"].startswith("equal to the champion, which stays")
     assert again["evaluate"]["outputs"]["champion"]["version"] == "1"
+    assert "signature of mean: valid, of key " in second.stderr
 
     # The findings are written for others, and what was built can be scanned again without being read.
     assert any(one["ruleId"].startswith("CVE-2099-") for one in sarif(project)["results"])
@@ -73,6 +82,29 @@ def test_a_whole_run_and_a_second_one(tmp_path, scanned):
     strict = call(project, "rescan", "--set", 'scan.layers={extra = ["HIGH"]}', environment=settings)
     assert strict.exit_code == 1, strict.said
     assert "planted-high-fixable 1.0" in strict.said
+
+    # What it was signed for, the other side's program can tell, and a model that was tampered with is not loaded.
+    fetched = call(project, "artifacts", "get", "mean@champion", "--to", "served", environment=settings)
+    assert fetched.exit_code == 0, fetched.said
+    assert model_signing(project / "served", who).returncode == 0
+    (project / "served" / "model" / "config.json").write_text("{}")
+    assert model_signing(project / "served", who).returncode == 1
+    other = {**settings, "MLOPS_CI_SIGNING__PUBLIC_KEY": str(signing.signer(tmp_path / "other").public)}
+    for words, code in (
+        (("evaluate", "--run", run, "--force", "--only"), 1),
+        (("artifacts", "verify", "mean@champion"), 1),
+    ):
+        refused = call(project, *words, environment=other)
+        assert (refused.exit_code, "another key signed it" in refused.said) == (code, True), refused.said
+
+
+def model_signing(folder, who):
+    """The reference program on a fetched bundle."""
+    program = str(found_or_skip(tools.find("model_signing"), "model_signing"))
+    words = ["--signature", str(folder / "model.sig"), "--public_key", str(who.public)]
+    return subprocess.run(
+        [program, "verify", "key", str(folder / "model"), *words], capture_output=True, text=True, check=False
+    )
 
 
 def sarif(project):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -9,7 +12,9 @@ import uuid
 import boto3
 
 from mlops_ci.stores.open import open_store
-from support.cli import call, clean_environment, records
+from support.cli import call, clean_environment, newest_run, records
+from support.guest_job import until
+from support.leftovers import of_project
 from support.mlflow_restartable import RestartableServer
 from support.state import final_state
 from support.testbed.ports import free_ports
@@ -40,10 +45,35 @@ def settings_for(s3_server, mlflow_server, bucket):
     }
 
 
+def _started(project, settings):
+    """A whole run whose narration is read while it goes on."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlops_ci", "run"],
+        cwd=project,
+        env=clean_environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def test_a_whole_run_on_servers(project, s3_server, mlflow_server, monkeypatch):
-    settings = settings_for(s3_server, mlflow_server, bucket_of(s3_server))
+    bucket = bucket_of(s3_server)
+    kept = f"s3://{bucket}/kept"
+    settings = {**settings_for(s3_server, mlflow_server, bucket), "MLOPS_CI_TRAIN__CHECKPOINT_STORE": kept}
+    # Killed in the middle, and gone on with as on another machine: its checkpoints are in the store only.
+    with _started(project, settings) as child:
+        for line in child.stderr:
+            if line.startswith("epoch 4 "):
+                child.kill()
+    assert child.returncode == -signal.SIGKILL
+    until(lambda: not of_project(project), 30)
+    shutil.rmtree(newest_run(project) / "train" / "checkpoints")
     done = call(project, "run", environment=settings)
     assert done.exit_code == 0, done.said
+    assert re.search(rf"took the checkpoint of step [1-4] from {kept}", done.stderr)
+    assert f"the checkpoints of this run are no longer needed, and gone from {kept}" in done.stderr
     assert not (project / ".mlops" / "mlflow").exists()
     assert not (project / ".mlops" / "store").exists()
     for name, value in s3_server.environment.items():
@@ -52,6 +82,7 @@ def test_a_whole_run_on_servers(project, s3_server, mlflow_server, monkeypatch):
     run_id = records(project)["train"]["run"]
     state = final_state(project, run_id, store, mlflow_server)
     assert state["manifest problems"] == []
+    assert list(open_store(kept, endpoint=s3_server.endpoint).list("checkpoints/")) == []
     assert (state["mlflow runs"], state["versions"], state["orphans"], state["champion"]) == (1, 1, 0, True)
     assert state["steps"] == [1, 2, 3, 4, 5, 6]
     said = done.said + "".join(path.read_text() for path in (project / ".mlops").rglob("*.json"))
@@ -63,17 +94,7 @@ def test_mlflow_killed_half_way_loses_nothing(project, tmp_path):
     server.start()
     settings = {"MLOPS_CI_ENGINE": "host", "MLOPS_CI_TRACKING__URI": server.uri}
     try:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "mlops_ci", "run"],
-            cwd=project,
-            env=clean_environment(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert child.stderr is not None
-        with child:
+        with _started(project, settings) as child:
             for line in child.stderr:
                 if line.startswith("epoch 3 "):
                     server.kill()

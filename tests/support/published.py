@@ -16,7 +16,7 @@ import pytest
 from mlops_ci.config.load import load
 from mlops_ci.console import Console
 from mlops_ci.providers.local import local_provider
-from mlops_ci.publishing.publish import Publication, publish
+from mlops_ci.publishing.publish import Publication, Sign, publish
 from mlops_ci.redaction import Redactor
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
@@ -41,7 +41,9 @@ class Published:
     def connection(self) -> FakeConnection:
         return self.premises.registry.connection
 
-    def version(self, number: int, *, model: str = MODEL, register: bool = True, **content: bytes) -> Publication:
+    def version(
+        self, number: int, *, model: str = MODEL, register: bool = True, sign: Sign | None = None, **content: bytes
+    ) -> Publication:
         """Publish a version: its weights name it, the configuration is the same in all."""
         folder = self.root / "in" / f"{model}-{number}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +59,7 @@ class Published:
             lineage={"run": run_id(number), "commit": f"c{number}", "seed": number},
             metrics={"accuracy": 0.9 + number / 100},
             evaluation={"verdict": "promote"},
+            sign=sign,
         )
         if register:
             tags = {

@@ -24,7 +24,7 @@ EXPRESSION = re.compile(r"\$\{\{")
 # The steps that hand a run on through the object store.
 BY_STORE = ("collect", "hand-on")
 # Files with a job of their own, that a caller adds.
-OPT_IN = ("code-scanning", "comment", "decay", "rescan", "retry")
+OPT_IN = ("code-scanning", "comment", "decay", "rescan", "retry", "rollback")
 
 
 def parsed(text: str) -> Any:

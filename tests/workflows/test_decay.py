@@ -1,4 +1,6 @@
-"""The weekly look at the champion, by the example as it stands: it holds on the data of its promotion, and then not."""
+"""The weekly look at the champion and a rollback, by the examples as they stand: it holds on the data of its promotion,
+is put back to the one before, and does not hold on other data.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ from support import act
 from support.cli import call
 from support.oci_server import OciServer
 from support.project import CONFIG, commit, make_project
+from support.promoted_twice import promoted_again
 
 EXAMPLE = act.ROOT / "examples" / "github" / "decay.yml"
+ROLLBACK = EXAMPLE.with_name("rollback.yml")
 Run = Callable[[str], act.Acted]
 
 
@@ -43,7 +47,11 @@ def project(tmp_path: Path, name: str, machine: Mapping[str, str]) -> Path:
     made = make_project(tmp_path / "project", config=CONFIG.replace('name = "mean"', f'name = "{name}"'))
     done = call(made, "run", environment={"MLOPS_CI_ENGINE": "host", **machine})
     assert done.exit_code == 0, done.said[-8000:]
-    return act.make_consumer(made, EXAMPLE.read_text().rstrip() + "\n" + act.AFTER)
+    # When the champion holds, what a person would start is started too: both files as they stand.
+    rollback = ROLLBACK.read_text().partition("jobs:\n")[2]
+    rollback = rollback.replace("    permissions:\n", "    needs: [mlops]\n    permissions:\n", 1)
+    rollback = rollback.replace("${{ inputs.expected }}", "'2'")
+    return act.make_consumer(made, EXAMPLE.read_text().rstrip() + "\n" + rollback.rstrip() + "\n" + act.AFTER)
 
 
 @pytest.fixture
@@ -70,18 +78,21 @@ def stamp(store: Path, name: str) -> dict[str, Any]:
 
 
 def test_a_champion_that_holds_is_green_and_one_that_has_decayed_is_red_with_its_page(
-    weekly: Run, project: Path, name: str, tmp_path: Path
+    weekly: Run, project: Path, name: str, tmp_path: Path, mlflow_server: str
 ):
     store = tmp_path / "store"
     before = set((store / "models").rglob("*"))
     assert before
+    registry = promoted_again(mlflow_server, name)
     good = weekly("good")
     assert good.exit_code == 0, good.log[-8000:]
     outputs = good.outputs
     assert (good.result, outputs["result"], outputs["exit-code"]) == ("success", "passed", "0")
     assert (stamp(store, name)["run"], stamp(store, name)["result"]) == (outputs["run-id"], "passed")
     (page,) = good.artifacts.glob(f"{outputs['report']}/**/index.html")
-    assert "closeness of version 1 is not worse" in page.read_text()
+    assert "closeness of version 2 is not worse" in page.read_text()
+    restored = registry.get_model_version_by_alias(name, "champion")
+    assert (str(restored.version), restored.tags["mlops.restored_from"]) == ("1", "2")
 
     (project / "data" / "numbers.txt").write_text("100 200 300\n")
     commit(project, "data of another kind")

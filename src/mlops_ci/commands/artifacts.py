@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,11 +15,16 @@ from mlops_ci.errors import GateError
 from mlops_ci.progress import activity
 from mlops_ci.publishing.audit import Verdict, audit
 from mlops_ci.publishing.deliver import deliver
+from mlops_ci.publishing.manifest import SIGNATURE
 from mlops_ci.publishing.reach import Library
+from mlops_ci.publishing.verify import Problem
 from mlops_ci.records.codec import to_json
 from mlops_ci.reporting.format import moment, size
+from mlops_ci.signing.errors import UnsignedModelError
 from mlops_ci.stages.artifact_names import locate, parse
 from mlops_ci.stages.artifacts import Artifact, artifacts, model_of, registered_or_none
+from mlops_ci.stages.model_signatures import Asker
+from mlops_ci.stages.premises import Premises
 from mlops_ci.stores.narration import shown
 
 SHOWN = 20
@@ -25,7 +32,7 @@ HEAD = ("model", "version", "aliases", "run", "verdict", "files", "size", "publi
 
 
 class ArtifactDamagedError(GateError):
-    """Something that was published is not what it was: a file is missing, truncated or altered."""
+    """Something that was published is not what it was: a file is missing, truncated or altered, or not as signed."""
 
 
 def list_artifacts(options: Options, model: str | None) -> int:
@@ -55,6 +62,7 @@ def get(options: Options, name: str, folder: Path | None, *, below: str) -> int:
     with open_premises(options) as premises:
         found = locate(premises, address)
         target = folder or Path(f"{model_of(found.manifest)}-{found.version or found.manifest.rsplit('/', 2)[-2]}")
+        _asker(premises).of_store(premises.store, found.manifest, sha256=found.sha256)
         with activity(premises.console, "fetching") as fetching:
             manifest, new = deliver(
                 premises.store,
@@ -86,6 +94,9 @@ def verify(options: Options, name: str | None) -> int:
             wanted = [(info.key, None) for info in Library(premises.store).listed()]
         with activity(premises.console, "verifying") as verifying:
             verdicts = audit(premises.store, wanted, on_progress=shown(verifying))
+        verdicts = tuple(
+            _with_signature(premises, one, sha256) for one, (_, sha256) in zip(verdicts, wanted, strict=True)
+        )
         place = premises.store.uri
     bad = [one for one in verdicts if not one.whole]
     if options.json:
@@ -101,6 +112,22 @@ def verify(options: Options, name: str | None) -> int:
             details=(*lines[:SHOWN], *([f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else [])),
         )
     return 0
+
+
+def _asker(premises: Premises) -> Asker:
+    return Asker(settings=premises.settings, environ=os.environ, console=premises.console)
+
+
+def _with_signature(premises: Premises, one: Verdict, sha256: str | None) -> Verdict:
+    """The verdict with what is wrong with the signature, where one is asked for."""
+    if one.unreadable:
+        return one
+    try:
+        _asker(premises).of_store(premises.store, one.manifest, sha256=sha256)
+    except UnsignedModelError as error:
+        problem = Problem(kind="unsigned", name=SIGNATURE, key=one.manifest, detail=error.cause)
+        return replace(one, problems=(*one.problems, problem))
+    return one
 
 
 def _row(one: Artifact, *, asked: bool) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from mlops_ci.publishing.garbage import Collected, Garbage, collect, garbage
 from mlops_ci.publishing.reach import Library
 from mlops_ci.reporting.format import counted, size
 from mlops_ci.settings.units import Duration
+from mlops_ci.stages import old_checkpoints
 from mlops_ci.stages.artifacts import pinned
+from mlops_ci.stages.old_checkpoints import OldCheckpoints
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stores.narration import shown
 
@@ -35,11 +37,16 @@ def gc(options: Options, *, delete: bool, older_than: str | None, keep: int | No
         library = Library(premises.store)
         found = garbage(library, older_than=age, keep=keep, pinned=_pins(premises, library, keep))
         done = _delete(premises, library, found, keep) if delete and found.count else None
+        left = old_checkpoints.find(premises.settings, older_than=max(age, constants().checkpoints))
+        if left is not None and delete:
+            left.delete()
         place = premises.store.uri
     if options.json:
-        click.echo(json.dumps(_document(found, done, age), indent=2))
+        runs = [] if left is None else list(left.runs)
+        click.echo(json.dumps({**_document(found, done, age), "checkpoints": runs}, indent=2))
     else:
         _say(found, done, place, age)
+        _say_checkpoints(left, deleted=delete)
     return 0
 
 
@@ -68,6 +75,16 @@ def _pins(premises: Premises, library: Library, keep: int | None) -> Collection[
 def _delete(premises: Premises, library: Library, found: Garbage, keep: int | None) -> Collected:
     with premises.promotions(), activity(premises.console, "deleting") as deleting:
         return collect(library, found, pinned=lambda: _pins(premises, library, keep), on_progress=shown(deleting))
+
+
+def _say_checkpoints(left: OldCheckpoints | None, *, deleted: bool) -> None:
+    if left is None or not left.runs:
+        return
+    done = "deleted" if deleted else "may go"
+    click.echo(f"{left.store.uri}: checkpoints of {counted(len(left.runs), 'run')} that nobody goes on with: {done}")
+    for run in list(left.runs)[:SHOWN]:
+        click.echo(f"  {run}")
+    click.echo(f"  {size(left.bytes)} in all")
 
 
 def _document(found: Garbage, done: Collected | None, age: float) -> dict[str, object]:

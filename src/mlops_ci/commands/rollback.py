@@ -9,12 +9,13 @@ import click
 
 from mlops_ci.commands.options import Options
 from mlops_ci.commands.premises import open_premises
+from mlops_ci.commands.voice import new_provider
 from mlops_ci.errors import UsageError
 from mlops_ci.progress import activity
 from mlops_ci.records.codec import to_json
 from mlops_ci.stages.artifact_names import parse
 from mlops_ci.stages.premises import Premises
-from mlops_ci.stages.rollback import Rollback, check, find, move
+from mlops_ci.stages.rollback import Rollback, check, find, move, require
 from mlops_ci.stores.narration import shown
 
 SCHEMA = "mlops-ci/rollback/1"
@@ -24,18 +25,26 @@ class BadVersionError(UsageError):
     """A version is a number."""
 
 
-def rollback(options: Options, model: str | None, *, to: str | None, dry_run: bool) -> int:
+def rollback(options: Options, model: str | None, *, to: str | None, expected: str | None, dry_run: bool) -> int:
     """Verify the version's files, then move the alias, under the lock and only if it is where it was."""
-    if to is not None and not to.isdecimal():
-        raise BadVersionError(f"--to {to}: a version is a number", hint="`mlops-ci artifacts list` shows them")
+    for word, version in (("--to", to), ("--expected", expected)):
+        if version is not None and not version.isdecimal():
+            raise BadVersionError(
+                f"{word} {version}: a version is a number", hint="`mlops-ci artifacts list` shows them"
+            )
     with open_premises(options, governed=True) as premises:
         name = premises.settings.model if model is None else str(parse(f"{model}@1").model)
         plan = find(premises, name, to=to)
+        require(plan, expected)
         moved = False
         if not plan.done:
             _verify(premises, plan)
             moved = not dry_run and move(premises, plan, by=getpass.getuser())
     _say(options, plan, moved=moved, dry_run=dry_run)
+    provider = new_provider()
+    found = {"champion": plan.to if moved or plan.done else plan.from_, "moved": str(moved).lower(), "exit-code": "0"}
+    for output, value in found.items():
+        provider.set_output(output, value)
     return 0
 
 

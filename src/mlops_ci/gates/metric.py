@@ -46,6 +46,11 @@ def at_least(value: float, limit: float, *scale: float) -> bool:
     return value >= limit - ROUNDING * size
 
 
+def above(value: float, limit: float, *scale: float) -> bool:
+    """`value > limit`, by more than the rounding of binary fractions at the size of the numbers involved."""
+    return not at_least(limit, value, *scale)
+
+
 def show(value: float) -> str:
     """A number for people: six significant digits at most."""
     return f"{value:.6g}"

@@ -53,7 +53,7 @@ class Paired:
         """(target, challenger, champion) of every example as finite numbers; None when one of them is not."""
         rows = []
         for pair in self.pairs:
-            row = (_number(pair.target), _number(pair.challenger), _number(pair.champion))
+            row = (number(pair.target), number(pair.challenger), number(pair.champion))
             if None in row:
                 return None
             rows.append(row)
@@ -124,7 +124,7 @@ def same(left: str, right: str) -> bool:
     """Whether two cells mean the same: the same text, or the same number (`3` and `3.0`)."""
     if left == right:
         return True
-    first, second = _number(left), _number(right)
+    first, second = number(left), number(right)
     return first is not None and first == second
 
 
@@ -136,16 +136,16 @@ def _rows(reader: Iterator[list[str]], name: str) -> Iterator[Row]:
     if len(set(header)) != len(header):
         raise PredictionsUnusableError(f"{name} names a column twice in its first line", hint=_REWRITE)
     seen: set[str] = set()
-    for number, cells in enumerate(reader, start=2):
+    for line, cells in enumerate(reader, start=2):
         if not cells:
             continue
         if len(cells) != len(header):
             raise PredictionsUnusableError(
-                f"row {number} of {name} has {len(cells)} cells, the first line has {len(header)}", hint=_REWRITE
+                f"row {line} of {name} has {len(cells)} cells, the first line has {len(header)}", hint=_REWRITE
             )
         values = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
         if values["id"] in seen:
-            raise PredictionsUnusableError(f"row {number} of {name} repeats the id {values['id']!r}", hint=_REWRITE)
+            raise PredictionsUnusableError(f"row {line} of {name} repeats the id {values['id']!r}", hint=_REWRITE)
         seen.add(values["id"])
         yield Row(id=values.pop("id"), target=values.pop("target"), prediction=values.pop("prediction"), columns=values)
 
@@ -166,7 +166,8 @@ def _same_ids(challenger: Sequence[str], champion: Sequence[str]) -> None:
         )
 
 
-def _number(text: str) -> float | None:
+def number(text: str) -> float | None:
+    """The finite number in a cell, or None."""
     try:
         value = float(text)
     except ValueError:

@@ -9,10 +9,14 @@ from mlops_ci.orchestrators.called import HEAD, CalledFile, Input, Output, calle
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.rescan import NAME as RESCAN
 from mlops_ci.orchestrators.rescan import rescan_file
+from mlops_ci.orchestrators.rolling_back import NAME as ROLLBACK
+from mlops_ci.orchestrators.rolling_back import rollback_file
 
 NAME = "decay"
 # The files that run in a schedule, and in nothing else.
 SCHEDULED = ("nightly", NAME, RESCAN)
+# The files of one job, which begin no run of a training.
+ALONE = (NAME, RESCAN, ROLLBACK)
 COMMAND = "mlops-ci nightly decay"
 # The machine is an input: no job before it could read [runners].
 RUNNER = Input(
@@ -48,8 +52,8 @@ def decay_file() -> CalledFile:
 
 
 def all_files() -> tuple[CalledFile, ...]:
-    """Every file that users call with inputs in common: those of the pipeline, and the two of one job."""
-    return (*called_files(), decay_file(), rescan_file())
+    """Every file that users call with inputs in common: those of the pipeline, and those of one job."""
+    return (*called_files(), decay_file(), rescan_file(), rollback_file())
 
 
 def any_file(name: str) -> CalledFile:

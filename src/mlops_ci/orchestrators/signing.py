@@ -1,4 +1,4 @@
-"""Keyless signatures: the job that builds signs as itself, and those that run the image may have to ask who signed."""
+"""Keyless signatures: the jobs that build and publish sign as themselves, and others may have to ask who signed."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from typing import Literal
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.jobs import Job
 
-# By what images are signed: a key that is a secret of the job that builds, or the identity of that job.
+# By what is signed: a key that is a secret of the jobs that build and publish, or the identity of those jobs.
 How = Literal["key", "keyless"]
 HOWS: tuple[str, ...] = ("key", "keyless")
-SIGNS = "build"
-# Stages that run something in the image.
+SIGNS = frozenset({"build", "publish"})
+# Stages that run something in the image, and those that may have to ask whose a signature is.
 IN_THE_IMAGE = frozenset({"check", "prepare", "verify", "train", "evaluate", "canary"})
+ASKS = IN_THE_IMAGE | {"promote"}
 
 
 def signing(file: CalledFile, how: How) -> CalledFile:
-    """The file as a site signs images: with `keyless` the job that builds has an identity, and no key."""
+    """The file as a site signs: with `keyless` the jobs that sign have an identity, and no key."""
     if how == "key":
         return file
     return replace(
-        file, jobs=tuple(_keyless(job) if SIGNS in job.stages and not job.beside else job for job in file.jobs)
+        file, jobs=tuple(_keyless(job) if SIGNS & set(job.stages) and not job.beside else job for job in file.jobs)
     )
 
 
 def needs_program(job: Job) -> bool:
     """Whether a job calls `cosign` where signatures are keyless."""
-    return job.signs or bool(IN_THE_IMAGE & set(job.stages))
+    return job.signs or bool(ASKS & set(job.stages))
 
 
 def _keyless(job: Job) -> Job:

@@ -17,6 +17,7 @@ class CollectConstants:
     batch: int
     lease: float
     patience: float
+    checkpoints: float
 
 
 @cache

@@ -21,6 +21,9 @@ SCHEMA = "mlops-ci/manifest/1"
 OBJECTS = "objects/"
 MODELS = "models/"
 NAME = "manifest.json"
+# The model's signature, in the bundle of files that it speaks of.
+SIGNATURE = "model.sig"
+MODEL_FILES = "model/"
 
 
 class ManifestError(UncheckedError):
@@ -60,8 +63,11 @@ def object_key(sha256: str) -> str:
 
 def encode(manifest: Manifest) -> bytes:
     """The one byte form: JSON for people, sorted keys; a number that is not finite becomes null."""
-    text = json.dumps(to_json(manifest), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode()
+    return _text(to_json(manifest))
+
+
+def _text(value: Any) -> bytes:
+    return f"{json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
 def manifest_key(model: str, data: bytes) -> str:
@@ -89,7 +95,12 @@ def check_name(name: str) -> str:
 
 
 def read_manifest(store: Store, key: str, *, sha256: str | None = None) -> Manifest:
-    """The manifest under `key`, checked against the digest in its key, `sha256` if given, and its schema.
+    """The manifest under `key`; raises what `manifest_bytes` and `decode` raise."""
+    return decode(manifest_bytes(store, key, sha256=sha256), f"{store.uri}/{key}")
+
+
+def manifest_bytes(store: Store, key: str, *, sha256: str | None = None) -> bytes:
+    """The manifest's bytes, checked against the digest in its key, and `sha256` if given.
 
     Raises `ManifestError`, and `ObjectMissingError` when there is none.
     """
@@ -102,7 +113,14 @@ def read_manifest(store: Store, key: str, *, sha256: str | None = None) -> Manif
             f"expected {sha256 or f'{digits}...'}",
             hint="do not use this model; publish it again, and find out who may write into the store",
         )
-    return decode(data, f"{store.uri}/{key}")
+    return data
+
+
+def unsigned(data: bytes) -> bytes:
+    """A manifest without the signature among its files: what the signature speaks of. The same in later versions."""
+    value = json.loads(data)
+    value["files"] = [one for one in value["files"] if one["name"] != SIGNATURE]
+    return _text(value)
 
 
 def decode(data: bytes, where: str) -> Manifest:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from mlops_ci.errors import UsageError
 from mlops_ci.publishing.manifest import (
     SCHEMA,
+    SIGNATURE,
     ArtifactNameError,
     Manifest,
     PublishedFile,
@@ -29,6 +30,8 @@ from mlops_ci.stores.base import OnProgress, Store, Upload
 from mlops_ci.stores.errors import ObjectLostError, ObjectMissingError, StoreConflictError
 from mlops_ci.stores.measure import measure_all
 
+Sign = Callable[[bytes], Path | None]
+
 
 class ArtifactMissingError(UsageError):
     """A file that is to be published is not there or can't be read."""
@@ -36,10 +39,11 @@ class ArtifactMissingError(UsageError):
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What is in the store now. `objects` counts contents, not files: equal files are one object."""
+    """What is in the store now. `objects` counts contents: equal files are one object. `data` is the manifest."""
 
     manifest: ManifestRef
     objects: ObjectCount
+    data: bytes
 
 
 def publish(
@@ -51,28 +55,38 @@ def publish(
     metrics: Mapping[str, float],
     evaluation: Mapping[str, Any],
     on_progress: OnProgress | None = None,
+    sign: Sign | None = None,
 ) -> Publication:
     """Publish `files` (name in the bundle, path) of `model`. Doing it again changes nothing and gives the same result.
 
     `lineage`, `metrics` and `evaluation` go into the manifest as they are: nothing in them may depend on when or how
-    often this is called. Killed at any moment it leaves objects without a manifest, which the next call uses.
+    often this is called. `sign` gets the manifest as it would be without a signature, and gives the file of one, the
+    same each time, or None. Killed at any moment it leaves objects without a manifest, which the next call uses.
     While it runs, a notice in the store keeps collectors of garbage from what it relies on.
     Raises `ArtifactNameError`, `ArtifactMissingError`, `StoreConflictError`, `CollectorBusyError` and what a `Store`
     raises.
     """
     uploads = _measure(files)
-    manifest = Manifest(
-        schema=SCHEMA,
-        model=check_model(model),
-        files=tuple(
-            PublishedFile(name=name, bytes=upload.bytes, sha256=upload.sha256, key=upload.key)
-            for name, upload in sorted(uploads.items())
-        ),
-        lineage=lineage,
-        metrics=metrics,
-        evaluation=evaluation,
-    )
-    data = encode(manifest)
+
+    def made() -> bytes:
+        files = sorted(uploads.items())
+        manifest = Manifest(
+            schema=SCHEMA,
+            model=check_model(model),
+            files=tuple(
+                PublishedFile(name=name, bytes=one.bytes, sha256=one.sha256, key=one.key) for name, one in files
+            ),
+            lineage=lineage,
+            metrics=metrics,
+            evaluation=evaluation,
+        )
+        return encode(manifest)
+
+    data = made()
+    signature = sign(data) if sign is not None else None
+    if signature is not None:
+        uploads |= _measure([(SIGNATURE, signature)])
+        data = made()
     objects = list({upload.key: upload for upload in uploads.values()}.values())
     key = manifest_key(model, data)
     with announced(store, key, (one.sha256 for one in objects)):
@@ -83,6 +97,7 @@ def publish(
         objects=ObjectCount(
             count=len(objects), bytes=sum(one.bytes for one in objects), uploaded=uploaded, reused=reused
         ),
+        data=data,
     )
 
 

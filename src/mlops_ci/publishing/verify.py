@@ -15,9 +15,9 @@ WORKERS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One file that is not what the manifest says."""
+    """One file that is not what the manifest says; `unsigned`: the signature does not hold."""
 
-    kind: Literal["missing", "truncated", "altered"]
+    kind: Literal["missing", "truncated", "altered", "unsigned"]
     name: str
     key: str
     detail: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from mlops_ci.records.marks import VOLATILE
+from mlops_ci.records.record import FileRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +38,10 @@ class ObjectCount:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishOutputs:
-    """`signature` is null while signing is not configured."""
+    """`signature` says who signed the model, null when nobody did; `signed` are the manifest and its signature then."""
 
     model: ModelRef
     manifest: ManifestRef
     objects: ObjectCount
     signature: Annotated[str | None, VOLATILE] = None
+    signed: Annotated[tuple[FileRef, ...], VOLATILE] = ()

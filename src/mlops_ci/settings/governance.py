@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 GUARDED: Mapping[str, tuple[str, ...] | None] = {
     "policy": None,
     "scan": None,
-    "signing": ("public-key", "identity", "issuer", "required"),
+    "signing": ("public-key", "identity", "issuer", "required", "models"),
     "verify": ("fail-on",),
     "train": ("allow-pickle",),
-    "evaluate": ("metric", "goal", "floor", "margin", "min-effect", "by", "also", "slices"),
+    "evaluate": (
+        *("metric", "goal", "floor", "margin", "min-effect", "by", "also", "slices"),
+        *("no-champion", "unloadable-champion", "changed-classes"),
+    ),
     "publish": ("approval",),
 }
 

@@ -22,7 +22,7 @@ SecretPlace = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class SigningSettings(Table):
-    """Who signs the images that are built, and whose signature an image must have before it runs."""
+    """Who signs the images that are built and the models that are published, and whose signature they must have."""
 
     key: Annotated[KeyPlace | None, Example("env://COSIGN_PRIVATE_KEY")] = None
     """The private key that signs them: `env://VARIABLE` with its PEM text, or a file. `mlops-ci images keys` makes
@@ -44,3 +44,6 @@ class SigningSettings(Table):
     required: Annotated[Literal["always", "verify", "never"], Stricter("earlier")] = "never"
     """When an image must have that signature: `always` before any job runs in it, before `verify` (and train) runs in
     it, or `never`."""
+    models: Annotated[Literal["required", "signed", "never"], Stricter("earlier")] = "signed"
+    """Published models: with `signed` they are signed where a key or an identity is, and a wrong signature is refused;
+    with `required` a model without one is refused too; or `never` signed and never looked at."""

@@ -20,11 +20,12 @@ CONTENT, PREDICATE = "dev.sigstore.bundle.content", "dev.sigstore.bundle.predica
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """What a bundle holds: bytes of a type, and signatures of both."""
+    """What a bundle holds: bytes of a type, and signatures of both. `by_identity`: a certificate in place of a key."""
 
     payload: bytes
     kind: str
     signatures: tuple[bytes, ...]
+    by_identity: bool = False
 
     @property
     def signed(self) -> bytes:
@@ -37,12 +38,12 @@ def encoding(kind: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind.encode()), kind.encode(), len(payload), payload)
 
 
-def bundle(statement: bytes, key: PrivateKey) -> bytes:
-    """A statement, signed with the key."""
+def bundle(statement: bytes, key: PrivateKey, *, hint: str | None = None) -> bytes:
+    """A statement, signed with the key; `hint` names the key where its reader knows it by another name."""
     signature = key.sign(encoding(PAYLOAD_TYPE, statement))
     document = {
         "mediaType": MEDIA_TYPE,
-        "verificationMaterial": {"publicKey": {"hint": key.public.id}},
+        "verificationMaterial": {"publicKey": {"hint": hint or key.public.id}},
         "dsseEnvelope": {
             "payload": _text(statement),
             "payloadType": PAYLOAD_TYPE,
@@ -73,6 +74,7 @@ def read(data: bytes) -> Envelope | None:
             payload=_bytes(held["payload"]),
             kind=str(held["payloadType"]),
             signatures=tuple(_bytes(one["sig"]) for one in held["signatures"]),
+            by_identity="publicKey" not in document["verificationMaterial"],
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

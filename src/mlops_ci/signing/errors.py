@@ -21,6 +21,10 @@ class UnsignedImageError(GateError):
     """The image has no valid signature of whom the settings name, so it does not run."""
 
 
+class UnsignedModelError(GateError):
+    """The published model has no valid signature of whom the settings name, so it is neither promoted nor loaded."""
+
+
 class SignatureUnreadableError(UncheckedError):
     """What lies beside the image in the place of signatures cannot be read."""
 

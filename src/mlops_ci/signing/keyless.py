@@ -24,6 +24,8 @@ SECONDS = 180.0
 # No signature, none that matches, one without a certificate.
 REFUSED = frozenset({10, 12, 13})
 REFUSED_WORDS = ("no signatures found", "no matching signatures", "none of the expected identities matched")
+# What `cosign` says of servers, where it is asked about files.
+UNANSWERED = ("connection refused", "no such host", "i/o timeout", "context deadline exceeded")
 INSTALL = "install cosign on this machine (it is one program), or sign with a key: [signing] key"
 
 
@@ -46,6 +48,25 @@ class Keyless:
         """Sign a statement about an image and keep it beside it."""
         words = ["attest", "--yes", "--type", kind, "--predicate", str(predicate), *_plain(image), image]
         self._checked("attested", words)
+
+    def sign_blob(self, blob: Path, kind: str, predicate: Path, target: Path) -> None:
+        """Sign a statement about a file's bytes into a bundle."""
+        words = ["--yes", "--new-bundle-format", "--type", kind, "--predicate", str(predicate), "--bundle", str(target)]
+        self._checked("signed", ["attest-blob", *words, str(blob)])
+
+    def verify_blob(self, blob: Path, kind: str, held: Path, *, identity: str, issuer: str) -> str | None:
+        """What is wrong with a bundle of `sign_blob`, None where the identity signed it. Raises
+        `KeylessUnavailableError` where that could not be found out.
+        """
+        whom = ["--certificate-identity", identity, "--certificate-oidc-issuer", issuer]
+        words = ["--new-bundle-format", "--type", kind, "--bundle", str(held), *whom, str(blob)]
+        finished = self._run(["verify-blob-attestation", *words])
+        if finished.exit_code == 0 and not finished.timed_out:
+            return None
+        said = finished.stderr.lower()
+        if finished.timed_out or any(one in said for one in UNANSWERED):
+            self._answered("verified", str(blob), finished)
+        return f"no valid signature of {identity} (issuer {issuer}): {(finished.tail(1) or ('',))[0]}"
 
     def verify(self, image: str, *, identity: str, issuer: str) -> None:
         """Raises `UnsignedImageError` unless the image has a signature of this identity, `KeylessUnavailableError`."""

@@ -11,7 +11,7 @@ from mlops_ci.gates.metric import at_least, gain, show, usable
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.evaluate import Champion, EvaluateOutputs, Gate
 from mlops_ci.settings.settings import Tables
-from mlops_ci.stages import champion, evaluate
+from mlops_ci.stages import champion, evaluate, scores
 from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.sequence import CODE, page_of_failure
@@ -104,7 +104,7 @@ def _run(session: Session) -> Result:
         return skipped(f"there is no champion of {session.settings.model} yet: nothing to score")
     tables = session.settings.tables
     assert tables.evaluate.command is not None  # noqa: S101  # for the type checker: run_decay has looked
-    score = evaluate.score_champion(session, tables.evaluate.command, reigning)
+    score = scores.score_champion(session, tables.evaluate.command, reigning)
     assert score is not None  # noqa: S101  # for the type checker: there is a champion
     found = compare(tables, before=reigning.metrics, now=score.metrics, version=reigning.version)
     same = reigning.tags.get("mlops.data") == evaluate.data_digest(session)

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from mlops_ci.errors import GateError, UncheckedError
-from mlops_ci.files import regular_files
-from mlops_ci.gates.also import calibration_error
+from mlops_ci.errors import GateError, MlopsError, UncheckedError, UserCodeError
 from mlops_ci.gates.decide import decide
-from mlops_ci.gates.predictions import Row, read_predictions
 from mlops_ci.records.codec import to_json
-from mlops_ci.records.evaluate import Champion, EvaluateOutputs
-from mlops_ci.records.train import TrainOutputs
-from mlops_ci.stages import champion, prepared
-from mlops_ci.stages.image import image
-from mlops_ci.stages.jobs import JobSpec, fresh, run_job
-from mlops_ci.stages.lineage import trained_params
+from mlops_ci.records.evaluate import Champion, Classes, EvaluateOutputs
+from mlops_ci.settings.evaluate import EvaluateSettings
+from mlops_ci.stages import champion
+from mlops_ci.stages.known_classes import of_challenger, of_champion
 from mlops_ci.stages.result import Result
+from mlops_ci.stages.scores import Score, ScoreMissingError, challenger, finite, score_champion
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.registry import ChampionVersion
-from mlops_ci.training.task import command_task
-
-METRICS = "metrics.json"
-PREDICTIONS = "predictions.csv"
-
-
-class ScoreMissingError(UncheckedError):
-    """The evaluate command left no usable metrics."""
+from mlops_ci.training.outcome import JobError
 
 
 class RejectedError(GateError):
@@ -43,12 +28,21 @@ class RejectedError(GateError):
         self.outputs = outputs
 
 
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """What a model reached on the evaluation data."""
+class ChampionUnloadableError(UncheckedError):
+    """The evaluate command failed on the champion, or the champion's files are gone, so nothing could be compared."""
 
-    metrics: Mapping[str, float]
-    predictions: tuple[Row, ...] | None = None
+    def __init__(self, why: str, error: MlopsError) -> None:
+        hint = 'make the command load it too; or set [evaluate] unloadable-champion = "review": then a human decides'
+        super().__init__(why, hint=hint, details=error.details)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Defender:
+    """What became of the champion: its score, why it could not be had, and its classes."""
+
+    score: Score | None = None
+    unloadable: str | None = None
+    classes: Classes | None = None
 
 
 def inputs(session: Session) -> Mapping[str, Any]:
@@ -66,42 +60,66 @@ def run(session: Session) -> Result:
     rule = session.settings.tables.evaluate
     reigning = champion.current(session)
     new = challenger(session)
-    defender = score_champion(session, rule.command, reigning) if rule.command is not None else None
+    found = _defender(session, rule, reigning)
     same_data = reigning is not None and reigning.tags.get("mlops.data") == data_digest(session)
+    known = of_challenger(session.run.path("train", "model"), rule, new)
     decision = decide(
         rule,
         challenger=new.metrics,
-        champion=_champion(session, reigning, None),
-        champion_metrics=defender.metrics if defender else None,
+        champion=_champion(session, reigning, found, scored=False),
+        champion_metrics=found.score.metrics if found.score else None,
         same_data=same_data or _no_data(session, reigning),
-        predictions=(new.predictions, defender.predictions)
-        if defender and new.predictions and defender.predictions
+        predictions=(new.predictions, found.score.predictions)
+        if found.score and new.predictions and found.score.predictions
         else None,
+        classes=known,
+        unloadable=found.unloadable,
     )
     for gate in decision.gates:
         session.console.say(f"{'✓' if gate.verdict == 'pass' else '-'} {gate.id}: {gate.verdict} {gate.why}".rstrip())
     session.console.say(f"verdict: {decision.verdict}: {decision.why}")
     outputs = EvaluateOutputs(
         verdict=decision.verdict,
-        champion=_champion(session, reigning, defender),
+        champion=_champion(session, reigning, found, scored=True),
         gates=decision.gates,
         metrics=finite(new),
         why=decision.why,
+        classes=known,
     )
     if decision.verdict == "reject":
         raise RejectedError(decision.why, outputs)
     return Result(outputs=outputs)
 
 
-def _champion(session: Session, reigning: ChampionVersion | None, score: Score | None) -> Champion | None:
-    """The champion with its metrics on today's data where it was scored on it, else as they were recorded."""
+def _defender(session: Session, rule: EvaluateSettings, reigning: ChampionVersion | None) -> _Defender:
+    """The champion on today's data. One that can't be loaded is no verdict, unless a human is to decide then."""
+    if rule.command is None or reigning is None:
+        return _Defender()
+    try:
+        score = score_champion(session, rule.command, reigning)
+    except (champion.ChampionUnreadableError, ScoreMissingError, JobError) as error:
+        if isinstance(error, JobError) and error.exit_code != UserCodeError.exit_code:
+            raise
+        why = f"champion version {reigning.version} can't be loaded and scored: {error.cause}"
+        if rule.unloadable_champion == "error":
+            raise ChampionUnloadableError(why, error) from error
+        return _Defender(unloadable=why)
+    files = session.run.path("champion")
+    manifest = champion.manifest(session, reigning)
+    return _Defender(score=score, classes=of_champion(files / "model", manifest))
+
+
+def _champion(session: Session, reigning: ChampionVersion | None, found: _Defender, *, scored: bool) -> Champion | None:
+    """The champion with its metrics on today's data where it was `scored` on it, else as they were recorded."""
     if reigning is None:
         return None
+    score = found.score if scored else None
     return Champion(
         name=session.settings.model,
         version=reigning.version,
         metrics=score.metrics if score is not None else reigning.metrics,
         data_digest=data_digest(session) if score is not None else reigning.tags.get("mlops.data"),
+        classes=found.classes,
     )
 
 
@@ -114,88 +132,3 @@ def data_digest(session: Session) -> str | None:
 def _no_data(session: Session, reigning: ChampionVersion | None) -> bool:
     """Neither run was given data by us: what the script reads is part of its code and image, as far as we can see."""
     return reigning is not None and reigning.tags.get("mlops.data") is None and data_digest(session) is None
-
-
-def score_champion(session: Session, command: str, reigning: ChampionVersion | None) -> Score | None:
-    """The champion on today's data; its files are verified before they are loaded."""
-    if reigning is None:
-        return None
-    files = champion.files(session)
-    if files is None:
-        return None
-    return _score(session, command, "champion", files)
-
-
-def job(session: Session, folder: Path, command: str, model: Path) -> JobSpec:
-    """The job that scores a model, in `folder`."""
-    tables = session.settings.tables
-    mounts: dict[str, tuple[Path, bool]] = {"model": (model, True), "output": (fresh(folder / "output"), False)}
-    dataset = prepared.folder(session)
-    if dataset is not None:
-        mounts["data"] = (dataset, True)
-    return JobSpec(
-        stage="evaluate",
-        folder=folder,
-        task=command_task(
-            run=session.run.id,
-            stage="evaluate",
-            commands=(command,),
-            timeout=tables.evaluate.timeout,
-            settings=replace(tables.train, params=trained_params(session)),
-        ),
-        mounts=mounts,
-        gpus=session.gpus if tables.evaluate.on == "gpu" else 0,
-        network=tables.train.network,
-    )
-
-
-def challenger(session: Session) -> Score:
-    """What the new model reached: by the command where one is configured, else as the training said it."""
-    rule = session.settings.tables.evaluate
-    if rule.command is None:
-        return Score(metrics=session.run.outputs("train", TrainOutputs).metrics)
-    return _score(session, rule.command, "challenger", session.run.path("train", "model"))
-
-
-def finite(score: Score) -> dict[str, float]:
-    """The metrics that a record can hold."""
-    return {name: value for name, value in score.metrics.items() if math.isfinite(value)}
-
-
-def _score(session: Session, command: str, who: str, model: Path) -> Score:
-    folder = session.run.path("evaluate", who)
-    spec = job(session, folder, command, model)
-    output = spec.mounts["output"][0]
-    with session.console.quiet():
-        took = run_job(session, spec, image(session, "evaluate")).seconds
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    found = output / PREDICTIONS
-    predictions = read_predictions(found) if found.is_file() else None
-    made = {"model_bytes": float(sum(path.stat().st_size for path in regular_files(model))), "evaluate_seconds": took}
-    if predictions is not None and (error := calibration_error(predictions)) is not None:
-        made["ece"] = error
-    wanted = session.settings.tables.evaluate.also
-    own = {name: value for name, value in made.items() if name in wanted}
-    score = Score(metrics={**own, **_metrics(output)}, predictions=predictions)
-    session.console.say(f"{who}: " + ", ".join(f"{name} {value:.6g}" for name, value in sorted(score.metrics.items())))
-    return score
-
-
-def _metrics(output: Path) -> dict[str, float]:
-    """The numbers in `metrics.json`. A non-finite one stays, for the gate that needs it to refuse."""
-    path = output / METRICS
-    hint = f"write {{'name': number, ...}} as JSON into {METRICS} in {{output}} (MLOPS_OUTPUT_DIR)"
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ScoreMissingError(f"the evaluate command left no readable {METRICS}: {error}", hint=hint) from error
-    if not isinstance(data, dict):
-        raise ScoreMissingError(f"{METRICS} holds a {type(data).__name__}, not an object", hint=hint)
-    numbers = {
-        str(name): float(value)
-        for name, value in data.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    if not numbers:
-        raise ScoreMissingError(f"{METRICS} holds no number", hint=hint)
-    return numbers

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.errors import UserCodeError
-from mlops_ci.files import regular_files, write_json
+from mlops_ci.files import regular_files, write_atomic, write_json
 from mlops_ci.progress import activity
+from mlops_ci.publishing.manifest import NAME, SIGNATURE
 from mlops_ci.publishing.publish import Publication, publish
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.publish import ModelRef, PublishOutputs
+from mlops_ci.records.record import FileRef
 from mlops_ci.records.train import TrainOutputs
-from mlops_ci.stages import lineage
+from mlops_ci.stages import lineage, old_checkpoints
 from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
 from mlops_ci.stages.decisions import no_publishing
 from mlops_ci.stages.jobs import fresh
+from mlops_ci.stages.model_signatures import Signing
 from mlops_ci.stages.result import Result, skipped
 from mlops_ci.stages.session import Session
 from mlops_ci.stores.narration import shown
@@ -38,8 +41,16 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "evaluate": evaluate.fingerprint if evaluate is not None else None,
         "publish": to_json(session.settings.tables.publish),
         "tracking": session.settings.tables.tracking.uri,
+        **_signing(session),
         "left_out": no_publishing(session),
     }
+
+
+def _signing(session: Session) -> dict[str, Any]:
+    """Who is to sign, and whose signature counts; nothing where nobody is named."""
+    rule = session.settings.tables.signing
+    named = [rule.models, rule.key, rule.keyless, rule.public_key, rule.identity, rule.issuer]
+    return {"signing": named} if any(named[1:]) or rule.models == "required" else {}
 
 
 def run(session: Session) -> Result:
@@ -52,7 +63,7 @@ def run(session: Session) -> Result:
         raise NothingToPublishError(
             "the training left no model file", hint="save the model as .safetensors or .pt into the outputs folder"
         )
-    facts = lineage.facts(session)
+    facts, signing = lineage.facts(session), Signing(session)
     with activity(session.console, "uploading") as uploading:
         publication = publish(
             session.store,
@@ -62,6 +73,7 @@ def run(session: Session) -> Result:
             metrics=dict(decided.metrics),
             evaluation=to_json(decided),
             on_progress=shown(uploading),
+            sign=signing,
         )
     session.console.say(
         f"{publication.objects.count} objects in {publication.manifest.store} "
@@ -70,13 +82,23 @@ def run(session: Session) -> Result:
     version = _register(session, trained, decided, publication)
     session.console.say(f"registered {session.settings.model} version {version} as a candidate")
     _complete_tracking(session, trained)
+    old_checkpoints.forget(session)
     return Result(
         outputs=PublishOutputs(
             model=ModelRef(name=session.settings.model, version=version),
             manifest=publication.manifest,
             objects=publication.objects,
+            signature=signing.by,
+            signed=_for_promote(session, publication) if signing.by is not None else (),
         )
     )
+
+
+def _for_promote(session: Session, publication: Publication) -> tuple[FileRef, FileRef]:
+    """The manifest and its signature, as files of the run."""
+    manifest = session.run.path("publish", NAME)
+    write_atomic(manifest, publication.data)
+    return session.run.file(manifest), session.run.file(session.run.path("publish", SIGNATURE))
 
 
 def _files(session: Session, trained: TrainOutputs) -> list[tuple[str, Path]]:

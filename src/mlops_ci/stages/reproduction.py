@@ -20,7 +20,7 @@ from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.record import Record
 from mlops_ci.records.train import TrainOutputs
 from mlops_ci.run.run import Run
-from mlops_ci.stages import build, evaluate, plan, prepare, train, verify
+from mlops_ci.stages import build, evaluate, plan, prepare, scores, train, verify
 from mlops_ci.stages.extra import recorded
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
@@ -126,8 +126,8 @@ def _build(session: Session, adopt: BuildOutputs | None) -> Result:
 
 def _evaluate(session: Session, why: str) -> Result:
     """The metrics of the new model: it is compared with the run that it repeats, never with the champion."""
-    score = evaluate.challenger(session)
-    outputs = EvaluateOutputs(verdict="keep", champion=None, gates=(), metrics=evaluate.finite(score), why=why)
+    score = scores.challenger(session)
+    outputs = EvaluateOutputs(verdict="keep", champion=None, gates=(), metrics=scores.finite(score), why=why)
     return Result(outputs=outputs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from mlops_ci.errors import UncheckedError, UsageError
@@ -9,9 +10,11 @@ from mlops_ci.publishing.manifest import ManifestError
 from mlops_ci.publishing.verify import verify
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
+from mlops_ci.stages.model_signatures import Asker
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stores.base import OnProgress
 from mlops_ci.stores.errors import ObjectMissingError
+from mlops_ci.tracking.errors import AliasMovedError
 from mlops_ci.tracking.registry import PREVIOUS, ChampionVersion
 
 RESTORED_FROM, RESTORED_AT, RESTORED_BY = "mlops.restored_from", "mlops.restored_at", "mlops.restored_by"
@@ -70,8 +73,24 @@ def find(premises: Premises, model: str, *, to: str | None = None) -> Rollback:
     )
 
 
+def require(plan: Rollback, expected: str | None) -> None:
+    """Raises `AliasMovedError` unless the champion is the version that somebody decided to roll back from.
+
+    What was done already is done, also where it was asked for twice.
+    """
+    if expected is None or plan.from_ == expected or (plan.done and plan.restored_from == expected):
+        return
+    raise AliasMovedError(
+        f"the champion of {plan.model!r} is version {plan.from_} now, not {expected}",
+        hint="nothing was moved; look who promotes (`mlops-ci artifacts list`), then roll back from that version",
+    )
+
+
 def check(premises: Premises, plan: Rollback, *, on_progress: OnProgress | None = None) -> None:
-    """Download and hash every file of the version. Raises `NotRestorableError`, and what a `Store` raises."""
+    """Look at the signature, download and hash every file of the version.
+
+    Raises `NotRestorableError`, `UnsignedModelError`, and what a `Store` raises.
+    """
     target = premises.registry.version(plan.model, plan.to)
     key = None if target is None else target.tags.get(MANIFEST_TAG)
     if target is None or key is None:
@@ -92,8 +111,11 @@ def move(premises: Premises, plan: Rollback, *, by: str) -> bool:
 def _check_files(
     premises: Premises, plan: Rollback, target: ChampionVersion, key: str, on_progress: OnProgress | None
 ) -> None:
+    digest = target.tags.get(MANIFEST_DIGEST_TAG)
+    asker = Asker(settings=premises.settings, environ=os.environ, console=premises.console)
     try:
-        problems = verify(premises.store, key, sha256=target.tags.get(MANIFEST_DIGEST_TAG), on_progress=on_progress)
+        asker.of_store(premises.store, key, sha256=digest)
+        problems = verify(premises.store, key, sha256=digest, on_progress=on_progress)
     except (ObjectMissingError, ManifestError) as error:
         raise NotRestorableError(
             f"version {plan.to} of {plan.model!r} can't be checked: {error.cause}",

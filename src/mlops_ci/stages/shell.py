@@ -10,7 +10,7 @@ from pathlib import Path
 from mlops_ci.engines.base import Job
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
-from mlops_ci.stages import check, data, evaluate, prepared, train
+from mlops_ci.stages import check, data, prepared, scores, train
 from mlops_ci.stages.image import image
 from mlops_ci.stages.jobs import JobSpec, build_job
 from mlops_ci.stages.session import Session
@@ -78,7 +78,7 @@ def _evaluate(session: Session, folder: Path) -> JobSpec:
     model = session.run.path("train", "model")
     if not model.is_dir():
         raise NoJobError(f"run {session.run.id} has no model yet", hint="run `mlops-ci train` first, or look into it")
-    return evaluate.job(session, folder, command, model)
+    return scores.job(session, folder, command, model)
 
 
 SPECS: Mapping[str, Callable[[Session, Path], JobSpec]] = {

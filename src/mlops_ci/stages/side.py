@@ -21,9 +21,9 @@ from mlops_ci.reporting.metrics import read_metrics
 from mlops_ci.reporting.side_by_side import Side
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.stages.artifact_names import LATEST, Address, locate
-from mlops_ci.stages.evaluate import PREDICTIONS
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stages.same import FILE as SETTINGS
+from mlops_ci.stages.scores import PREDICTIONS
 
 METRICS = "metrics.jsonl"
 MODEL = "model/"

@@ -7,10 +7,15 @@ import shutil
 import signal
 import subprocess
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlops_ci.gates.decide import decide
+from mlops_ci.gates.predictions import read_predictions
+from mlops_ci.records.evaluate import Champion
+from mlops_ci.settings.evaluate import EvaluateSettings
 from mlops_ci.settings.smoke import SmokeSettings
 from mlops_ci.training.smoke import Resumed, judge, read_seen
 from support.guest_job import until
@@ -81,7 +86,36 @@ def test_the_tests_of_digits_pass(example):
     assert "5 passed" in shown
 
 
-def test_digits_trains_evaluates_and_repeats_bit_for_bit(train, digits):
+MISTAUGHT = """
+import shutil, sys
+import numpy
+shutil.copytree(sys.argv[1], sys.argv[2])
+labels = numpy.load(sys.argv[2] + "/labels.npy")
+labels[labels == 3] = 8
+numpy.save(sys.argv[2] + "/labels.npy", labels)
+"""
+
+
+def scored(folder):
+    """The metrics and the predictions that an evaluation left, with the digit itself as a column."""
+    rows = read_predictions(folder / "predictions.csv")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    return metrics, [replace(row, columns={"digit": row.target}) for row in rows]
+
+
+def judged(ours, theirs, **rule):
+    """The decision on two trained models."""
+    return decide(
+        EvaluateSettings(metric="accuracy", command="x", **rule),
+        challenger=ours[0],
+        champion=Champion(name="digits", version="1", metrics={}, data_digest=None),
+        champion_metrics=theirs[0],
+        same_data=True,
+        predictions=(ours[1], theirs[1]),
+    )
+
+
+def test_digits_trains_evaluates_and_repeats_bit_for_bit(train, digits, digits_data, python_with_torch, tmp_path):
     first, second = train(), train()
     assert first.run()[0] == 0
     outcome = first.outcome()
@@ -110,6 +144,25 @@ def test_digits_trains_evaluates_and_repeats_bit_for_bit(train, digits):
 
     assert second.run()[0] == 0
     assert model_of(second) == model_of(first)
+
+    # One that was taught that a 3 is an 8: worse on the whole, and far worse where it matters.
+    blind, folder = train(), tmp_path / "blind"
+    subprocess.run([python_with_torch, "-c", MISTAUGHT, digits_data, folder], check=True)
+    blind.task["paths"]["data"] = str(folder)
+    blind.task["params"] = {**blind.task["params"], "epochs": 3}
+    assert blind.run()[0] == 0
+    scoring = digits("evaluate", settings("digits")["evaluate"]["command"])
+    scoring.task["paths"]["model"] = str(blind.folder / "model")
+    assert scoring.run()[0] == 0
+    good, bad = scored(output), scored(scoring.folder / "work" / "outputs")
+    for ours, theirs, rule, verdict, why in (
+        (bad, good, {}, "keep", "worse than the champion by"),
+        (good, good, {}, "keep", "equal to the champion, which stays"),
+        (good, bad, {}, "promote", "better than the champion by"),
+        (bad, good, {"margin": 0.3, "slices": ("digit",)}, "review", "where digit is '3'"),
+    ):
+        decision = judged(ours, theirs, **rule)
+        assert (decision.verdict, why in decision.why) == (verdict, True), decision.why
 
 
 @pytest.mark.parametrize("how", ["kill -9 of the training", "SIGTERM"])

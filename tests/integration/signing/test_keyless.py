@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ import pytest
 from mlops_ci.errors import MissingError
 from mlops_ci.process import ProgramMissingError
 from mlops_ci.registry.signatures import Signatures
-from mlops_ci.signing import statement
+from mlops_ci.signing import models, statement
 from mlops_ci.signing.errors import UnsignedImageError
 from mlops_ci.signing.keyless import KeylessUnavailableError
+from mlops_ci.signing.models import Signed
 from mlops_ci.stages import signed, signers
 from mlops_ci.stages.signers import JobSigner
 from support import fulcio, signing
@@ -72,6 +75,27 @@ def test_the_jobs_identity_signs_and_is_asked_for(
         with pytest.raises(UnsignedImageError) as caught:
             ask(identity, issuer)
         assert (caught.value.exit_code, identity in caught.value.cause) == (1, True)
+
+
+def test_the_jobs_identity_signs_models(authority: Authority, tmp_path: Path) -> None:
+    environ = job(authority)
+    who = signers.signer(signing.made(tmp_path, keyless=True), environ, signing.console())
+    assert isinstance(who, JobSigner)
+    what = Signed(model="digits", files={"model.safetensors": "a" * 64, "config.json": "b" * 64}, manifest="c" * 64)
+    blob, predicate, held = (tmp_path / name for name in (what.model, "predicate.json", "model.sig"))
+    blob.write_bytes(what.digests)
+    predicate.write_text(json.dumps(what.predicate))
+    who.program.sign_blob(blob, models.MODEL, predicate, held)
+    assert models.problem(held.read_bytes(), what, None) is None
+    assert "other files" in (models.problem(held.read_bytes(), replace(what, files={}), None) or "")
+
+    def ask(identity: str) -> str | None:
+        return who.program.verify_blob(blob, models.MODEL, held, identity=identity, issuer=ISSUER)
+
+    assert ask(WORKFLOW) is None
+    assert "no valid signature of" in (ask(WORKFLOW.replace("/v1", "/v2")) or "")
+    blob.write_bytes(b"other files")
+    assert "no valid signature of" in (ask(WORKFLOW) or "")
 
 
 def test_an_image_without_a_signature_is_refused(

@@ -54,6 +54,24 @@ def test_rollback_says_what_it_did_and_how_to_undo_it(two, call):
     assert two.client.moves == [("champion", "1")]
 
 
+def test_rollback_from_a_version_that_is_not_the_champion_any_more_moves_nothing(two, call, monkeypatch, tmp_path):
+    code, _, err = call("rollback", "--expected", "1")
+    assert (code, two.client.moves) == (4, [])
+    assert "the champion of 'digits' is version 2 now, not 1" in err
+    # What a CI system hands over, and what it gets back.
+    outputs = tmp_path / "outputs"
+    words = {"MODEL": MODEL, "TO": "", "EXPECTED": "2"}
+    for name, value in words.items():
+        monkeypatch.setenv(f"MLOPS_CI_ROLLBACK_{name}", value)
+    for name, value in {"MLOPS_CI_PROVIDER": "github", "GITHUB_OUTPUT": str(outputs), "MLOPS_CI_DRY_RUN": ""}.items():
+        monkeypatch.setenv(name, value)
+    for moved in ("true", "false"):
+        code, _, err = call("rollback")
+        assert code == 0, err
+        assert f"moved={moved}" in outputs.read_text().replace("\n", " ").split(), outputs.read_text()
+    assert two.client.moves == [("champion", "1")]
+
+
 def test_a_dry_run_verifies_and_moves_nothing(two, call):
     code, out, _ = call("rollback", "--dry-run", "--json")
     found = json.loads(out)

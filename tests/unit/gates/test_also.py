@@ -47,23 +47,24 @@ def test_rules_that_say_nothing(text):
 
 ALSO = {"loss": "min margin 10%", "latency_ms": "min limit 20 margin 0", "parity": "min limit 1e-5"}
 GOOD = {"accuracy": 0.9, "loss": 0.5, "latency_ms": 12.0, "parity": 1e-7}
+BEFORE = {**GOOD, "accuracy": 0.89}
 
 
 @pytest.mark.parametrize(
     ("change", "verdict", "why"),
     [
-        ({}, "promote", "not worse than the champion"),
-        ({"loss": 0.54}, "promote", "not worse than the champion"),
+        ({}, "promote", "better than the champion by 0.01"),
+        ({"loss": 0.54}, "promote", "better than the champion by 0.01"),
         ({"loss": 0.56}, "keep", "loss is worse by 0.06, beyond the margin of 0.05"),
         ({"latency_ms": 13.0}, "keep", "latency_ms is worse by 1"),
         ({"latency_ms": 21.0}, "reject", "latency_ms 21 misses the limit 20 (min)"),
-        ({"parity": 1e-6}, "promote", "not worse than the champion"),
+        ({"parity": 1e-6}, "promote", "better than the champion by 0.01"),
         ({"parity": 1e-4}, "reject", "parity 0.0001 misses the limit 1e-05 (min)"),
-        ({"accuracy": 0.8}, "keep", "worse than the champion by 0.1"),
+        ({"accuracy": 0.8}, "keep", "worse than the champion by 0.09"),
     ],
 )
 def test_a_model_that_is_better_in_one_metric_must_hold_the_others(change, verdict, why):
-    found = decided({**GOOD, **change}, GOOD, also=ALSO)
+    found = decided({**GOOD, **change}, BEFORE, also=ALSO)
     assert found.verdict == verdict
     assert why in found.why
     ids = [gate.id for gate in found.gates]
@@ -79,7 +80,7 @@ def test_the_first_model_must_hold_the_limits_only():
 
 
 def test_a_metric_that_the_champion_has_not_is_for_a_human_and_one_that_the_challenger_has_not_is_no_verdict():
-    found = decided(GOOD, {"accuracy": 0.9, "loss": 0.5}, also=ALSO)
+    found = decided(GOOD, {"accuracy": 0.89, "loss": 0.5}, also=ALSO)
     assert (found.verdict, "no metric latency_ms" in found.why) == ("review", True)
     with pytest.raises(MetricUnusableError):
         decided({"accuracy": 0.9}, GOOD, also=ALSO)

@@ -30,6 +30,7 @@ GLOBAL = {"default", "stages", "workflow", "variables", "image", "before_script"
 NOT_THERE = {
     "decay": {"runner-plan", "runner-cpu", "runner-gpu"},
     "rescan": {"runner-plan", "runner-gpu"},
+    "rollback": {"runner-plan", "runner-gpu", "engine", "variant"},
 }
 HIDDEN = ".$[[ inputs.job-prefix ]]"
 

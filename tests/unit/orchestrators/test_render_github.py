@@ -101,8 +101,10 @@ def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
 
 def test_a_key_reaches_the_build_for_own_code_alone():
     for name, job, body in jobs():
+        with_key = [step for step in body["steps"] if "COSIGN_PRIVATE_KEY" in step.get("env", {})]
+        assert bool(with_key) == (job in ("build", "publish")), (name, job)
         if job == "build":
-            (step,) = [step for step in body["steps"] if "COSIGN_PRIVATE_KEY" in step.get("env", {})]
+            (step,) = with_key
             assert step["id"] == "stages"
             for variable in ("COSIGN_PRIVATE_KEY", "COSIGN_PASSWORD"):
                 assert step["env"][variable].startswith("${{ needs.plan.outputs.trusted == 'true' && "), name
@@ -274,6 +276,23 @@ def test_alerts_are_written_by_one_step_of_one_file_that_runs_no_code(profile):
     assert upload["if"] == "${{ steps.found.outputs.file != '' }}", "a scan that is broken closes no alert"
     others = [text for path, text in render(load_profile(profile)).items() if "code-scanning" not in path]
     assert not any("security-events" in text or "upload-sarif" in text for text in others)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_rollback_is_one_guarded_job_whose_words_come_from_its_environment(profile):
+    workflow = opt_in("rollback", profile)
+    (job,) = workflow["jobs"].values()
+    assert job["environment"] == "${{ inputs.rollback-environment }}"
+    assert "!(github.event.pull_request" in job["if"]
+    assert set(job["permissions"]) == {"contents", "id-token"}
+    (step,) = [step for step in job["steps"] if step.get("id") == "stages"]
+    assert step["run"] == "mlops-ci rollback"
+    for name in ("model", "to", "expected"):
+        assert workflow["env"][f"MLOPS_CI_ROLLBACK_{name.upper()}"] == f"${{{{ inputs.{name} }}}}"
+    outputs = workflow["on"]["workflow_call"]["outputs"]
+    assert set(outputs) == {"champion", "moved", "exit-code"}
+    cosign = [step for step in job["steps"] if "cosign" in step.get("uses", "")]
+    assert len(cosign) == (profile == "keyless")
 
 
 def test_a_rescan_may_read_images_and_nothing_else():

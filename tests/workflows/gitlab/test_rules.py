@@ -18,9 +18,9 @@ MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_COMMIT_BRANCH"
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example with the files of two more schedules."""
+    """The example with the files of two more schedules, and of what a person starts."""
     weekly = "  - project: org/mlops-ci\n    ref: v1\n    file: ci/gitlab/decay.yml\n"
-    example = EXAMPLE.rstrip() + "\n" + weekly + weekly.replace("decay", "rescan")
+    example = EXAMPLE.rstrip() + "\n" + weekly + weekly.replace("decay", "rescan") + weekly.replace("decay", "rollback")
     return make_consumer(tmp_path_factory.mktemp("rules") / "model", example)
 
 
@@ -31,7 +31,7 @@ def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param({"CI_COMMIT_BRANCH": "feature"}, [], id="push to another branch"),
         pytest.param(
             {"CI_COMMIT_BRANCH": "feature", "CI_PIPELINE_SOURCE": "web"},
-            [f"mlops-{name}" for name in ALL],
+            [*(f"mlops-{name}" for name in ALL), "mlops-rollback-rollback"],
             id="asked for by a person",
         ),
         pytest.param({"CI_COMMIT_BRANCH": "", "CI_COMMIT_TAG": "v3"}, [], id="tag"),
@@ -49,7 +49,7 @@ def test_which_jobs_run(consumer: Path, gitlab_bundle: Path, variables: Mapping[
     assert list(found) == jobs
     for name, when in found.items():
         kind = name.rpartition("-")[2]
-        assert when == {"approve": "manual", "result": "always"}.get(kind, "on_success")
+        assert when == {"approve": "manual", "rollback": "manual", "result": "always"}.get(kind, "on_success")
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def test_the_pipeline_is_valid(tmp_path: Path, gitlab_ci_local: None, profile: s
     expanded = tmp_path / "expanded.yml"
     expanded.write_text(expand(make_consumer(tmp_path / "model", includes(kind)), bundle))
     jobs = YAML(typ="safe", pure=True).load(expanded.read_text())
-    assert {f"mlops-{name}-plan" for name in FILES if name not in ("train", "decay", "rescan")} < set(jobs)
-    assert {"mlops-decay-evaluate", "mlops-rescan-rescan"} < set(jobs)
+    assert {f"mlops-{name}-plan" for name in FILES if name not in ("train", "decay", "rescan", "rollback")} < set(jobs)
+    assert {"mlops-decay-evaluate", "mlops-rescan-rescan", "mlops-rollback-rollback"} < set(jobs)
     check(expanded)
     if (profile, kind) == ("default", "file"):
         expanded.write_text(expanded.read_text().replace("max: 2", "max: 7", 1))

@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from mlops_ci import pipeline
 from support.gitlab_ci import Pipeline
 from support.project import EVALUATE, TRAIN, WITH_TORCH
+from support.promoted_twice import promoted_again
 from support.sick_node import sick_nodes
 
 from .conftest import EXAMPLE, SCHEDULE, Site
@@ -69,6 +70,7 @@ class Green:
     mlflow: str
     broken: Path
     poor: Path
+    store: Path
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def green(site: Site, mlflow_server: str, tmp_path_factory: pytest.TempPathFacto
     example = EXAMPLE.rstrip() + "\n      canary: true\n"
     words = ("--manual", f"{PREFIX}approve")
     done = site.run(folder, *words, config=config, files=files, variables=SCHEDULE, example=example)
-    return Green(done=done, name=name, mlflow=mlflow_server, broken=broken, poor=poor)
+    return Green(done=done, name=name, mlflow=mlflow_server, broken=broken, poor=poor, store=folder / "store")
 
 
 def codes(done: Pipeline) -> dict[str, int]:
@@ -136,6 +138,22 @@ def test_a_person_approves_and_the_champion_moves(green: Green) -> None:
     assert str(champion.version) == "1"
     page = green.done.artifacts(f"{PREFIX}approve") / ".mlops" / "gitlab" / "report.html"
     assert re.search(r"is now the champion, approved by \S+", page.read_text())
+
+
+def test_a_person_rolls_back_from_the_version_that_is_named(site: Site, green: Green, tmp_path: Path) -> None:
+    registry = promoted_again(green.mlflow, green.name)
+    config = QUICK.replace('name = "mean"', f'name = "{green.name}"')
+    config += SITE.format(store=green.store, mlflow=green.mlflow)
+    include = "include:\n  - project: org/mlops-ci\n    ref: v1\n    file: ci/gitlab/rollback.yml\n"
+    example = f'{include}    inputs:\n      runner-cpu: [docker]\n      expected: "%s"\n'
+    by_hand = {"CI_PIPELINE_SOURCE": "web"}
+    name = "mlops-rollback-rollback"
+    for expected, code, champion in (("1", 4, "2"), ("2", 0, "1")):
+        done = site.run(tmp_path / expected, name, config=config, variables=by_hand, example=example % expected)
+        assert done.jobs == {name: code}, done.output[-8000:]
+        assert str(registry.get_model_version_by_alias(green.name, "champion").version) == champion
+    found = done.outputs(name)
+    assert (found["MLOPS_RESULT_CHAMPION"], found["MLOPS_RESULT_MOVED"]) == ("1", "true")
 
 
 def test_every_job_hands_on_what_later_ones_and_those_of_users_need(green: Green) -> None:

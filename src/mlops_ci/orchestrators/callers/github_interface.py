@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlops_ci.orchestrators import decay, rescan
+from mlops_ci.orchestrators import decay, rolling_back
 from mlops_ci.orchestrators.called import CalledFile, Handover, Input, handing_over
 from mlops_ci.orchestrators.database_job import Database, fetching
 from mlops_ci.orchestrators.github import code_scanning_workflow, comment_workflow, retry_workflow
@@ -37,8 +37,9 @@ class Interface:
 
 def interfaces(way: Handover = "artifact", database: Database = "scan") -> dict[str, Interface]:
     """All of them, by name, where jobs hand the run on in this way, and who scans gets its database so."""
-    alone = (decay.NAME, rescan.NAME)
-    files = (file if file.name in alone else fetching(handing_over(file, way), database) for file in decay.all_files())
+    files = (
+        file if file.name in decay.ALONE else fetching(handing_over(file, way), database) for file in decay.all_files()
+    )
     found = {file.name: _interface(file) for file in files}
     comment_grant, alert_grant = (
         {scope: access for scope, (access, _) in module.PERMISSIONS.items()} for module in GRANTING
@@ -73,8 +74,8 @@ def _interface(file: CalledFile) -> Interface:
         inputs={one.name: one for one in inputs_of(file, load_profile("default"))},
         secrets=tuple(name for name, _, _ in secrets_of(file)),
         grant=granted(file.jobs),
-        begins=not file.goes_on and file.name not in (decay.NAME, rescan.NAME),
-        changes=any(job.guarded for job in file.jobs),
+        begins=not file.goes_on and file.name not in decay.ALONE,
+        changes=any(job.guarded for job in file.jobs) or file.name == rolling_back.NAME,
         store_jobs=tuple(job.name for job in with_store),
         reading_jobs=tuple(job.name for job in with_store if job.only_reads),
     )

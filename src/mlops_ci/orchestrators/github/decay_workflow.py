@@ -9,7 +9,7 @@ from mlops_ci.orchestrators.github.expressions import FORK, expression, labels_o
 from mlops_ci.orchestrators.github.handing_on import report_name, report_step
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.step import a_step
-from mlops_ci.orchestrators.github.steps import bundle_steps, checkout_step, secrets
+from mlops_ci.orchestrators.github.steps import bundle_steps, checkout_step, cosign_steps, secrets
 from mlops_ci.orchestrators.github.workflow import document, permission_lines
 from mlops_ci.orchestrators.yaml_text import comment, item, pair, pairs, section
 
@@ -50,6 +50,7 @@ def _steps(file: CalledFile, profile: Profile, name: str, command: str) -> list[
     return [
         checkout_step(profile),
         *bundle_steps(profile),
+        *cosign_steps(job, profile),
         a_step(name, id_="stages", env=secrets(job), run=command),
         report_step(job, file, profile),
     ]

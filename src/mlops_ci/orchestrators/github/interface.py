@@ -18,7 +18,7 @@ SECRETS: dict[Secret, tuple[tuple[str, str, str], ...]] = {
         ("registry-password", "MLOPS_CI_REGISTRY_PASSWORD", "its password or token; empty: the token of the job"),
     ),
     "signing": (
-        ("cosign-private-key", "COSIGN_PRIVATE_KEY", "the key that signs images, for [signing] key"),
+        ("cosign-private-key", "COSIGN_PRIVATE_KEY", "the key that signs images and models, for [signing] key"),
         ("cosign-password", "COSIGN_PASSWORD", "its password, for [signing] password"),
     ),
     "store": (

@@ -12,6 +12,7 @@ from mlops_ci.orchestrators.github.comment_workflow import comment_workflow
 from mlops_ci.orchestrators.github.decay_workflow import decay_workflow, rescan_workflow
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.retry_workflow import retry_workflow
+from mlops_ci.orchestrators.github.rollback_workflow import rollback_workflow
 from mlops_ci.orchestrators.github.workflow import workflow
 
 
@@ -20,6 +21,7 @@ def render(profile: Profile) -> dict[str, str]:
     files = {f".github/workflows/{file.name}.yml": workflow(file, profile) for file in called_files()}
     files[".github/workflows/decay.yml"] = decay_workflow(profile)
     files[".github/workflows/rescan.yml"] = rescan_workflow(profile)
+    files[".github/workflows/rollback.yml"] = rollback_workflow(profile)
     files[".github/workflows/code-scanning.yml"] = code_scanning_workflow(profile)
     files[".github/workflows/comment.yml"] = comment_workflow(profile)
     if text := retry_workflow(profile):

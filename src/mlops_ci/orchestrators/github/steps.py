@@ -35,7 +35,7 @@ def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
         *bundle_steps(profile),
         *handing_on.collect(job, file, profile),
         *handing_on.take_database(job, file, profile),
-        *_cosign(job, profile),
+        *cosign_steps(job, profile),
         *(_result(job, file) if job.name == "result" else _stages(job)),
         *_cancelled(job, file),
         *handing_on.hand_on(job, file, profile),
@@ -84,7 +84,8 @@ def _fetch(job: Job) -> list[list[str]]:
     return [a_step(title, why=why, id_="stages", env=secrets(job), run=database_job.FETCH)]
 
 
-def _cosign(job: Job, profile: Profile) -> list[list[str]]:
+def cosign_steps(job: Job, profile: Profile) -> list[list[str]]:
+    """`cosign`, where signatures are keyless and the job has to do with them."""
     if profile.signing != "keyless" or not needs_program(job):
         return []
     why = "It asks Sigstore for the certificate of a signature, and looks at those of others."

@@ -1,17 +1,18 @@
-"""`decay.yml` and `rescan.yml` for GitLab: one job each, in a pipeline schedule of its own."""
+"""`decay.yml`, `rescan.yml` and `rollback.yml` for GitLab: one job each, in a schedule of its own or by hand."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mlops_ci.orchestrators import decay, rescan
+from mlops_ci.orchestrators import decay, rescan, rolling_back
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab import scripts
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, use
-from mlops_ci.orchestrators.gitlab.jobs import GITLAB_REPORT, REGISTRY, SCANNED, TOKEN, named, shared
+from mlops_ci.orchestrators.gitlab.jobs import GITLAB_REPORT, PROMOTION, REGISTRY, SCANNED, TOKEN, named, shared
+from mlops_ci.orchestrators.jobs import Job
 
-COMMANDS = {decay.NAME: decay.COMMAND, rescan.NAME: rescan.COMMAND}
+COMMANDS = {decay.NAME: decay.COMMAND, rescan.NAME: rescan.COMMAND, rolling_back.NAME: rolling_back.COMMAND}
 WHEN = {decay.NAME: "the champion has decayed", rescan.NAME: "there are findings"}
 
 
@@ -19,6 +20,8 @@ def scheduled_jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[st
     """The job of such a file by its name."""
     (job,) = file.jobs
     common = shared(file, inputs)
+    if file.name == rolling_back.NAME:
+        return {named(job.name): Explained(f"{job.summary[0].upper()}{job.summary[1:]}.", _rollback(job, common))}
     found: dict[str, Any] = {
         **common,
         "tags": use(f"runner-{job.machine}"),
@@ -44,3 +47,25 @@ def scheduled_jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[st
         },
     }
     return {named(job.name): Explained(f"{job.summary[0].upper()}{job.summary[1:]}.", found)}
+
+
+def _rollback(job: Job, common: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **common,
+        "interruptible": False,
+        "tags": use(f"runner-{job.machine}"),
+        "timeout": f"{use('timeout')} minutes",
+        "needs": Flow([]),
+        "resource_group": Explained("One at a time in this project, whichever pipeline it is.", PROMOTION),
+        "environment": Explained(
+            "No deployment: the environment says who may, and holds the variables for it.",
+            Flow({"name": use(rolling_back.ENVIRONMENT.name), "action": "access"}),
+        ),
+        "variables": {
+            **common["variables"],
+            "LOGNAME": Explained("Who starts the job is who rolls back.", "$GITLAB_USER_LOGIN"),
+        },
+        "id_tokens": {TOKEN: Flow({"aud": use("aws-audience")})},
+        "script": [rolling_back.COMMAND],
+        "artifacts": {"when": "always", "expire_in": use("expire-in"), "reports": {"dotenv": scripts.OUTPUTS}},
+    }

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mlops_ci.orchestrators.beside import NAME as CANARY
 from mlops_ci.orchestrators.called import RUN, CalledFile, Default, Input
-from mlops_ci.orchestrators.decay import RUNNER, SCHEDULED
+from mlops_ci.orchestrators.decay import ALONE, RUNNER, SCHEDULED
 from mlops_ci.orchestrators.gitlab.document import Flow
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
 
@@ -121,7 +121,7 @@ def _jobs(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:
             about="image of all jobs: Python 3.11 or newer with venv, git, and the docker client for that engine",
         ),
         GitLabInput(name="expire-in", kind="string", default=profile.retention, about="how long artifacts are kept"),
-        *(() if file.name in SCHEDULED else tags),
+        *(() if file.name in {*SCHEDULED, *ALONE} else tags),
     )
 
 

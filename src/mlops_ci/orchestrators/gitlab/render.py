@@ -12,6 +12,7 @@ from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, inputs_of
 from mlops_ci.orchestrators.gitlab.jobs import jobs
 from mlops_ci.orchestrators.gitlab.profile import GitLabProfile
 from mlops_ci.orchestrators.rescan import NAME as RESCAN
+from mlops_ci.orchestrators.rolling_back import NAME as ROLLBACK
 from mlops_ci.orchestrators.signing import signing
 from mlops_ci.orchestrators.together import together
 
@@ -34,13 +35,15 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
         lines = [f"  - component: $CI_SERVER_FQDN/{profile.repository}/{file.name}@{profile.tag}"]
     else:
         lines = [f"  - project: {profile.repository}", f"    ref: {profile.tag}", f"    file: {FILES}/{file.name}.yml"]
-    runner = {DECAY: "runner-evaluate: [docker]", RESCAN: "runner-cpu: [docker]"}.get(file.name, "runner-gpu: [gpu]")
+    runner = {DECAY: "runner-evaluate: [docker]", RESCAN: "runner-cpu: [docker]", ROLLBACK: "runner-cpu: [docker]"}.get(
+        file.name, "runner-gpu: [gpu]"
+    )
     values = ["run-from: mlops-"] if file.goes_on else [runner]
     return "\n".join(["include:", *lines, "    inputs:", *(f"      {one}" for one in values)]) + "\n"
 
 
 def _text(file: CalledFile, profile: GitLabProfile, *, component: bool) -> str:
-    file = file if file.name == DECAY else signing(handing_over(file, profile.handover), profile.signing)
+    file = file if file.name in (DECAY, ROLLBACK) else signing(handing_over(file, profile.handover), profile.signing)
     if file.name not in COMMANDS:
         file = together(fetching(file, profile.database), profile.images)
     inputs = inputs_of(file, profile, component=component)

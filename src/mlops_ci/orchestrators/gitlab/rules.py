@@ -11,6 +11,7 @@ from mlops_ci.orchestrators.decay import SCHEDULED
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import AUTO, use
 from mlops_ci.orchestrators.rescan import NAME as RESCAN
+from mlops_ci.orchestrators.rolling_back import NAME as ROLLBACK
 
 MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 SCHEDULE = '$CI_PIPELINE_SOURCE == "schedule"'
@@ -36,6 +37,9 @@ def rules(file: CalledFile, *, changing: bool = False, beside: bool = False) -> 
     ]
     if beside:
         found.append(Explained("Only where it was asked for.", {"if": _is_false(CANARY), "when": NEVER}))
+    if file.name == ROLLBACK:
+        by_hand = {"if": "$CI_PIPELINE_SOURCE =~ /^(web|api|trigger)$/", "when": "manual", "allow_failure": True}
+        return [*found, Explained("A person starts the pipeline, and in it this job.", by_hand)]
     if file.name in SCHEDULED:
         return [*found, *_schedules(file)]
     found += _other_schedules(file)
