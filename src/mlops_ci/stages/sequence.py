@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 from mlops_ci import pipeline
 from mlops_ci.records.record import Record
-from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, smoke, train, verify
 from mlops_ci.stages.night import idle
+from mlops_ci.stages.result import Result
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
 
-CODE: dict[str, StageCode] = {
-    name: StageCode(inputs=module.inputs, run=module.run)
-    for name, module in (
-        ("plan", plan),
-        ("build", build),
-        ("check", check),
-        ("scan", scan),
-        ("prepare", prepare),
-        ("verify", verify),
-        ("train", train),
-        ("evaluate", evaluate),
-        ("publish", publish),
-        ("promote", promote),
-        ("report", report),
-    )
-}
+SMOKE_NAME = "smoke"
+
+
+def _code(module: str, inputs: str = "inputs", run: str = "run") -> StageCode:
+    """A stage whose module is loaded once the stage is reached: a job of a pipeline runs one stage of eleven."""
+
+    def call(function: str, session: Session) -> Any:
+        return getattr(import_module(f"mlops_ci.stages.{module}"), function)(session)
+
+    def inputs_of(session: Session) -> Mapping[str, Any]:
+        named: Mapping[str, Any] = call(inputs, session)
+        return named
+
+    def run_it(session: Session) -> Result:
+        result: Result = call(run, session)
+        return result
+
+    return StageCode(inputs=inputs_of, run=run_it)
+
+
+CODE: dict[str, StageCode] = {name: _code(name) for name in pipeline.NAMES}
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
-PAGE = StageCode(inputs=report.inputs_of_page, run=report.page)
-SMOKE = StageCode(inputs=smoke.inputs, run=smoke.run)
+PAGE = _code("report", inputs="inputs_of_page", run="page")
+SMOKE = _code(SMOKE_NAME)
 
 WORK = frozenset(pipeline.NAMES) - {"plan", "report"}
 
@@ -50,7 +57,7 @@ def run_stages(
         if name in WORK and why is None and trains:
             session.warm_tracking()
         if name == "train" and trains and session.settings.tables.smoke.first and why is None:
-            looked = run_stage(session, smoke.NAME, SMOKE)
+            looked = run_stage(session, SMOKE_NAME, SMOKE)
             if looked.status == "failed":
                 page_of_failure(session, looked, only=only)
                 return looked.exit_code
@@ -68,7 +75,7 @@ def run_smoke(session: Session, *, only: bool = False) -> int:
     code = 0 if only else run_stages(session, before)
     if code:
         return code
-    record = run_stage(session, smoke.NAME, SMOKE)
+    record = run_stage(session, SMOKE_NAME, SMOKE)
     if record.status == "failed":
         page_of_failure(session, record, only=True)
         return record.exit_code

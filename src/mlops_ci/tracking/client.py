@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from mlops_ci.network import RetryPolicy
 from mlops_ci.redaction import Redactor
 from mlops_ci.tracking.address import run_link
-from mlops_ci.tracking.connection import Connection, mlflow
+from mlops_ci.tracking.connection import Connection, already_there
 from mlops_ci.tracking.constants import constants
 from mlops_ci.tracking.errors import TrackingExistsError, TrackingNotFoundError, TrackingRefusedError
 from mlops_ci.tracking.names import clean
@@ -102,7 +102,7 @@ class Tracker:
 
     def log_points(self, run_id: str, points: Sequence[MetricPoint], *, policy: RetryPolicy | None = None) -> None:
         """Log points with names that MLflow takes. A server on SQL stores a point that comes twice once."""
-        entities = mlflow().entities
+        entities = self.connection.entities
         for part in _parts(points, constants().limits.metrics_per_batch):
             batch = [entities.Metric(one.name, one.value, one.timestamp, one.step) for one in part]
             self.connection.ask("logging metrics", partial(_log_batch, run_id=run_id, metrics=batch), policy=policy)
@@ -172,7 +172,7 @@ class Tracker:
         return tuple(sorted(key for key, value in wanted.items() if present.get(key, value) != value))
 
     def _log_texts(self, run_id: str, tags: Mapping[str, str], params: Mapping[str, str]) -> None:
-        entities = mlflow().entities
+        entities = self.connection.entities
         size = constants().limits.params_per_batch
         doing = "logging tags and parameters"
         for some_tags in _parts([entities.RunTag(key, value) for key, value in tags.items()], size):
@@ -193,8 +193,8 @@ def _experiment(client: Any, name: str) -> Any:
     if found is None:
         try:
             client.create_experiment(name)
-        except mlflow().MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        except Exception as error:
+            if not already_there(error):
                 raise
         found = client.get_experiment_by_name(name)
     if found is None:

@@ -1,6 +1,7 @@
-"""The one place that talks to MLflow: its client behind our retries, with its errors in our words.
+"""The one place that talks to MLflow: a client behind our retries, with its errors in our words.
 
-MLflow is imported here alone, when the first question is asked.
+The client is our own, in plain HTTP, or MLflow's where the environment asks for what only that can do. MLflow is
+imported here alone, and only then.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache, cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -19,6 +22,7 @@ from packaging.version import InvalidVersion, Version
 from mlops_ci.errors import MlopsError
 from mlops_ci.network import RetryPolicy, ca_bundle, retry
 from mlops_ci.redaction import Redactor
+from mlops_ci.tracking import rest_answers
 from mlops_ci.tracking.address import take_credentials
 from mlops_ci.tracking.constants import constants
 from mlops_ci.tracking.errors import (
@@ -30,12 +34,12 @@ from mlops_ci.tracking.errors import (
     TrackingRefusedError,
     TrackingTooOldError,
 )
+from mlops_ci.tracking.rest import CERTIFICATES, INSECURE, RestError, ordinary
+from mlops_ci.tracking.rest_client import RestClient
 
 T = TypeVar("T")
 
 ONCE = RetryPolicy(attempts=1)
-CERTIFICATES = "MLFLOW_TRACKING_SERVER_CERT_PATH"
-INSECURE = "MLFLOW_TRACKING_INSECURE_TLS"
 # The part of a chain of nested network errors that says what happened.
 REASONS = re.compile(
     r"\[Errno -?\d+\] (?P<errno>[^'\")\]]+)|(?P<tls>CERTIFICATE_VERIFY_FAILED)|(?P<timeout>[Tt]imed out|timeout)"
@@ -53,7 +57,7 @@ class Connection:
         self._checked = False
 
     def ask(self, doing: str, call: Callable[[Any], T], *, policy: RetryPolicy | None = None) -> T:
-        """What `call(MLflow's client)` gives. `doing` completes "while ..." in errors.
+        """What `call(client)` gives. `doing` completes "while ..." in errors.
 
         A call that could not be answered is repeated, so it must first look whether it was carried out already.
         Raises `TrackingDownError`, `TrackingAccessError`, `TrackingNotFoundError`, `TrackingExistsError` or
@@ -82,7 +86,7 @@ class Connection:
         if self._checked:
             return
         self.ask("asking for its experiments", lambda client: client.search_experiments(max_results=1))
-        found = self.ask("asking for its version", lambda _: _server_version(self.uri))
+        found = self.ask("asking for its version", _server_version)
         oldest = constants().client.oldest_server
         if found is not None and found < Version(oldest):
             raise TrackingTooOldError(
@@ -91,10 +95,21 @@ class Connection:
             )
         self._checked = True
 
+    @property
+    def entities(self) -> Any:
+        """`Metric`, `Param` and `RunTag` as the client takes them."""
+        return rest_answers if self._plain else mlflow().entities
+
+    @cached_property
+    def _plain(self) -> bool:
+        return ordinary(os.environ, Path.home())
+
     @cached_property
     def _client(self) -> Any:
         if self.uri.startswith("https:") and INSECURE not in os.environ and (bundle := ca_bundle()):
             os.environ.setdefault(CERTIFICATES, str(bundle))
+        if self._plain:
+            return RestClient(self.uri)
         return mlflow().MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def _translated(self, error: Exception, doing: str) -> MlopsError:
@@ -170,9 +185,18 @@ def mlflow() -> ModuleType:
 
 def _is_answer_problem(error: Exception) -> bool:
     """Whether this is the server's or the network's doing, not a bug of ours."""
+    if isinstance(error, RestError):
+        return True
     import requests
 
-    return isinstance(error, mlflow().MlflowException | requests.RequestException)
+    if isinstance(error, requests.RequestException):
+        return True
+    return "mlflow" in sys.modules and isinstance(error, mlflow().MlflowException)
+
+
+def already_there(error: Exception) -> bool:
+    """Whether a server refused to make what it has: with this error of either client."""
+    return str(getattr(error, "error_code", "")) == "RESOURCE_ALREADY_EXISTS"
 
 
 def _status(error: Exception) -> int:
@@ -184,16 +208,21 @@ def _status(error: Exception) -> int:
     return int(asked()) if asked is not None else 500
 
 
-def _server_version(uri: str) -> Version | None:
-    """The server's version; None when it does not say (a proxy may hide that page)."""
+def _server_version(client: Any) -> Version | None:
+    """The server's version; None when it does not say."""
+    said = client.server_version() if isinstance(client, RestClient) else _asked_by_mlflow(client.tracking_uri)
+    try:
+        return Version(said) if said else None
+    except InvalidVersion:
+        return None
+
+
+def _asked_by_mlflow(uri: str) -> str | None:
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
     answer = http_request(get_default_host_creds(uri), "/version", "GET")
-    try:
-        return Version(answer.text.strip()) if answer.status_code == 200 else None
-    except InvalidVersion:
-        return None
+    return str(answer.text).strip() if answer.status_code == 200 else None
 
 
 def _reason(text: str) -> str:

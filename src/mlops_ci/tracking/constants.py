@@ -12,6 +12,14 @@ from mlops_ci.network import RetryPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlainConstants:
+    """Of the variables that begin as `watched` says, plain HTTP knows what these `variables` mean."""
+
+    watched: tuple[str, ...]
+    variables: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClientConstants:
     """`defaults` and `fixed` are environment variables for MLflow's client, `oldest_server` a version."""
 
@@ -19,6 +27,7 @@ class ClientConstants:
     retry: RetryPolicy
     defaults: Mapping[str, str]
     fixed: Mapping[str, str]
+    plain: PlainConstants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +92,15 @@ def constants() -> TrackingConstants:
     tables = tomllib.loads(files("mlops_ci.resources").joinpath("tracking.toml").read_text(encoding="utf-8"))
     client = dict(tables["client"])
     retry = RetryPolicy(**client.pop("retry"))
+    plain = client.pop("plain")
     server = dict(tables["server"])
     application = server.pop("application")
     return TrackingConstants(
-        client=ClientConstants(**client, retry=retry),
+        client=ClientConstants(
+            **client,
+            retry=retry,
+            plain=PlainConstants(watched=tuple(plain["watched"]), variables=frozenset(plain["variables"])),
+        ),
         limits=Limits(**tables["limits"]),
         forward=ForwardConstants(**tables["forward"]),
         server=ServerConstants(

@@ -12,7 +12,7 @@ from typing import Any
 from mlops_ci.network import RetryPolicy
 from mlops_ci.redaction import Redactor
 from mlops_ci.tracking.client import RUN_TAG
-from mlops_ci.tracking.connection import Connection, mlflow
+from mlops_ci.tracking.connection import Connection, already_there
 from mlops_ci.tracking.errors import AliasMovedError, TrackingNotFoundError, TrackingRefusedError
 from mlops_ci.tracking.logged_model import logged_model
 from mlops_ci.tracking.names import escape, unescape
@@ -202,8 +202,8 @@ class ModelRegistry:
 def _registered_model(client: Any, model: str) -> None:
     try:
         client.create_registered_model(model)
-    except mlflow().MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+    except Exception as error:
+        if not already_there(error):
             raise
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from mlops_ci.tracking import forwarder as module
 from mlops_ci.tracking.client import TrackedRun, Tracker
@@ -172,7 +173,7 @@ def test_points_that_the_server_refuses_do_not_keep_the_others(line, tracker, ru
 
 def test_a_run_that_was_deleted_costs_a_warning_and_no_more(tracker, run, metrics):
     forwarder = Forwarder(tracker, run.run_id, metrics)
-    tracker.connection.ask("testing", lambda client: client.delete_run(run.run_id))
+    MlflowClient(tracker.connection.uri).delete_run(run.run_id)
     write(metrics, *[point(step, loss=step) for step in range(100)])
     forwarder.start()
     result = forwarder.stop()

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from mlops_ci.tracking.client import TrackedRun, Tracker
 from mlops_ci.tracking.connection import ONCE
@@ -57,11 +58,11 @@ def register(
 
 
 def versions(registry: ModelRegistry, model: str) -> list:
-    return registry.connection.ask("testing", lambda client: list(client.search_model_versions(f"name = '{model}'")))
+    return list(MlflowClient(registry.connection.uri).search_model_versions(f"name = '{model}'"))
 
 
 def logged_models(registry: ModelRegistry, run: TrackedRun) -> list:
-    return registry.connection.ask("testing", lambda client: list(client.search_logged_models([run.experiment_id])))
+    return list(MlflowClient(registry.connection.uri).search_logged_models([run.experiment_id]))
 
 
 def test_a_version_has_its_run_lineage_files_and_the_candidate_alias(registry, name, run, files, tmp_path):
@@ -79,7 +80,7 @@ def test_a_version_has_its_run_lineage_files_and_the_candidate_alias(registry, n
     candidate = registry.at_alias(name, "candidate")
     assert candidate is not None
     assert (candidate.version, candidate.run) == ("1", "run-1")
-    folder = registry.connection.ask("testing", lambda client: client.list_logged_model_artifacts(model.model_id))
+    folder = MlflowClient(registry.connection.uri).list_logged_model_artifacts(model.model_id)
     assert sorted(one.path for one in folder) == ["more", "pointer.json"]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from mlflow import MlflowClient
 
 from mlops_ci.console import Console
 from mlops_ci.tracking import folder_lock, server
@@ -72,7 +73,7 @@ def test_a_running_server(running, zipapp, monkeypatch):
     assert heard.lines == [f"[mlops-ci] MLflow {server._installed_version()} on SQLite at {uri}"]
     started = tracker.start_run("digits", run="run-1")
     assert started.resumed, "the run of the server before is still there"
-    tracker.connection.ask("testing", lambda client: client.log_text(started.run_id, "hello", "note.txt"))
+    MlflowClient(tracker.connection.uri).log_text(started.run_id, "hello", "note.txt")
     assert [path.name for path in (folder / "artifacts").rglob("*.txt")] == ["note.txt"]
 
     port = uri.rpartition(":")[2]
