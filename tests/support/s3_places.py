@@ -11,9 +11,10 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -23,6 +24,7 @@ from botocore.config import Config
 
 from mlops_ci.stores.open import open_store
 from mlops_ci.stores.s3 import S3Store
+from mlops_ci.stores.s3_wire import Wire
 
 from .fixtures_servers import S3Endpoint
 from .testbed import processes
@@ -42,9 +44,17 @@ class Requests:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def watch(self, store: S3Store) -> None:
-        events = store._bucket.client.meta.events
-        events.register("before-call.s3", self._started)
-        events.register("after-call.s3", self._ended)
+        """Count boto3's requests by its own events, and those that go the short way where they leave."""
+        bucket = store._bucket
+        bucket.client.meta.events.register("before-call.s3", self._started)
+        bucket.client.meta.events.register("after-call.s3", self._ended)
+        way = bucket._wire
+
+        def watched() -> tuple[Any, Callable[[Exception], bool]]:
+            wire, lost = way()
+            return wire and Watched(wire, self), lost
+
+        bucket._wire = watched  # type: ignore[method-assign]
 
     def _started(self, model: Any, **_: Any) -> None:
         with self.lock:
@@ -55,6 +65,22 @@ class Requests:
     def _ended(self, **_: Any) -> None:
         with self.lock:
             self.now -= 1
+
+
+@dataclass
+class Watched:
+    """The short way, counted."""
+
+    wire: Wire
+    requests: Requests
+
+    def put(self, name: str, body: Any, headers: Any, query: Any = None) -> Any:
+        operation = "UploadPart" if query else "PutObject"
+        self.requests._started(model=SimpleNamespace(name=operation))
+        try:
+            return self.wire.put(name, body, headers, query)
+        finally:
+            self.requests._ended()
 
 
 @dataclass

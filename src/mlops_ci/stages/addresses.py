@@ -9,6 +9,7 @@ from mlops_ci import network
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stores.base import Store
+from mlops_ci.stores.limits import Limits, StoreOptions
 from mlops_ci.stores.open import open_store
 
 
@@ -21,10 +22,20 @@ def ca_bundle(settings: Settings) -> Path | None:
 def store_opener(settings: Settings) -> Callable[[str], Store]:
     """Opens the store at an address; a folder is relative to the configuration file."""
     publish = settings.tables.publish
+    options = StoreOptions(
+        limits=Limits(bandwidth=publish.max_bandwidth, concurrency=publish.max_concurrency),
+        sse=publish.sse,
+        sse_key=publish.sse_key,
+    )
 
     def open_at(uri: str) -> Store:
-        place = uri if "://" in uri else str(settings.root / uri)
-        return open_store(place, endpoint=publish.endpoint, region=publish.region, ca_bundle=ca_bundle(settings))
+        return open_store(
+            uri if "://" in uri else str(settings.root / uri),
+            endpoint=publish.endpoint,
+            region=publish.region,
+            ca_bundle=ca_bundle(settings),
+            options=options,
+        )
 
     return open_at
 

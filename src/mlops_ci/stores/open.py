@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from mlops_ci.stores.base import Store
 from mlops_ci.stores.errors import StoreAddressError
 from mlops_ci.stores.keys import problem_with
+from mlops_ci.stores.limits import StoreOptions
 
 # What S3 servers accept as bucket names (AWS user guide, "General purpose bucket naming rules").
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -17,19 +18,26 @@ _EXAMPLES = 'write "s3://bucket/prefix", or a folder'
 
 
 def open_store(
-    uri: str, *, endpoint: str | None = None, region: str | None = None, ca_bundle: str | Path | None = None
+    uri: str,
+    *,
+    endpoint: str | None = None,
+    region: str | None = None,
+    ca_bundle: str | Path | None = None,
+    options: StoreOptions = StoreOptions(),
 ) -> Store:
     """The store at `uri`: `s3://bucket/prefix`, `file:///folder`, or a folder (relative to the current one).
 
-    `endpoint`, `region` and `ca_bundle` matter for S3 only; without them the AWS variables and configuration files
-    decide. The store is not asked yet. Raises `StoreAddressError`, and `MissingExtraError` when boto3 is not installed.
+    `endpoint`, `region`, `ca_bundle` and `options` matter for S3 only; without the first three the AWS variables and
+    configuration files decide. The store is not asked yet. Raises `StoreAddressError`, and `MissingExtraError` when
+    boto3 is not installed.
     """
     if uri.startswith("s3://"):
         from mlops_ci.stores.s3 import S3Store
         from mlops_ci.stores.s3_client import connect
 
         bucket, prefix = split_s3(uri)
-        return S3Store(connect(endpoint=endpoint, region=region, ca_bundle=ca_bundle), bucket=bucket, prefix=prefix)
+        connection = connect(endpoint=endpoint, region=region, ca_bundle=ca_bundle, options=options)
+        return S3Store(connection, bucket=bucket, prefix=prefix)
     from mlops_ci.stores.local import LocalStore
 
     return LocalStore(local_folder(uri))

@@ -44,7 +44,7 @@ class S3Store:
 
     def put_bytes(self, key: str, data: bytes, *, only_if_absent: bool) -> bool:
         """See `Store.put_bytes`."""
-        return self._bucket.create(key, lambda: data, hashlib.sha256(data).digest(), replace=not only_if_absent)
+        return self._bucket.create(key, data, hashlib.sha256(data).digest(), replace=not only_if_absent)
 
     def get_bytes(self, key: str) -> bytes:
         """See `Store.get_bytes`."""

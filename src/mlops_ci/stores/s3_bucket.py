@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any
 
 from mlops_ci.errors import MlopsError
 from mlops_ci.network import retry
 from mlops_ci.stores.base import ObjectInfo
 from mlops_ci.stores.errors import StoreAddressError
 from mlops_ci.stores.keys import check_key
+from mlops_ci.stores.limits import Limits, Throttle
 from mlops_ci.stores.measure import CHUNK
+from mlops_ci.stores.s3_checksums import Checksum
 from mlops_ci.stores.s3_client import Connection
-from mlops_ci.stores.s3_errors import is_missing, is_taken, is_worth_sending_again, translate
+from mlops_ci.stores.s3_errors import is_damaged, is_missing, is_taken, is_worth_sending_again, translate
+from mlops_ci.stores.s3_wire import Address, Wire, address_of, is_transient, keys_of
 
 METADATA_SHA256 = "sha256"
 PAGE = 1000
+# The headers of what boto3 calls so (Amazon S3 API reference, "PutObject").
+HEADERS = {
+    "IfNoneMatch": "if-none-match",
+    "ContentType": "content-type",
+    "ChecksumSHA256": "x-amz-checksum-sha256",
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
 
 
 class BrokenBodyError(Exception):
@@ -38,6 +50,9 @@ class Bucket:
         self._name = name
         self._prefix = f"{prefix}/" if prefix else ""
         self._seen = False
+        self.throttle = Throttle(connection.options.limits.bandwidth)
+        self._wires: dict[Address, Wire] = {}
+        self._lock = threading.Lock()
 
     @property
     def uri(self) -> str:
@@ -91,33 +106,73 @@ class Bucket:
         self._require_bucket()
         return None
 
-    def create(self, key: str, open_body: Callable[[], bytes | BinaryIO], digest: bytes, *, replace: bool) -> bool:
+    @property
+    def limits(self) -> Limits:
+        """How much may be under way at once."""
+        return self._connection.options.limits
+
+    @property
+    def encryption(self) -> dict[str, str]:
+        """The parameters of a new object that say how the server encrypts it."""
+        options = self._connection.options
+        found = {"ServerSideEncryption": options.sse, "SSEKMSKeyId": options.sse_key}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def create(self, key: str, body: bytes, digest: bytes, *, replace: bool) -> bool:
         """One PUT, which the server refuses unless the body has this SHA-256; False when the key is taken."""
         options: dict[str, Any] = {} if replace else {"IfNoneMatch": "*"}
         options["ContentType"] = "application/json" if key.endswith(".json") else "application/octet-stream"
+        options["ChecksumSHA256"] = base64.b64encode(digest).decode()
+        wire, lost = self._wire()
 
         def put() -> None:
-            body = open_body()
-            try:
-                self.client.put_object(
-                    **self.at(key),
-                    **options,
-                    Body=body,
-                    ChecksumSHA256=base64.b64encode(digest).decode(),
-                    Metadata={METADATA_SHA256: digest.hex()},
-                )
-            finally:
-                if not isinstance(body, bytes):
-                    body.close()
+            if wire is None:
+                self.throttle.take(len(body))
+                made = {**options, **self.encryption, "Metadata": {METADATA_SHA256: digest.hex()}}
+                self.client.put_object(**self.at(key), **made, Body=body)
+                return
+            headers = {HEADERS[name]: value for name, value in {**options, **self.encryption}.items()}
+            wire.put(self.at(key)["Key"], body, {**headers, f"x-amz-meta-{METADATA_SHA256}": digest.hex()})
 
         with self.asking(f"uploading {key}"):
             try:
-                retry(put, transient=is_worth_sending_again)
+                retry(put, transient=lambda error: is_worth_sending_again(error) or lost(error))
             except Exception as error:
                 if not is_taken(error):
                     raise
                 return False
         return True
+
+    def put_part(self, key: str, block: memoryview, *, ident: str, number: int, checksum: Checksum, value: int) -> str:
+        """One part of an upload, which the server refuses unless it has this checksum; gives its ETag."""
+        (wire, lost), text = self._wire(), checksum.text(value)
+
+        def put() -> str:
+            if wire is None:
+                self.throttle.take(len(block))
+                answer = self.client.upload_part(
+                    **self.at(key), UploadId=ident, PartNumber=number, Body=bytes(block), **{checksum.field: text}
+                )
+                return str(answer["ETag"])
+            query = {"partNumber": str(number), "uploadId": ident}
+            return wire.put(self.at(key)["Key"], block, {checksum.header: text}, query)["etag"]
+
+        return retry(put, transient=lambda error: is_damaged(error) or lost(error))
+
+    def _wire(self) -> tuple[Wire | None, Callable[[Exception], bool]]:
+        """The short way for what is sent, and which of its errors are worth another try.
+
+        None while boto3 has not found the way itself, or where it signs as we can't; it tries again by itself.
+        """
+        seen = self._connection.seen
+        address = address_of(seen.url, seen.authorization, bucket=self._name, endpoint=self.client.meta.endpoint_url)
+        if address is None:
+            return None, lambda _: False
+        with self._lock:
+            if address not in self._wires:
+                keys = keys_of(self._connection.session)
+                self._wires[address] = Wire(address, keys, bundle=self._connection.bundle, throttle=self.throttle)
+            return self._wires[address], is_transient
 
     def read(self, key: str, sink: Callable[[bytes], object], *, start: Callable[[], object], etag: str | None) -> None:
         """One GET, repeated whole (after `start`) when the connection breaks half-way; blocks go to `sink`."""
@@ -127,6 +182,7 @@ class Bucket:
             start()
             body = self.client.get_object(**self.at(key), **condition)["Body"]
             for block in _blocks(body):
+                self.throttle.take(len(block))
                 sink(block)
 
         retry(attempt, transient=lambda error: isinstance(error, BrokenBodyError))
@@ -148,10 +204,11 @@ class Bucket:
             self.read(key, take, start=start, etag=None)
         return ObjectInfo(key=key, bytes=size, sha256=digest.hexdigest())
 
-    def list_page(self, prefix: str) -> tuple[list[ObjectInfo], bool]:
-        """One LIST: the first page, and whether there are more."""
+    def list_page(self, prefix: str, after: str = "") -> tuple[list[ObjectInfo], bool]:
+        """One LIST: the first page of what comes after the key `after`, and whether there are more."""
+        begin = {"StartAfter": self._prefix + after} if after else {}
         with self.asking("listing"):
-            answer = self.client.list_objects_v2(Bucket=self._name, Prefix=self._prefix + prefix, MaxKeys=PAGE)
+            answer = self.client.list_objects_v2(Bucket=self._name, Prefix=self._prefix + prefix, MaxKeys=PAGE, **begin)
         return [self._info(one) for one in answer.get("Contents", [])], bool(answer.get("IsTruncated"))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

@@ -14,7 +14,6 @@ from mlops_ci.stores.errors import ObjectChangedError, ObjectMissingError
 from mlops_ci.stores.measure import measure
 from mlops_ci.stores.parallel import in_parallel
 from mlops_ci.stores.s3_bucket import Bucket
-from mlops_ci.stores.s3_client import WORKERS
 from mlops_ci.stores.s3_errors import is_taken
 from mlops_ci.stores.s3_transfers import LARGE, known_subscriber, progress_subscriber, transfer_manager
 
@@ -28,12 +27,12 @@ class Downloader:
 
     def run(self, items: Sequence[Download]) -> None:
         """Fetch all; the first error ends it, and what is there by then is whole."""
-        sized = in_parallel(self._with_size, items, workers=WORKERS)
+        sized = in_parallel(self._with_size, items, workers=self._bucket.limits.concurrency)
         small = [item for item, size in sized if size < LARGE]
-        in_parallel(self._fetch_small, small, workers=WORKERS)
+        in_parallel(self._fetch_small, small, workers=self._bucket.limits.concurrency)
         large = [(item, size) for item, size in sized if size >= LARGE]
         if large:
-            with transfer_manager(self._bucket.client) as manager:
+            with transfer_manager(self._bucket.client, self._bucket.limits) as manager:
                 for item, size in large:
                     self._fetch_large(item, size, manager)
 

@@ -73,6 +73,11 @@ def is_contended(error: Exception) -> bool:
     return code_of(error) in {"ConditionalRequestConflict", "OperationAborted", "409"}
 
 
+def is_damaged(error: Exception) -> bool:
+    """What arrived is not what was sent."""
+    return code_of(error) in DAMAGED_CODES
+
+
 def is_worth_sending_again(error: Exception) -> bool:
     """Met another write, was damaged on the way, or a part of it is gone: the same bytes may well arrive next time."""
     return is_contended(error) or code_of(error) in DAMAGED_CODES | LOST_CODES

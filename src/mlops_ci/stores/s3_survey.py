@@ -6,12 +6,15 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from mlops_ci.stores.base import ObjectInfo
 from mlops_ci.stores.parallel import in_parallel
 
-ListPage = Callable[[str], tuple[list[ObjectInfo], bool]]
-"""One LIST: the first page of the keys that start with a prefix, and whether there are more."""
+ListPage = Callable[[str, str], tuple[list[ObjectInfo], bool]]
+"""One LIST: the first page of the keys that start with a prefix and come after a key, and whether there are more."""
+# A page that answers for fewer keys than this costs more than asking for each of them.
+WORTH = 8
 
 
 @dataclass
@@ -39,21 +42,38 @@ def survey(keys: Iterable[str], list_page: ListPage, *, workers: int) -> Survey:
     if len(wanted) < 2:
         result.unknown.update(wanted)
         return result
-    page, more = _ask(list_page, wanted)
-    result.add(wanted, page, more=more)
-    if not result.unknown:
+    if not _follow(list_page, wanted, result, pages=1):
         return result
     folders: dict[str, list[str]] = defaultdict(list)
-    for key in result.unknown:
+    for key in sorted(result.unknown):
         folders[key.rpartition("/")[0]].append(key)
     result.unknown = {keys[0] for keys in folders.values() if len(keys) == 1}
     groups = [keys for keys in folders.values() if len(keys) > 1]
-    answers = in_parallel(lambda group: _ask(list_page, group), groups, workers=workers)
-    for group, (found, cut) in zip(groups, answers, strict=True):
-        result.add(group, found, more=cut)
+    for part in in_parallel(partial(_folder, list_page), groups, workers=workers):
+        result.known.update(part.known)
+        result.unknown.update(part.unknown)
     return result
 
 
-def _ask(list_page: ListPage, keys: list[str]) -> tuple[list[ObjectInfo], bool]:
+def _folder(list_page: ListPage, keys: list[str]) -> Survey:
+    """Page after page, as long as that is worth it; each begins at the first key that is not known yet."""
+    found = Survey()
+    _follow(list_page, keys, found, pages=len(keys))
+    return found
+
+
+def _follow(list_page: ListPage, wanted: list[str], result: Survey, *, pages: int) -> bool:
+    """Ask for sorted keys; whether some are unknown afterwards."""
     # Character by character is what a LIST prefix means.
-    return list_page(os.path.commonprefix(keys))  # noqa: RUF071
+    prefix = os.path.commonprefix(wanted)  # noqa: RUF071
+    # What comes before a key and after all that are smaller: the key without its last character.
+    after = wanted[0][:-1]
+    for _ in range(pages):
+        result.unknown.difference_update(wanted)
+        page, more = list_page(prefix, after)
+        result.add(wanted, page, more=more)
+        left = [key for key in wanted if key in result.unknown]
+        if not left or len(wanted) - len(left) < WORTH:
+            break
+        wanted, after = left, max(page[-1].key, left[0][:-1]) if page else left[0][:-1]
+    return bool(result.unknown)

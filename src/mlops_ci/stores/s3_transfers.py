@@ -1,20 +1,19 @@
-"""boto3's managed transfers for large objects: parallel parts, cancelled as a whole."""
+"""boto3's managed downloads of large objects: parallel ranges, cancelled as a whole."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mlops_ci.stores.base import Meter
+from mlops_ci.stores.limits import Limits
 
 # From this size on an object travels in parallel parts.
 LARGE = 16 << 20
-# Parts of 8 MiB measure as fast as larger ones on one machine, and so many threads hold that many of them in memory at
-# once. 10,000 parts (S3's limit) reach 78 GiB before s3transfer makes them larger.
+# Ranges of 8 MiB measure as fast as larger ones on one machine.
 PART = 8 << 20
-THREADS = 8
 
 
-def transfer_manager(client: Any) -> Any:
+def transfer_manager(client: Any, limits: Limits) -> Any:
     """A context manager; leaving it by an exception cancels what runs.
 
     Always the classic implementation: the CRT one ignores custom endpoints (boto3 issue 4839) and would send to AWS.
@@ -24,7 +23,8 @@ def transfer_manager(client: Any) -> Any:
     config = TransferConfig(
         multipart_threshold=LARGE,
         multipart_chunksize=PART,
-        max_concurrency=THREADS,
+        max_concurrency=limits.parts,
+        max_bandwidth=limits.bandwidth,
         preferred_transfer_client="classic",
     )
     return create_transfer_manager(client, config)

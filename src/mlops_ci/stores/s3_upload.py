@@ -8,17 +8,14 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from mlops_ci.network import retry
 from mlops_ci.stores.base import Meter, ObjectInfo, Upload
 from mlops_ci.stores.errors import STILL_WRITTEN, FileChangedError, ObjectLostError, StoreConflictError, gone
 from mlops_ci.stores.parallel import in_parallel
-from mlops_ci.stores.s3_bucket import METADATA_SHA256, Bucket
-from mlops_ci.stores.s3_client import WORKERS, bulk_checksum
-from mlops_ci.stores.s3_errors import code_of, is_taken, is_worth_sending_again
+from mlops_ci.stores.s3_bucket import Bucket
+from mlops_ci.stores.s3_parts import PartsSender
 from mlops_ci.stores.s3_survey import Survey, survey
-from mlops_ci.stores.s3_transfers import LARGE, progress_subscriber, transfer_manager
+from mlops_ci.stores.s3_transfers import LARGE
 
 
 class Uploader:
@@ -48,38 +45,36 @@ class Uploader:
 
     def _send_all(self, items: Sequence[Upload]) -> list[Upload]:
         """Those that were not there, and have been sent."""
-        self._survey = survey((item.key for item in items), self._bucket.list_page, workers=WORKERS)
+        self._survey = survey(
+            (item.key for item in items), self._bucket.list_page, workers=self._bucket.limits.concurrency
+        )
         small = [item for item in items if item.bytes < LARGE]
-        created = in_parallel(self._put_small, small, workers=WORKERS)
+        created = in_parallel(self._put_small, small, workers=self._bucket.limits.concurrency)
         sent = [item for item, new in zip(small, created, strict=True) if new]
-        large = [item for item in items if item.bytes >= LARGE]
-        if large:
-            with transfer_manager(self._bucket.client) as manager:
-                sent += [item for item in large if self._put_large(item, manager)]
-        return sent
+        return sent + [item for item in items if item.bytes >= LARGE and self._put_large(item)]
 
     def _lost(self, sent: Sequence[Upload]) -> list[Upload]:
         """Of what the server has taken, what it does not list (with this size) afterwards."""
-        there = survey((item.key for item in sent), self._bucket.list_page, workers=WORKERS)
+        there = survey((item.key for item in sent), self._bucket.list_page, workers=self._bucket.limits.concurrency)
         found = {**there.known, **{key: self._bucket.head(key) for key in there.unknown}}
         return [item for item in sent if (info := found[item.key]) is None or info.bytes != item.bytes]
 
     def _put_small(self, item: Upload) -> bool:
         created = False
         if not self._there(item):
-            created = self._bucket.create(item.key, lambda: _open(item.path), bytes.fromhex(item.sha256), replace=False)
+            created = self._bucket.create(item.key, _content(item.path), bytes.fromhex(item.sha256), replace=False)
             if not created:
                 self._require_same(item, self._bucket.head(item.key))
         self._meter.add(files=1, size=item.bytes)
         return created
 
-    def _put_large(self, item: Upload, manager: Any) -> bool:
+    def _put_large(self, item: Upload) -> bool:
         if self._there(item):
             self._meter.add(files=1, size=item.bytes)
             self._abort_leftovers(item)
             return False
         _require_unchanged(item)
-        if not self._send(item, manager):
+        if not self._send(item):
             self._require_same(item, self._bucket.head(item.key))
             return False
         try:
@@ -91,31 +86,10 @@ class Uploader:
         self._abort_leftovers(item)
         return True
 
-    def _send(self, item: Upload, manager: Any) -> bool:
+    def _send(self, item: Upload) -> bool:
         """Upload in parts; False when another publisher created the object first."""
         with self._bucket.asking(f"uploading {item.key}"):
-            try:
-                retry(lambda: self._send_parts(item, manager), transient=is_worth_sending_again)
-            except Exception as error:
-                # NoSuchUpload: who finished this object has swept our parts away.
-                if not (is_taken(error) or code_of(error) == "NoSuchUpload"):
-                    raise
-                return False
-        return True
-
-    def _send_parts(self, item: Upload, manager: Any) -> None:
-        extra: dict[str, Any] = {"Metadata": {METADATA_SHA256: item.sha256}}
-        algorithm = bulk_checksum()
-        if algorithm is not None:
-            extra["ChecksumAlgorithm"] = algorithm
-        place = self._bucket.at(item.key)
-        manager.upload(
-            str(item.path),
-            bucket=place["Bucket"],
-            key=place["Key"],
-            extra_args=extra,
-            subscribers=[progress_subscriber(self._meter)],
-        ).result()
+            return PartsSender(self._bucket, item, self._meter).send()
 
     def _there(self, item: Upload) -> bool:
         """Whether the object exists with the same content; raises when it has other content."""
@@ -150,6 +124,11 @@ class Uploader:
             for upload in answer.get("Uploads", []):
                 if upload["Key"] == place["Key"]:
                     client.abort_multipart_upload(**place, UploadId=upload["UploadId"])
+
+
+def _content(path: Path) -> bytes:
+    with _open(path) as stream:
+        return stream.read()
 
 
 def _open(path: Path) -> io.BufferedReader:

@@ -12,9 +12,9 @@ class Lister:
         self.page = page
         self.asked = []
 
-    def __call__(self, prefix):
+    def __call__(self, prefix, after):
         self.asked.append(prefix)
-        found = [ObjectInfo(key=key, bytes=1) for key in self.keys if key.startswith(prefix)]
+        found = [ObjectInfo(key=key, bytes=1) for key in self.keys if key.startswith(prefix) and key > after]
         return found[: self.page], len(found) > self.page
 
 
@@ -42,12 +42,24 @@ def test_a_large_store_is_asked_once_per_folder():
     assert {key for key, info in result.known.items() if info} == set(keys[:80])
 
 
-def test_what_lies_beyond_a_cut_page_is_unknown_and_never_taken_for_absent():
-    keys = [f"objects/aa/{i:03}" for i in range(100)]
-    lister = Lister(keys, page=10)
+def test_many_keys_side_by_side_are_asked_for_page_by_page():
+    keys = [f"{i:05}" for i in range(1000)]
+    lister = Lister(keys[:900], page=100)
     result = survey(keys, lister, workers=2)
-    assert result.unknown == set(keys[10:])
-    assert all(result.known[key] for key in keys[:10])
+    assert len(lister.asked) == 9
+    assert result.unknown == set()
+    assert {key for key, info in result.known.items() if info} == set(keys[:900])
+
+
+def test_keys_far_apart_in_a_large_folder_are_not_worth_a_page_each_and_never_taken_for_absent():
+    others = [f"objects/aa/{i:05}" for i in range(20_000)]
+    keys = others[::1000]
+    lister = Lister(others, page=100)
+    result = survey(keys, lister, workers=2)
+    assert len(lister.asked) == 2
+    assert result.unknown == set(keys) - set(result.known)
+    assert len(result.unknown) >= 17
+    assert all(result.known.values())
 
 
 def test_a_key_alone_is_not_worth_a_listing():
@@ -58,8 +70,8 @@ def test_a_key_alone_is_not_worth_a_listing():
 
 
 def test_a_key_alone_in_its_folder_of_a_large_store_stays_unknown():
-    keys = ["objects/aa/1", "objects/bb/1", "objects/bb/2"]
-    lister = Lister([f"objects/0/{i}" for i in range(50)] + keys, page=20)
+    keys = ["objects/aa/1", "objects/aa/2", "objects/bb/1"]
+    lister = Lister([f"objects/b/{i}" for i in range(50)] + keys, page=20)
     result = survey(keys, lister, workers=2)
-    assert result.unknown == {"objects/aa/1"}
-    assert set(result.known) == {"objects/bb/1", "objects/bb/2"}
+    assert result.unknown == {"objects/bb/1"}
+    assert set(result.known) == {"objects/aa/1", "objects/aa/2"}

@@ -1,0 +1,68 @@
+"""How much of the network and of the server a transfer may take."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# Requests at once, where nothing else is configured.
+CONCURRENCY = 16
+# Parts of large objects at once: each holds a part in memory.
+PARTS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """`bandwidth` in bytes a second (None: no limit); `concurrency`: requests at once."""
+
+    bandwidth: int | None = None
+    concurrency: int = CONCURRENCY
+
+    @property
+    def parts(self) -> int:
+        """How many parts of one large object are under way at once."""
+        return max(1, min(PARTS, self.concurrency))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreOptions:
+    """What the configuration says about transfers to S3: `limits`, and how the server encrypts (`sse`, `sse_key`)."""
+
+    limits: Limits = Limits()
+    sse: str | None = None
+    sse_key: str | None = None
+
+
+class Throttle:
+    """Bytes may pass at the rate of `bandwidth`, those of all threads together; without one, freely."""
+
+    def __init__(
+        self,
+        bandwidth: int | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._bandwidth = bandwidth
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._free_at = clock()
+
+    @property
+    def free(self) -> bool:
+        """Whether there is no limit."""
+        return self._bandwidth is None
+
+    def take(self, size: int) -> None:
+        """Wait until `size` bytes may pass. What was not used in a pause is not caught up."""
+        if self._bandwidth is None:
+            return
+        with self._lock:
+            now = self._clock()
+            begin = max(now, self._free_at)
+            self._free_at = begin + size / self._bandwidth
+        if begin > now:
+            self._sleep(begin - now)
