@@ -11,17 +11,17 @@ from mlops_ci.orchestrators.jobs import Job
 # By what images are signed: a key that is a secret of the job that builds, or the identity of that job.
 How = Literal["key", "keyless"]
 HOWS: tuple[str, ...] = ("key", "keyless")
-SIGNS = "build"
+SIGNS = frozenset({"build", "deploy"})
 # Stages that run something in the image.
 IN_THE_IMAGE = frozenset({"check", "prepare", "verify", "train", "evaluate", "canary"})
 
 
 def signing(file: CalledFile, how: How) -> CalledFile:
-    """The file as a site signs images: with `keyless` the job that builds has an identity, and no key."""
+    """The file as a site signs images: with `keyless` a job that builds has an identity, and no key."""
     if how == "key":
         return file
     return replace(
-        file, jobs=tuple(_keyless(job) if SIGNS in job.stages and not job.beside else job for job in file.jobs)
+        file, jobs=tuple(_keyless(job) if SIGNS & set(job.stages) and not job.beside else job for job in file.jobs)
     )
 
 

@@ -7,7 +7,21 @@ from types import MappingProxyType
 
 from mlops_ci import pipeline
 from mlops_ci.records.record import Record
-from mlops_ci.stages import build, check, evaluate, plan, prepare, promote, publish, report, scan, smoke, train, verify
+from mlops_ci.stages import (
+    build,
+    check,
+    deploy,
+    evaluate,
+    plan,
+    prepare,
+    promote,
+    publish,
+    report,
+    scan,
+    smoke,
+    train,
+    verify,
+)
 from mlops_ci.stages.night import idle
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
@@ -25,6 +39,7 @@ CODE: dict[str, StageCode] = {
         ("evaluate", evaluate),
         ("publish", publish),
         ("promote", promote),
+        ("deploy", deploy),
         ("report", report),
     )
 }
