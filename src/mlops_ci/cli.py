@@ -32,7 +32,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 def main_group() -> None:
     """One pipeline for teams that train PyTorch models on their own GPU runners.
 
-    plan → build → check → scan → prepare → verify → train → evaluate → publish → promote → report
+    plan → build → check → scan → prepare → verify → train → evaluate → publish → promote → deploy → report
     """
 
 

@@ -25,7 +25,7 @@ def register() -> None:
     for name, what in (
         ("build", "Plan, build the images, run your own checks."),
         ("verify", "Scan, prepare the data, verify that this node may train."),
-        ("train", "Train, evaluate, publish, promote, report."),
+        ("train", "Train, evaluate, publish, promote, deploy, report."),
     ):
         function = _session(pipeline.session_stages(name))
         function.__name__ = name

@@ -20,11 +20,11 @@ class NotWaitingError(UsageError):
 
 
 def approve(options: Options, name: str) -> int:
-    """Note the approval, then promote and report."""
+    """Note the approval, then promote, deploy where that is asked for, and report."""
     run = open_run(Workspace(root=load_settings(options).root).runs, name)
     record = run.record("promote")
     if record is None or record.status != "waiting":
         raise NotWaitingError(f"run {run.id} does not wait for an approval", hint="`mlops-ci runs` shows which do")
     note(run, getpass.getuser())
     click.echo(f"approved {run.id}", err=True)
-    return run_command(replace(options, run=run.id, only=True), ("promote", "report"))
+    return run_command(replace(options, run=run.id, only=True), ("promote", "deploy", "report"))

@@ -103,8 +103,8 @@ def check_engine(settings: Settings, engine: str) -> None:
 
 
 def hide_secrets(console: Console, settings: Settings, environ: Mapping[str, str]) -> None:
-    """Hide what `[train] secrets` names, also where a variable's own name does not say that it is one."""
-    for name in settings.tables.train.secrets:
+    """Hide what `secrets` of two tables name, also where a variable's own name does not say that it is one."""
+    for name in (*settings.tables.train.secrets, *settings.tables.deploy.secrets):
         console.secret(environ.get(name, ""))
 
 

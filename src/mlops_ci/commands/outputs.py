@@ -30,6 +30,8 @@ def of_run(run: Run, exit_code: int) -> dict[str, str]:
     if "promote" in records:
         moved = records["promote"].outputs
         found["promoted"] = str(bool(moved) and moved["to"] != moved["from"]).lower()
+    if "deploy" in records and records["deploy"].status == "passed":
+        found["deployed"] = str(records["deploy"].outputs["image"]["pinned"])
     if "report" in records:
         found["report"] = str(run.path("report", "index.html"))
     return found

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mlops_ci import cron
+from mlops_ci.config.deploy import deploy
 from mlops_ci.config.expected import near
 from mlops_ci.config.finding import Finding
 from mlops_ci.config.keys import Key
@@ -53,6 +54,7 @@ def check(tables: Tables, root: Path) -> Iterator[Finding]:
     yield from signing(tables)
     yield from _nodes(tables)
     yield from sweep(tables)
+    yield from deploy(tables)
 
 
 def _nodes(tables: Tables) -> Iterator[Finding]:
@@ -165,6 +167,10 @@ def _files(tables: Tables, root: Path) -> Iterator[Finding]:
         value: str | None = getattr(tables.image, name)
         if value is not None and (fault := _missing_file(root, value)):
             yield Finding(key=("image", name), message=fault)
+    entry, _, _ = (tables.deploy.entry or "").rpartition(":")
+    for key, wanted in (("entry", entry), ("requirements", tables.deploy.requirements)):
+        if wanted and (fault := _missing_file(root, wanted)):
+            yield Finding(key=("deploy", key), message=fault)
 
 
 def _missing_file(root: Path, value: str) -> str | None:

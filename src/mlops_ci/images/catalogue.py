@@ -189,7 +189,7 @@ class Product:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All of it. `user` is the layer of the user's own packages, `code` that of the user's code.
+    """All of it. `user` is the layer of the user's own packages, `code` that of their code, `serve` that of a model.
 
     `lacks`: by `LAYER/VARIANT`, what a lock should hold and could not be locked.
     """
@@ -206,6 +206,7 @@ class Catalogue:
     layers: Mapping[str, Layer]
     user: Layer = field(compare=False)
     code: Layer = field(compare=False)
+    serve: Layer = field(compare=False)
     lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def product(self, name: str, kind: Kind) -> Product:

@@ -30,7 +30,7 @@ def _layers(known: Catalogue) -> Iterator[str]:
         yield f"exactly one layer has no parent, not {len(roots)} ({', '.join(roots) or 'none'})"
     for layer in known.layers.values():
         yield from _layer(known, layer)
-    for table, own in (("user", known.user), ("code", known.code)):
+    for table, own in (("user", known.user), ("code", known.code), ("serve", known.serve)):
         if own.name in known.layers:
             yield f"[{table}] layer {own.name!r} has the name of a layer"
 

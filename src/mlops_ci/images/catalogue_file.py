@@ -61,7 +61,7 @@ def _words(error: Exception) -> str:
 
 
 def _parse(folder: Path, data: Mapping[str, Any], locks: Mapping[str, Any]) -> Catalogue:
-    user, code = dict(data["user"]), dict(data["code"])
+    user, code, serve = dict(data["user"]), dict(data["code"]), dict(data["serve"])
     releases = {name: Release(series=name, **_tuples(table)) for name, table in data["torch"].items()}
     cudas = {name: Cuda(name=name, **table) for name, table in data["cuda"].items()}
     rows = [_variant(row, data["python"], releases, cudas, locks.get("pending", {})) for row in data["variants"]]
@@ -78,6 +78,7 @@ def _parse(folder: Path, data: Mapping[str, Any], locks: Mapping[str, Any]) -> C
         layers={name: _layer(folder, name, table) for name, table in data["layers"].items()},
         user=_layer(folder, user.pop("layer"), user),
         code=_layer(folder, code.pop("layer"), code),
+        serve=_layer(folder, serve.pop("layer"), serve),
         lacks={name: tuple(names) for name, names in locks.get("lacks", {}).items()},
     )
 

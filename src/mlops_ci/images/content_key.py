@@ -6,6 +6,7 @@ Never in a document: times, the git commit, absolute paths, the addresses and th
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class ContextFile:
         elif self.source.is_symlink():
             path.symlink_to(os.readlink(self.source))
         else:
-            path.write_bytes(self.source.read_bytes())
+            shutil.copyfile(self.source, path)
             path.chmod(0o755 if self.source.stat().st_mode & 0o100 else 0o644)
 
 

@@ -195,7 +195,7 @@ class DockerBuild:
                     parent=parent,
                     packages=self.packages,
                     below={pin.name for lower in below if lower.spec for pin in lower.spec.pins},
-                    labels=labels(self.settings, plan, self.variant, self._base),
+                    labels={**labels(self.settings, plan, self.variant, self._base), **spec.labels},
                     delivery=self._delivery(plan, folder),
                 )
                 self._call(spec, ready, cached=cached)

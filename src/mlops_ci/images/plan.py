@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -47,12 +47,20 @@ class LayerPlan:
 
 
 def plan_images(
-    settings: Settings, *, engine: str, variant: str, lookup: Lookup, cache: Path | None = None, strict: bool = True
+    settings: Settings,
+    *,
+    engine: str,
+    variant: str,
+    lookup: Lookup,
+    cache: Path | None = None,
+    strict: bool = True,
+    above: Callable[[Recipe], LayerSpec] | None = None,
 ) -> tuple[LayerPlan, ...]:
     """The images from base to top; the last one is what runs.
 
     At most one question per image is asked, from the top down: what is below an image that exists needs none. `strict`
     says that the lookup's "not there" is to be believed of images of others: a job that may not ask cannot know.
+    `above` gives one more layer, on top of those that the settings ask for.
     """
     if engine == "inside":
         return (_inside(),)
@@ -69,7 +77,8 @@ def plan_images(
         strict=strict,
     )
     cache = cache or settings.root / CACHE
-    unasked = _named(layer_specs(recipe), settings, engine, cache)
+    specs = (*layer_specs(recipe), *(() if above is None else (above(recipe),)))
+    unasked = _named(specs, settings, engine, cache)
     if engine == "host" and settings.tables.image.apt:
         warning = f"the host engine installs no Debian packages: {', '.join(settings.tables.image.apt)} must be here"
         unasked[-1] = replace(unasked[-1], warnings=(*unasked[-1].warnings, warning))

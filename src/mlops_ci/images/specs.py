@@ -30,7 +30,7 @@ class LayerSpec:
     `files` are what the build step sees; with `context` (the user's Dockerfile) they lie in that folder, else they are
     put into one. `lock` is the file of the locked packages; `requirements` is the user's file in `files`; `document` is
     the key's. `time` (seconds since 1970) is that of everything that the build makes, so that equal inputs give equal
-    layers. `budget`: bytes that it may hold, unpacked.
+    layers. `budget`: bytes that it may hold, unpacked. `labels` are added to those that every image has.
     """
 
     name: str
@@ -48,6 +48,7 @@ class LayerSpec:
     companions: bool = False
     base: BaseImage | None = None
     platform: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     time: int = content_key.OLDEST
     budget: int | None = None
     kind: Kind = "cpu"

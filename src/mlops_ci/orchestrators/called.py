@@ -172,16 +172,18 @@ TAIL: tuple[Output, ...] = (
     Output(name="images", about="layer to digest, as JSON"),
     Output(name="model-version", about="the version that was registered, or empty"),
     Output(name="promoted", about="true when the champion is a new one"),
+    Output(name="deployed", about="the image that serves the new champion, with its digest, or empty"),
     Output(name="report", about="name of the artifact that holds the report"),
 )
 
+GOING_ON = ("publish", "promote", "deploy")
 # name, title, what it is for, the stages that it is for, how its inputs differ
 _FILES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("train", "Train", "the whole pipeline, from plan to promote", pipeline.NAMES),
+    ("train", "Train", "the whole pipeline, from plan to deploy", pipeline.NAMES),
     ("build", "Build", "images by content key, their SBOM, and your own checks", ("build", "check")),
     ("scan", "Scan", "vulnerabilities, secrets and misconfiguration against the policy", ("scan",)),
     ("verify", "Verify", "may this node train in this image?", ("verify",)),
-    ("publish", "Publish", "publish and promote what another run has trained and judged", ("publish", "promote")),
+    ("publish", "Publish", "publish, promote and serve what another run has trained and judged", GOING_ON),
     ("nightly", "Nightly", "the whole pipeline when something is new since the last time", pipeline.NAMES),
 )
 
@@ -221,7 +223,7 @@ def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> Called
 
 
 # Who looks for data or the champion in the object store. The user's code runs in these jobs: they may only read.
-FETCHING = ("plan", "prepare", "train", "evaluate")
+FETCHING = ("plan", "prepare", "train", "evaluate", "deploy")
 
 
 def _reaching_out(job: Job, *, tells: bool, whole: bool, nightly: bool) -> Job:
@@ -232,7 +234,7 @@ def _reaching_out(job: Job, *, tells: bool, whole: bool, nightly: bool) -> Job:
     """
     last = job.name == "result" and tells
     if not last and not (nightly and job.name == "plan"):
-        return _with_identity(job, only_reads=True) if whole and job.name in FETCHING else job
+        return _with_identity(job, only_reads=True) if job.name in FETCHING and (whole or job.name == "deploy") else job
     more: tuple[Secret, ...] = ("store", *(("channels",) if last else ()), *(("ping",) if nightly else ()))
     return _with_identity(replace(job, secrets=tuple(dict.fromkeys((*job.secrets, *more)))))
 

@@ -14,6 +14,8 @@ DATABASES: tuple[str, ...] = ("scan", "job")
 NAME = "database"
 # By this the tool knows that the rendered file has this job.
 VARIABLE = "MLOPS_CI_DATABASE"
+# What is in an image is judged where it is made: that which trains by the one, that which serves by the other.
+SCANNING = frozenset({"scan", "deploy"})
 FOLDER = ".mlops/database"
 FETCH, TAKE = f"mlops-ci database fetch {FOLDER}", f"mlops-ci database take {FOLDER}"
 MINUTES = 30
@@ -31,7 +33,7 @@ def fetching(file: CalledFile, who: Database) -> CalledFile:
 
 def scans(job: Job) -> bool:
     """Whether the job judges what is in an image by the database."""
-    return "scan" in job.stages and not job.beside
+    return bool(SCANNING & set(job.stages)) and not job.beside
 
 
 def is_fetched(file: CalledFile) -> bool:

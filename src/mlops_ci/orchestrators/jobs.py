@@ -29,6 +29,7 @@ MINUTES: dict[str, int] = {
     "evaluate": 120,
     "publish": 60,
     "promote": 30,
+    "deploy": 60,
     "result": 15,
 }
 

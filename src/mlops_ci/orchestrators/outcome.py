@@ -66,6 +66,7 @@ def outcome(
     jobs: tuple[Job, ...], ends: Mapping[str, JobEnd], records: Mapping[str, Record], left_out: Mapping[str, str]
 ) -> Outcome:
     """Count up the jobs (without the one that counts). Jobs that `ends` does not name are judged by their records."""
+    left_out = {**_not_to_deploy(records), **left_out}
     # A job that leaves no record is known by its end alone, where the CI system tells it.
     told = [job for job in jobs if job.stages or job.name in ends]
     found = {
@@ -106,6 +107,15 @@ def _one(
         waits = any(records[stage].status == "waiting" for stage in job.stages)
         return ("waits" if waits else "passed"), 0, ""
     return _without_record(end)
+
+
+def _not_to_deploy(records: Mapping[str, Record]) -> dict[str, str]:
+    """The stage deploy, and why no job was to run it: promote has ended, and there is no new champion."""
+    promote = records.get("promote")
+    if promote is None or _bad(promote):
+        return {}
+    moved = promote.status == "passed" and promote.outputs.get("to") != promote.outputs.get("from")
+    return {} if moved else {"deploy": "nothing was promoted, so there is nothing to deploy"}
 
 
 def _by_its_end(end: JobEnd) -> tuple[str, int, str]:
@@ -158,8 +168,14 @@ def facts(
         "metrics": evaluate.get("metrics", {}),
         "model": publish.get("model"),
         "promoted": bool(promote) and promote.get("to") != promote.get("from"),
+        "deployed": _deployed(records),
         **({"canary": _beside(canary)} if canary is not None else {}),
     }
+
+
+def _deployed(records: Mapping[str, Record]) -> str | None:
+    deploy = records.get("deploy")
+    return str(deploy.outputs["image"]["pinned"]) if deploy is not None and deploy.status == "passed" else None
 
 
 def _beside(canary: Record) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Literal
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.jobs import Job
 
-# By what is signed: a key that is a secret of the jobs that build and publish, or the identity of those jobs.
+# By what is signed: a key that is a secret of the jobs that build, publish and deploy, or the identity of those jobs.
 How = Literal["key", "keyless"]
 HOWS: tuple[str, ...] = ("key", "keyless")
-SIGNS = frozenset({"build", "publish"})
+SIGNS = frozenset({"build", "publish", "deploy"})
 # Stages that run something in the image, and those that may have to ask whose a signature is.
 IN_THE_IMAGE = frozenset({"check", "prepare", "verify", "train", "evaluate", "canary"})
 ASKS = IN_THE_IMAGE | {"promote"}

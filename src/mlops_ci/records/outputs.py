@@ -9,6 +9,7 @@ from typing import Any
 from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.canary import CanaryOutputs
 from mlops_ci.records.check import CheckOutputs
+from mlops_ci.records.deploy import DeployOutputs
 from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.plan import PlanOutputs
 from mlops_ci.records.prepare import PrepareOutputs
@@ -32,6 +33,7 @@ OUTPUTS: Mapping[str, type[Any]] = MappingProxyType(
         "evaluate": EvaluateOutputs,
         "publish": PublishOutputs,
         "promote": PromoteOutputs,
+        "deploy": DeployOutputs,
         "report": ReportOutputs,
         "canary": CanaryOutputs,
         "smoke": SmokeOutputs,

@@ -12,6 +12,7 @@ from mlops_ci.records.build import BuildOutputs
 from mlops_ci.records.canary import CanaryOutputs
 from mlops_ci.records.check import CheckOutputs
 from mlops_ci.records.codec import RecordFormatError, from_json
+from mlops_ci.records.deploy import DeployOutputs
 from mlops_ci.records.evaluate import EvaluateOutputs
 from mlops_ci.records.plan import PlanOutputs
 from mlops_ci.records.prepare import PrepareOutputs
@@ -50,6 +51,7 @@ class Outputs:
     evaluate: EvaluateOutputs | None = None
     publish: PublishOutputs | None = None
     promote: PromoteOutputs | None = None
+    deploy: DeployOutputs | None = None
     canary: CanaryOutputs | None = None
     smoke: SmokeOutputs | None = None
 
@@ -165,6 +167,7 @@ def _outputs(records: Mapping[str, Record], problems: list[str]) -> Outputs:
         evaluate=read("evaluate", EvaluateOutputs),
         publish=read("publish", PublishOutputs),
         promote=read("promote", PromoteOutputs),
+        deploy=read("deploy", DeployOutputs),
         canary=read(CANARY, CanaryOutputs),
         smoke=read(SMOKE, SmokeOutputs),
     )

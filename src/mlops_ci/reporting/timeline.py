@@ -175,6 +175,15 @@ def _promote(data: ReportData) -> str:
     return f"{promote.alias}: {f'version {promote.from_} → ' if promote.from_ else 'version '}{promote.to}"
 
 
+def _deploy(data: ReportData) -> str:
+    deploy = data.outputs.deploy
+    if deploy is None:
+        return ""
+    checks = sum(check.status == "PASS" for check in deploy.smoke)
+    passed = f"{checks} of {counted(len(deploy.smoke), 'check')} passed"
+    return f"version {deploy.version} served by {deploy.image.pinned}; {passed}"
+
+
 SAID: dict[str, Callable[[ReportData], str]] = {
     "plan": _plan,
     "build": _build,
@@ -187,4 +196,5 @@ SAID: dict[str, Callable[[ReportData], str]] = {
     "evaluate": _evaluate,
     "publish": _publish,
     "promote": _promote,
+    "deploy": _deploy,
 }

@@ -69,7 +69,8 @@ def _failure(data: ReportData, failed: Record) -> Verdict:
             next_step=hint,
             failed=failed,
         )
-    title = f"{failed.stage} failed (exit {failed.exit_code}{f', {error.class_}' if error else ''})"
+    kept = f"{model_name(data)} is the champion, and " if failed.stage == "deploy" else ""
+    title = f"{kept}{failed.stage} failed (exit {failed.exit_code}{f', {error.class_}' if error else ''})"
     return Verdict(kind="failed", title=title, reason=reason, next_step=hint, failed=failed)
 
 

@@ -220,10 +220,11 @@ def unfinished(runs: Path, plan: str, *, beside: str | None = None) -> Run | Non
         if newest is None:
             return None
         report = newest.record("report")
-        promote = newest.record("promote")
+        promote, deploy = newest.record("promote"), newest.record("deploy")
     except RecordFormatError:
         return None
-    finished = report is not None and promote is not None and promote.done and report.done
+    moved = promote is not None and promote.done and (deploy is None or deploy.done)
+    finished = report is not None and report.done and moved
     same = newest.info.plan == plan and newest.info.reproduces is None
     return newest if same and not finished else None
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from mlops_ci.settings.check import CheckSettings
 from mlops_ci.settings.data import DataSettings
+from mlops_ci.settings.deploy import DeploySettings
 from mlops_ci.settings.evaluate import EvaluateSettings
 from mlops_ci.settings.governance import Governance
 from mlops_ci.settings.image import ImageSettings
@@ -55,6 +56,7 @@ class Tables(Table):
     evaluate: EvaluateSettings = EvaluateSettings()
     publish: PublishSettings = PublishSettings()
     tracking: TrackingSettings = TrackingSettings()
+    deploy: DeploySettings = DeploySettings()
     scan: ScanSettings = ScanSettings()
     signing: SigningSettings = SigningSettings()
     policy: PolicySettings = PolicySettings()

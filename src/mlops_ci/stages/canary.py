@@ -19,7 +19,7 @@ from mlops_ci.stages.sequence import CODE, PAGE
 from mlops_ci.stages.session import Session
 
 NAME = "canary"
-NEVER = frozenset({"publish", "promote"})
+NEVER = frozenset({"publish", "promote", "deploy"})
 
 
 @dataclass

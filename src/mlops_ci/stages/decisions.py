@@ -13,6 +13,7 @@ from mlops_ci.stages.session import Session
 DRY_RUN = "MLOPS_CI_DRY_RUN"
 ALWAYS = "MLOPS_CI_ALWAYS"
 NIGHTLY = "nightly"
+NO_ENTRY = "no [deploy] entry"
 TRUE = frozenset({"1", "true", "yes"})
 
 
@@ -42,6 +43,17 @@ def no_promotion(session: Session) -> str | None:
     return no_memory(session)
 
 
+def no_deployment(session: Session) -> str | None:
+    """Why this run builds no image that serves its model, whatever becomes of that; or None."""
+    if session.settings.tables.deploy.entry is None:
+        return NO_ENTRY
+    if reason := no_promotion(session):
+        return reason
+    if session.engine.name != "docker":
+        return f"the engine {session.engine.name} builds no images: nothing was deployed, and nothing tested"
+    return None
+
+
 def no_memory(session: Session) -> str | None:
     """Why no later run could know a champion of this one: on a CI machine the embedded stores end with the job."""
     tables = session.settings.tables
@@ -69,6 +81,8 @@ def left_out(session: Session, *, trusted: bool, why: str, idle: str | None = No
         reasons |= {"publish": reason}
     if reason := no_promotion(session):
         reasons |= {"promote": reason}
+    if reason := no_deployment(session):
+        reasons |= {"deploy": reason}
     return reasons if trusted else {**reasons, **_untrusted(session, why)}
 
 

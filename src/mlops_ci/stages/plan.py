@@ -15,7 +15,7 @@ from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.settings.governance import Governance
 from mlops_ci.stages import night, sweep
-from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, left_out, runners, switched_on
+from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, NO_ENTRY, left_out, runners, switched_on
 from mlops_ci.stages.fit import misfits
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -70,7 +70,8 @@ def run(session: Session) -> Result:
     idle = freshness.why if freshness and not freshness.due else None
     without = left_out(session, trusted=trusted, why=why, idle=idle)
     for name, reason in without.items():
-        session.console.say(f"{name} is left out: {reason}")
+        if reason != NO_ENTRY:
+            session.console.say(f"{name} is left out: {reason}")
     canary = session.settings.tables.nightly.canary if freshness and freshness.due and trusted else None
     if canary is not None:
         session.console.say(f"canary: [mode.{canary}] runs beside, is told, and decides nothing")

@@ -26,7 +26,7 @@ from mlops_ci.stages.result import Result
 from mlops_ci.stages.runner import StageCode, run_left_out, run_stage
 from mlops_ci.stages.session import Session
 
-LEFT_OUT = ("check", "scan", "publish", "promote")
+LEFT_OUT = ("check", "scan", "publish", "promote", "deploy")
 MODEL = "model/"
 
 

@@ -18,7 +18,7 @@ SMOKE_NAME = "smoke"
 
 
 def _code(module: str, inputs: str = "inputs", run: str = "run") -> StageCode:
-    """A stage whose module is loaded once the stage is reached: a job of a pipeline runs one stage of eleven."""
+    """A stage whose module is loaded once the stage is reached: a job of a pipeline runs one of its stages."""
 
     def call(function: str, session: Session) -> Any:
         return getattr(import_module(f"mlops_ci.stages.{module}"), function)(session)

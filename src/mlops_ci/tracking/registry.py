@@ -144,6 +144,15 @@ class ModelRegistry:
         self._set_alias(model, CHAMPION, version, doing)
         return True
 
+    def note(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags on a version that is there. Raises `TrackingNotFoundError` for no such version."""
+        self.connection.check()
+        for key, value in tags.items():
+            self.connection.ask(
+                f"noting {key} at version {version} of {model!r}",
+                partial(_tag_version, model=model, version=version, key=escape(key), value=value),
+            )
+
     def promote(self, model: str, version: str, *, expected: str | None) -> str | None:
         """Move the alias `champion` to `version` if it is still where `expected` says; gives the version before.
 

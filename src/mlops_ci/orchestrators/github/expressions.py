@@ -52,6 +52,9 @@ def job_condition(job: Job, profile: Profile, *, continues: bool) -> str:
     if job.always:
         return expression(f"always() && ({plan_condition(profile)})")
     conditions = ["!cancelled()", "!failure()", f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{job.name}')"]
+    if "deploy" in job.stages:
+        # An approval is asked for what there is to deploy, and for nothing else.
+        conditions.append("needs.promote.outputs.promoted == 'true'")
     if continues and not job.target:
         conditions.append("inputs.run-id == ''")
     return expression(" && ".join(conditions))

@@ -72,6 +72,12 @@ ENVIRONMENT = Input(
     default="mlops-promote",
     about="the environment of the job that promotes: its protection rules are the approval",
 )
+DEPLOYMENT = Input(
+    name="deploy-environment",
+    kind="string",
+    default="mlops-deploy",
+    about="the environment of the job that deploys: its protection rules say who may",
+)
 
 
 ROLE = Input(
@@ -103,7 +109,8 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
         "registry": profile.registry,
         "retention-days": profile.retention,
     }
-    promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
+    guarded = {job.name for job in file.jobs if job.guarded}
+    promotes = tuple(one for one in (ENVIRONMENT, DEPLOYMENT) if one.name.partition("-")[0] in guarded)
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
     hands_on = (ROLE_HANDOVER,) if any(job.hands_on for job in file.jobs) else ()
     reads = (ROLE_READ,) if any(job.only_reads for job in file.jobs) else ()

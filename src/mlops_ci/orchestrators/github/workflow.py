@@ -31,6 +31,7 @@ REASONS = {
     ("id-token", "write"): "to prove to the object store who asks (OIDC)",
 }
 SIGNS = "to sign images as this very workflow (OIDC)"
+BOTH = "to prove to the object store who asks, and to sign images as this very workflow (OIDC)"
 OWN_CODE_WHY = {
     "plan": "Whether this is no fork's: plan itself decides only while it runs, and secrets come before.",
     "result": "Whether this is no fork's: this job tells people also when plan has failed and says nothing.",
@@ -38,7 +39,8 @@ OWN_CODE_WHY = {
 # What each job hands on to the others.
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "plan": ("run-id", "trusted", "jobs", "runners", "runner-cpu", "runner-gpu", "runner-evaluate"),
-    "result": ("result", "result-json", "images", "model-version", "promoted"),
+    "promote": ("promoted",),
+    "result": ("result", "result-json", "images", "model-version", "promoted", "deployed"),
 }
 
 
@@ -93,8 +95,9 @@ def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
         body += comment("Whatever becomes of it, the night is as it is; the job `result` tells of it.")
         body += pair("continue-on-error", True)
     if job.guarded:
-        body += comment("The environment's protection rules are the approval: who may promote, and from which branch.")
-        body += pair("environment", expression("inputs.promote-environment"))
+        why = "are the approval: who may promote" if job.name == "promote" else "say who may deploy"
+        body += comment(f"The environment's protection rules {why}, and from which branch.")
+        body += pair("environment", expression(f"inputs.{job.name}-environment"))
     body += section("permissions", permission_lines(job))
     environment = _environment(job, continues=continues)
     body += section("env", environment) if environment else []
@@ -119,6 +122,8 @@ def _about(job: Job) -> str:
         parts.append(f"No secret reaches {where}: the scanner is others' code.")
     if job.guarded:
         parts.append("Alone in its job, so that an approval is asked for this and nothing else.")
+    if job.name == "deploy":
+        parts.append("Only where [deploy] is set and there is a new champion.")
     if job.beside:
         parts.append("Begins when the night has been judged, and never when that failed: it takes nobody's machine.")
     if job.name == "result":
@@ -128,7 +133,14 @@ def _about(job: Job) -> str:
 
 def permission_lines(job: Job) -> list[str]:
     """Each permission with its reason."""
-    reasons = {**REASONS, **({("id-token", "write"): SIGNS} if job.signs and not job.hands_on else {})}
+    reasons = {
+        **REASONS,
+        **(
+            {("id-token", "write"): BOTH if "id-token" in job.permissions else SIGNS}
+            if job.signs and not job.hands_on
+            else {}
+        ),
+    }
     return [f"{scope}: {access} # {reasons[scope, access]}" for scope, access in permissions(job).items()]
 
 

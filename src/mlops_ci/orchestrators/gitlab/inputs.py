@@ -146,7 +146,11 @@ def _guarded(file: CalledFile) -> tuple[GitLabInput, ...]:
     if not any(job.guarded for job in file.jobs):
         return ()
     about = "environment of the jobs that move the champion: protect it to say who may"
-    return (GitLabInput(name="environment", kind="string", default="mlops-champion", about=about),)
+    deploys = "environment of the job that deploys an image of it: protect it to say who may"
+    return (
+        GitLabInput(name="environment", kind="string", default="mlops-champion", about=about),
+        GitLabInput(name="deploy-environment", kind="string", default="mlops-deploy", about=deploys),
+    )
 
 
 def _cloud(file: CalledFile) -> tuple[GitLabInput, ...]:

@@ -33,9 +33,10 @@ SCANNED, GITLAB_REPORT = "container_scanning", "gl-container-scanning-report.jso
 # See `engines/inside_image.py`.
 IMAGE_VARIABLE = "MLOPS_JOB_IMAGE"
 # One lock of the project for all files that can move the champion.
-PROMOTION = "mlops-ci-promotion"
+PROMOTION, DEPLOYMENT = "mlops-ci-promotion", "mlops-ci-deployment"
+APPROVED = "promote"
 # Stages that change what others see: never interrupted, and not for what is not merged.
-CHANGING = frozenset({"publish", "promote"})
+CHANGING = frozenset({"publish", "promote", "deploy"})
 HIDDEN, HIDDEN_CHANGING = "job", "changing-job"
 
 
@@ -48,7 +49,7 @@ def jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explain
     for job in file.jobs:
         body = _database(job) if job.name == database_job.NAME else _job(file, job)
         found[named(job.name)] = Explained(_summary(job), body)
-        if job.guarded:
+        if job.name == APPROVED:
             found[named("approve")] = Explained("A person starts it when promote waits for one.", _approve(file, job))
     if file.name != "nightly":
         found[named("fork")] = Explained("Says why nothing runs for a merge request from a fork.", _fork())
@@ -138,7 +139,7 @@ def _job(file: CalledFile, job: Job) -> Mapped:
     # What counts up the others ends as they did: trying it again changes nothing.
     codes = () if job.always else job.retry
     found |= {} if codes == (10,) else {"retry": retry(codes)}
-    found |= _guard() if job.guarded else {}
+    found |= _guard(job) if job.guarded else {}
     if "registry" in job.secrets:
         found["variables"] = REGISTRY
     if tokens := _tokens(job):
@@ -185,12 +186,16 @@ def _need(job: Job, name: str) -> Any:
     return Flow({"job": name, "optional": True}) if changing(job) or job.beside else name
 
 
-def _guard() -> Mapped:
+def _guard(job: Job) -> Mapped:
+    promotes = job.name == APPROVED
+    said = "No deployment: the environment" if promotes else "The environment"
     return {
-        "resource_group": Explained("One at a time in this project, whichever pipeline it is.", PROMOTION),
+        "resource_group": Explained(
+            "One at a time in this project, whichever pipeline it is.", PROMOTION if promotes else DEPLOYMENT
+        ),
         "environment": Explained(
-            "No deployment: the environment says who may, and holds the variables for it.",
-            Flow({"name": use("environment"), "action": "access"}),
+            f"{said} says who may, and holds the variables for it.",
+            Flow({"name": use("environment" if promotes else "deploy-environment"), "action": "access"}),
         ),
     }
 
@@ -224,16 +229,21 @@ def _artifacts(job: Job) -> Mapped:
 
 
 def _approve(file: CalledFile, job: Job) -> Mapped:
+    # What a person has approved is deployed in the same job.
+    deploys = next((one for one in file.jobs if one.name == "deploy"), job)
     return {
         "extends": hidden(HIDDEN_CHANGING),
         "tags": use(f"runner-{job.runner}"),
-        "timeout": f"{job.minutes} minutes",
+        "timeout": f"{(job.minutes or 0) + (deploys.minutes or 0)} minutes",
         "when": "manual",
         "allow_failure": Explained("The pipeline does not wait for it.", True),
         "needs": [*(_need(one, name) for one, name in needs_of(file, job)), named(job.name)],
-        **_guard(),
-        "variables": {"LOGNAME": Explained("Who starts the job is who approves.", "$GITLAB_USER_LOGIN")},
-        **({"id_tokens": tokens} if (tokens := _tokens(job)) else {}),
+        **_guard(job),
+        "variables": {
+            "LOGNAME": Explained("Who starts the job is who approves.", "$GITLAB_USER_LOGIN"),
+            **(REGISTRY if "registry" in deploys.secrets else {}),
+        },
+        **({"id_tokens": tokens} if (tokens := _tokens(deploys)) else {}),
         "script": scripts.approve_script(file, job),
         "artifacts": {"paths": [f"{scripts.FOLDER}/"]},
     }

@@ -1,0 +1,1 @@
+"""The server of an inference image: a model behind `/predict`, `/health` and `/metrics`, standard library only."""
