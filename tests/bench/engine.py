@@ -29,9 +29,9 @@ def docker(*words: str, check: bool = True) -> str:
     return done.stdout
 
 
-def registry() -> str:
-    """A prefix in the testbed's registry that nobody else uses."""
-    return f"{os.environ['MLOPS_CI_TEST_REGISTRY']}/bench-{uuid.uuid4().hex[:8]}"
+def registry(address: str = "") -> str:
+    """A prefix in the testbed's registry that nobody else uses; `address` is another way to it."""
+    return f"{address or os.environ['MLOPS_CI_TEST_REGISTRY']}/bench-{uuid.uuid4().hex[:8]}"
 
 
 def settings(folder: Path, registry: str) -> dict[str, str]:
