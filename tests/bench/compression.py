@@ -16,8 +16,8 @@ import psutil
 from bench import engine
 from mlops_ci.images import catalogue
 
-# BuildKit packs with a Go library that knows four strengths of zstd; these levels name one each. Source: klauspost/compress,
-# `EncoderLevelFromZstd`. Nothing packed is the cost of reading, copying and writing, which all have.
+# BuildKit packs with a Go library that knows four strengths of zstd; these levels name one each. Source:
+# klauspost/compress, `EncoderLevelFromZstd`. Nothing packed is the cost of reading and copying, which all have.
 WAYS = ("uncompressed", "gzip", "zstd 1", "zstd 3", "zstd 7", "zstd 11")
 LIMIT = 0.8
 DOCKERFILE = "ARG FROM\nFROM ${FROM} AS made\nFROM scratch\nCOPY --from=made /opt/venv /opt/venv\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from bench.clock import seconds
 from bench.place import kept
 from bench.rebuild import counting
 from mlops_ci.images import catalogue
+from mlops_ci.images.abilities import abilities
 from mlops_ci.images.sizes import unpacked_bytes
+from mlops_ci.registry.client import Registry
 from support import trivy_db
 from support.project import commit
 from support.signing import signer
@@ -38,17 +41,20 @@ def table(folder: Path) -> str:
     projects = {name: engine.project(folder / name, f'layer = "{name}"') for name in PRODUCTS}
     first = {name: kept(folder / f"first-{name}.json", _first(one, settings)) for name, one in projects.items()}
     tested = kept(folder / "tested.json", lambda: _tests(prefix))
-    sizes = kept(folder / "sizes.json", lambda: _sizes(first, prefix))
+    sizes = kept(folder / "sizes.json", lambda: _sizes(first))
     again = {
         name: kept(folder / f"again-{name}.json", _again(one, settings, folder, prefix))
         for name, one in projects.items()
     }
     refs = {name: image["ref"] for one in first.values() for name, image in one["images"].items()}
-    starts = {
-        name: kept(folder / f"start-{name}.json", _start(name, refs, prefix)) for name in (*BELOW, *PRODUCTS)
+    starts = {name: kept(folder / f"start-{name}.json", _start(name, refs, prefix)) for name in (*BELOW, *PRODUCTS)}
+    twice = {
+        name: kept(folder / f"twice-{name}.json", _twice(one, settings, prefix, first[name]))
+        for name, one in projects.items()
+        if abilities().repeatable
     }
     engine.empty(prefix)
-    return f"{tested}\n\n{_second(first, again)}\n{_held(sizes)}\n{_pulled(starts)}"
+    return f"{tested}\n\n{_second(first, again)}\n{_held(sizes)}\n{_pulled(starts)}{_equal(twice)}"
 
 
 def _first(project: Path, settings: dict[str, str]) -> Callable[[], Any]:
@@ -65,7 +71,7 @@ def _tests(prefix: str) -> str:
     return f"`{TESTS}`: {done.stdout.strip().splitlines()[-1].strip('= ')}"
 
 
-def _sizes(first: Mapping[str, Any], prefix: str) -> dict[str, int]:
+def _sizes(first: Mapping[str, Any]) -> dict[str, int]:
     """What each layer holds by itself, as its budget counts it, in the engine's store."""
     found: dict[str, int] = {}
     for outputs in first.values():
@@ -108,6 +114,37 @@ def _start(name: str, refs: Mapping[str, str], prefix: str) -> Callable[[], Any]
         return {"whole": whole, "cached": cached, "own": _started(refs[name])}
 
     return run
+
+
+def _twice(project: Path, settings: dict[str, str], prefix: str, first: Mapping[str, Any]) -> Callable[[], Any]:
+    """Built once more from an empty builder, to another place: which layers are the very same bytes."""
+
+    def run() -> dict[str, int]:
+        engine.empty(prefix)
+        other = f"{prefix}-again"
+        (project / "note.txt").write_text("another change, so that the third run is a new one\n")
+        commit(project, "third")
+        ref = first["images"][first["top"]]["ref"]
+        again = engine.run(project, {**settings, "MLOPS_CI_IMAGE__REGISTRY": other}, "build")
+        one, two = (_layers(ref), _layers(again["images"][again["top"]]["ref"]))
+        return {"layers": len(one), "equal": sum(map(str.__eq__, one, two)) if len(one) == len(two) else 0}
+
+    return run
+
+
+def _layers(ref: str) -> list[str]:
+    """The digests of the packed layers, as the registry has them."""
+    found = Registry().manifest(ref)
+    if found is None:
+        raise RuntimeError(f"{ref} is not there")
+    return [layer["digest"] for layer in json.loads(found.data)["layers"]]
+
+
+def _equal(twice: Mapping[str, Any]) -> str:
+    if not twice:
+        return "\nThis engine's store gives other layers each time."
+    rows = "".join(f"| {name} | {one['layers']} | {one['equal']} |\n" for name, one in twice.items())
+    return f"\n| built twice from scratch | layers | the same bytes |\n| --- | --- | --- |\n{rows}"
 
 
 def _started(ref: str) -> float:

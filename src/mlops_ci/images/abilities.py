@@ -33,14 +33,19 @@ class Abilities:
     why: str = ""
 
 
+def _packed() -> str:
+    """What every output of ours has: the same layers each time, packed as the catalogue says."""
+    return f"rewrite-timestamp=true,oci-mediatypes=true,{catalogue.load().packing.words}"
+
+
 def archive_output(path: Path) -> str:
     """The output with which equal inputs give equal layers: an archive, which the engine then loads."""
-    return f"type=oci,dest={path},rewrite-timestamp=true,oci-mediatypes=true,{catalogue.load().packing.words}"
+    return f"type=oci,dest={path},{_packed()}"
 
 
 def registry_output(*, push: bool = True) -> str:
     """The output of a builder that is not the engine: straight into the registry, as good as the archive."""
-    return f"type=image,push={str(push).lower()},rewrite-timestamp=true,oci-mediatypes=true,{catalogue.load().packing.words}"
+    return f"type=image,push={str(push).lower()},{_packed()}"
 
 
 def abilities(folder: Path | None = None, builder: str = ENGINE_BUILDER) -> Abilities:

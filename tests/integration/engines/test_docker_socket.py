@@ -69,7 +69,7 @@ def test_podman_is_named_and_no_docker(tmp_path: Path):
         thread = threading.Thread(target=_serve, args=(listener, PODMAN, PODMAN), daemon=True)
         thread.start()
 
-        with pytest.raises(DockerUnreachableError, match="Podman 4.3.1 answers .* not supported") as caught:
+        with pytest.raises(DockerUnreachableError, match=r"Podman 4\.3\.1 answers .* not supported") as caught:
             DockerSocket(f"unix://{tmp_path}/p.sock").ping()
         assert "--engine host" in caught.value.hint
         listener.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""A BuildKit that is not the engine, by buildx's driver `remote`: it builds, pushes, and each layer is on its parent."""
+"""A BuildKit that is not the engine, by the driver `remote`: it builds and pushes, and each layer is on its parent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from support.image_projects import copy_catalogue
 from support.remote_buildkit import remote_builder
 
 Docker = Callable[..., str]
-SMALL = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nARG SOURCE_DATE_EPOCH\nRUN mkdir -p /opt/layers && touch /opt/layers/LAYER\n"
+SMALL = (
+    "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nARG SOURCE_DATE_EPOCH\nRUN mkdir -p /opt/layers && touch /opt/layers/LAYER\n"
+)
 
 
 def test_a_remote_buildkit_builds_and_pushes_what_the_engine_then_runs(
