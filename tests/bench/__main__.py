@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +11,11 @@ from bench import (
     code_change,
     cold_builder,
     command_line,
+    compression,
     health,
     metric_points,
     overhead,
+    place,
     publishing,
     rebuild,
     rescanning,
@@ -34,6 +35,7 @@ BENCHES: dict[str, Callable[[Path], str]] = {
     "rescanning": rescanning.table,
     "cold-builder": cold_builder.table,
     "code-change": code_change.table,
+    "compression": compression.table,
     "tree": tree.table,
     "training": training.table,
     "metric-points": metric_points.table,
@@ -49,8 +51,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
     names = parser.parse_args().names or list(BENCHES)
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="mlops-ci-bench-") as folder:
-            print(f"## {name}\n\n{BENCHES[name](Path(folder))}\n", flush=True)
+        with place.folder(name) as folder:
+            print(f"## {name}\n\n{BENCHES[name](folder)}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench import engine
-from bench.forwarding import forwarding
+from bench.traffic import measuring
 from support.project import commit
 
 CODE = 5_000_000
 ROOM = 1_000_000
 
 
-@dataclass
-class Sent:
-    """Bytes on their way to the registry."""
-
-    bytes: int = 0
-
-
 def table(folder: Path) -> str:
     """A repository of 5 MB that nothing can compress; the second build follows a changed line of train.py."""
-    with measuring(os.environ["MLOPS_CI_TEST_REGISTRY"]) as (address, sent):
-        prefix = engine.registry().replace(os.environ["MLOPS_CI_TEST_REGISTRY"], address)
+    with measuring() as (address, sent):
+        prefix = engine.registry(address)
         settings = engine.settings(folder, prefix)
         project = engine.project(folder / "project", "code = true", 'layer = "python"')
         (project / "weights.bin").write_bytes(os.urandom(CODE))
         commit(project, "a big file")
         engine.run(project, settings, "build")
-        whole, sent.bytes = sent.bytes, 0
+        whole = sent.bytes
+        sent.clear()
         with (project / "train.py").open("a") as file:
             file.write("# changed\n")
         commit(project, "a change")
@@ -49,17 +39,3 @@ def table(folder: Path) -> str:
         f"| sent to the registry after the change, MB | {sent.bytes / 1e6:.2f} |\n"
         f"| limit, MB | {(size + ROOM) / 1e6:.2f} |"
     )
-
-
-@contextmanager
-def measuring(target: str) -> Iterator[tuple[str, Sent]]:
-    """An address of this machine that forwards to the registry, and what went there through it."""
-    host, _, port = target.partition(":")
-    sent = Sent()
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def seen(data: bytes) -> None:
-        sent.bytes += len(data)
-
-    with forwarding(server, lambda: socket.create_connection((host, int(port))), seen):
-        yield f"localhost:{server.getsockname()[1]}", sent

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench import place
 from bench.programs import compiled
 from support.cli import call, records
 from support.project import WITH_TORCH, make_project
@@ -29,9 +29,9 @@ def docker(*words: str, check: bool = True) -> str:
     return done.stdout
 
 
-def registry() -> str:
-    """A prefix in the testbed's registry that nobody else uses."""
-    return f"{os.environ['MLOPS_CI_TEST_REGISTRY']}/bench-{uuid.uuid4().hex[:8]}"
+def registry(address: str = "") -> str:
+    """A prefix in the testbed's registry that nobody else uses; `address` is another way to it."""
+    return f"{address or os.environ['MLOPS_CI_TEST_REGISTRY']}/{place.name()}"
 
 
 def settings(folder: Path, registry: str) -> dict[str, str]:
@@ -52,6 +52,8 @@ def settings(folder: Path, registry: str) -> dict[str, str]:
 
 def project(folder: Path, *image: str) -> Path:
     """A repository with these lines in its table [image]."""
+    if (folder / ".git").is_dir():
+        return folder
     return make_project(folder, config="\n".join([WITH_TORCH.rstrip("\n"), *image, ""]))
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench import engine
+from bench.clock import seconds
+from bench.place import kept
 from bench.rebuild import counting
+from mlops_ci.images import catalogue
+from mlops_ci.images.abilities import abilities
+from mlops_ci.images.sizes import unpacked_bytes
+from mlops_ci.registry.client import Registry
 from support import trivy_db
 from support.project import commit
 from support.signing import signer
@@ -23,30 +29,36 @@ BELOW = ("python", "torch")
 TESTS = "tests/integration/images/test_tree.py"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """A repository that asks for one layer, and what its runs said."""
-
-    project: Path
-    outputs: Mapping[str, Any]
-    again: Mapping[str, Any]
-    requests: Mapping[str, int]
-    seconds: float
-
-
 def table(folder: Path) -> str:
-    """One engine: that of DOCKER_HOST. Steps that its builder knows are not made anew; the second runs know none."""
+    """One engine: that of DOCKER_HOST. Steps that its builder knows are not made anew; the second runs know none.
+
+    It takes an hour on two busy cores: with MLOPS_CI_BENCH_PLACE it can be cut off, and goes on when called again.
+    """
     prefix = engine.registry()
     key = signer(folder / "key")
     settings = {**engine.settings(folder, prefix), **key.environment}
     trivy_db.write_database(folder / "cache" / "trivy")
     projects = {name: engine.project(folder / name, f'layer = "{name}"') for name in PRODUCTS}
-    first = {name: engine.run(one, settings, "build", "check", "scan") for name, one in projects.items()}
-    tested = _tests(prefix)
-    engine.empty(prefix)
-    products = {name: _again(one, first[name], settings, folder) for name, one in projects.items()}
+    first = {name: kept(folder / f"first-{name}.json", _first(one, settings)) for name, one in projects.items()}
+    tested = kept(folder / "tested.json", lambda: _tests(prefix))
+    sizes = kept(folder / "sizes.json", lambda: _sizes(first))
+    again = {
+        name: kept(folder / f"again-{name}.json", _again(one, settings, folder, prefix))
+        for name, one in projects.items()
+    }
     refs = {name: image["ref"] for one in first.values() for name, image in one["images"].items()}
-    return f"{tested}\n\n{_second(products)}\n{_starts(refs, prefix)}"
+    starts = {name: kept(folder / f"start-{name}.json", _start(name, refs, prefix)) for name in (*BELOW, *PRODUCTS)}
+    twice = {
+        name: kept(folder / f"twice-{name}.json", _twice(one, settings, prefix, first[name]))
+        for name, one in projects.items()
+        if abilities().repeatable
+    }
+    engine.empty(prefix)
+    return f"{tested}\n\n{_second(first, again)}\n{_held(sizes)}\n{_pulled(starts)}{_equal(twice)}"
+
+
+def _first(project: Path, settings: dict[str, str]) -> Callable[[], Any]:
+    return lambda: engine.run(project, settings, "build", "check", "scan")
 
 
 def _tests(prefix: str) -> str:
@@ -59,58 +71,115 @@ def _tests(prefix: str) -> str:
     return f"`{TESTS}`: {done.stdout.strip().splitlines()[-1].strip('= ')}"
 
 
-def _again(project: Path, outputs: Mapping[str, Any], settings: dict[str, str], folder: Path) -> Product:
+def _sizes(first: Mapping[str, Any]) -> dict[str, int]:
+    """What each layer holds by itself, as its budget counts it, in the engine's store."""
+    found: dict[str, int] = {}
+    for outputs in first.values():
+        below = 0
+        for name, image in outputs["images"].items():
+            whole = unpacked_bytes(image["ref"])
+            found[name], below = whole - below, whole
+    return found
+
+
+def _again(project: Path, settings: dict[str, str], folder: Path, prefix: str) -> Callable[[], Any]:
     """The second run, with neither images nor a builder's cache in the engine."""
-    (project / "note.txt").write_text("a change, so that the second run is a new one\n")
-    commit(project, "second")
-    path = folder / f"{project.name}.sock"
-    started = time.monotonic()
-    with counting(engine.host().removeprefix("unix://"), path) as counted:
-        again = engine.run(project, {**settings, "DOCKER_HOST": f"unix://{path}"}, "build")
-    return Product(
-        project=project,
-        outputs=outputs,
-        again=again,
-        requests={
-            "builder": sum(count for request, count in counted.items() if "/session" in request or "/build" in request)
-        },
-        seconds=time.monotonic() - started,
-    )
+
+    def run() -> dict[str, Any]:
+        engine.empty(prefix)
+        (project / "note.txt").write_text("a change, so that the second run is a new one\n")
+        commit(project, "second")
+        path = folder / f"{project.name}.sock"
+        path.unlink(missing_ok=True)
+        started = time.monotonic()
+        with counting(engine.host().removeprefix("unix://"), path) as counted:
+            again = engine.run(project, {**settings, "DOCKER_HOST": f"unix://{path}"}, "build")
+        return {
+            "built": sum(image["built"] for image in again["images"].values()),
+            "builder": sum(n for request, n in counted.items() if "/session" in request or "/build" in request),
+            "seconds": time.monotonic() - started,
+        }
+
+    return run
 
 
-def _second(products: Mapping[str, Product]) -> str:
+def _start(name: str, refs: Mapping[str, str], prefix: str) -> Callable[[], Any]:
+    """Seconds to the end of `python -c pass`: from nothing, with all of it here, with the layers below it here."""
+
+    def run() -> dict[str, float]:
+        engine.empty(prefix)
+        whole, cached = _started(refs[name]), _started(refs[name])
+        engine.empty(prefix)
+        engine.docker("pull", "--quiet", refs[{"python": "base", "torch": "python"}.get(name, "torch")])
+        return {"whole": whole, "cached": cached, "own": _started(refs[name])}
+
+    return run
+
+
+def _twice(project: Path, settings: dict[str, str], prefix: str, first: Mapping[str, Any]) -> Callable[[], Any]:
+    """Built once more from an empty builder, to another place: which layers are the very same bytes."""
+
+    def run() -> dict[str, int]:
+        engine.empty(prefix)
+        other = f"{prefix}-again"
+        (project / "note.txt").write_text("another change, so that the third run is a new one\n")
+        commit(project, "third")
+        ref = first["images"][first["top"]]["ref"]
+        again = engine.run(project, {**settings, "MLOPS_CI_IMAGE__REGISTRY": other}, "build")
+        one, two = (_layers(ref), _layers(again["images"][again["top"]]["ref"]))
+        return {"layers": len(one), "equal": sum(map(str.__eq__, one, two)) if len(one) == len(two) else 0}
+
+    return run
+
+
+def _layers(ref: str) -> list[str]:
+    """The digests of the packed layers, as the registry has them."""
+    found = Registry().manifest(ref)
+    if found is None:
+        raise RuntimeError(f"{ref} is not there")
+    return [layer["digest"] for layer in json.loads(found.data)["layers"]]
+
+
+def _equal(twice: Mapping[str, Any]) -> str:
+    if not twice:
+        return "\nThis engine's store gives other layers each time."
+    rows = "".join(f"| {name} | {one['layers']} | {one['equal']} |\n" for name, one in twice.items())
+    return f"\n| built twice from scratch | layers | the same bytes |\n| --- | --- | --- |\n{rows}"
+
+
+def _started(ref: str) -> float:
+    words = ("run", "--rm", "--quiet", "--env", "MLOPS_SHM_ADVICE=off", ref, "python", "-c", "pass")
+    return seconds(lambda: engine.docker(*words))
+
+
+def _second(first: Mapping[str, Any], again: Mapping[str, Any]) -> str:
     rows = ""
-    for name, one in products.items():
-        signed = one.outputs["signing"]["images"]
-        built = sum(image["built"] for image in one.outputs["images"].values())
-        again = sum(image["built"] for image in one.again["images"].values())
-        rows += f"| {name} | {built} | {len(signed)} | {again} | {one.requests['builder']} | {one.seconds:.1f} |\n"
+    for name, one in first.items():
+        built = sum(image["built"] for image in one["images"].values())
+        after = again[name]
+        rows += f"| {name} | {built} | {len(one['signing']['images'])} | {after['built']} | {after['builder']} "
+        rows += f"| {after['seconds']:.1f} |\n"
     return (
         "| product | images built | signed | built by the second run | its requests to a builder | its seconds |\n"
         f"| --- | --- | --- | --- | --- | --- |\n{rows}"
     )
 
 
-def _starts(refs: Mapping[str, str], prefix: str) -> str:
-    """Seconds from nothing, with the layers below it here, and with all of it here, to the end of `python -c pass`."""
-    rows = ""
-    for name in (*BELOW, *PRODUCTS):
-        engine.empty(prefix)
-        whole = _started(refs[name])
-        cached = _started(refs[name])
-        below = {"python": "base", "torch": "python"}.get(name, "torch")
-        engine.empty(prefix)
-        engine.docker("pull", "--quiet", refs[below])
-        upper = _started(refs[name])
-        rows += f"| {name} | {whole:.1f} | {upper:.1f} | {cached:.1f} |\n"
+def _held(sizes: Mapping[str, int]) -> str:
+    layers = catalogue.load().layers
+    rows = "".join(
+        f"| {name} | {held / 1e6:.1f} | {layers[name].budget['cpu']} |\n"
+        for name, held in sizes.items()
+        if name in layers
+    )
+    return f"| layer | unpacked MB | budget MB |\n| --- | --- | --- |\n{rows}"
+
+
+def _pulled(starts: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"| {name} | {one['whole']:.1f} | {one['own']:.1f} | {one['cached']:.1f} |\n" for name, one in starts.items()
+    )
     return (
         "| image | pulled whole and started, s | its own layers pulled and started, s | started, s |\n"
         f"| --- | --- | --- | --- |\n{rows}"
     )
-
-
-def _started(ref: str) -> float:
-    started = time.monotonic()
-    words = ("run", "--rm", "--quiet", "--env", "MLOPS_SHM_ADVICE=off", ref, "python", "-c", "pass")
-    engine.docker(*words)
-    return time.monotonic() - started

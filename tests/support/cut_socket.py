@@ -46,14 +46,19 @@ class CutSocket:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            server.connect(self._target)
+            server = self._reach(self._target)
             with self._lock:
                 self._pairs += [client, server]
             for source, target in ((client, server), (server, client)):
                 thread = threading.Thread(target=self._pass, args=(source, target), daemon=True)
                 self._threads.append(thread)
                 thread.start()
+
+    def _reach(self, target: str) -> socket.socket:
+        """A connection to the engine, ready for what the client says."""
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.connect(target)
+        return server
 
     @staticmethod
     def _pass(source: socket.socket, target: socket.socket) -> None:

@@ -19,11 +19,15 @@ NUMPY = Planted(name="numpy", version="2.0", kind="python-pkg", license="BSD-3-C
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Packages beside the harmless ones, settings of `[scan]`, what is excused; `database` is how that is spoilt."""
+    """Packages beside the harmless ones, settings of `[scan]`, what is excused; `database` is how that is spoilt.
+
+    `extra` are the packages that `[image] extra` put over the image.
+    """
 
     name: str
     expected: str
     packages: tuple[Planted, ...] = ()
+    extra: tuple[Planted, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     waivers: tuple[Waiver, ...] = ()
     vex: tuple[VexFile, ...] = ()
@@ -151,6 +155,36 @@ CASES: tuple[Case, ...] = (
         expected="findings: CVE-2099-1004",
         packages=(MEDIUM,),
         settings={"strict_packages": ("planted-medium-fixable",)},
+    ),
+    Case(
+        name="critical, in a package of `[image] extra`",
+        expected=FINDING,
+        extra=(python("critical-fixable"),),
+    ),
+    Case(
+        name="in a package of `[image] extra`, `new-only`",
+        expected=FINDING,
+        extra=(python("critical-fixable"),),
+        settings={"new_only": True},
+    ),
+    Case(
+        name="in a package of `[image] extra`, waived",
+        expected="passed",
+        extra=(python("critical-fixable"),),
+        waivers=(waiver("2099-03-02"),),
+    ),
+    Case(
+        name="high in a package of `[image] extra`, `layers` has it",
+        expected="findings: CVE-2099-1003",
+        extra=(python("high-fixable"),),
+        settings={"layers": {"extra": ("HIGH",)}},
+    ),
+    Case(
+        name="high in the image, `layers` has it for `extra`",
+        expected="passed",
+        packages=(python("high-fixable"),),
+        extra=(python("harmless"),),
+        settings={"layers": {"extra": ("HIGH",)}},
     ),
     Case(name="waived for 30 days", expected="passed", packages=(CRITICAL,), waivers=(waiver("2099-03-02"),)),
     Case(name="waived until today", expected="passed", packages=(CRITICAL,), waivers=(waiver(TODAY),)),

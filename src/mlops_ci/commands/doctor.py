@@ -84,7 +84,13 @@ def _tool(name: str, otherwise: Literal["lack", "missing"], fix: str, arguments:
 
 def _engine() -> Finding:
     fix = "start Docker, or set DOCKER_HOST; without it the host engine is used"
-    return _asked("engine", "lack", fix, lambda: f"Docker {DockerSocket().version().get('Version', '?')}")
+    return _asked("engine", "lack", fix, _engine_version)
+
+
+def _engine_version() -> str:
+    engine = DockerSocket()
+    engine.ping()
+    return f"Docker {engine.version().get('Version', '?')}"
 
 
 def _buildx() -> Finding:
@@ -99,6 +105,7 @@ def _buildx_version() -> str:
 def _builder() -> Finding:
     """What the builder in front of this engine can do, as it shows when it is asked to."""
     try:
+        DockerSocket().ping()
         can = abilities()
     except (MlopsError, OSError) as error:
         cause = error.cause if isinstance(error, MlopsError) else str(error)

@@ -61,6 +61,13 @@ class DockerSocket:
         status, headers, _ = self._ask("/_ping")
         if status != 200:
             raise DockerUnreachableError(f"{self.address.url} answered {status} to a ping", hint="is it Docker?")
+        podman = headers.get("Libpod-Api-Version")
+        if podman is not None:
+            raise DockerUnreachableError(
+                f"Podman {podman} answers at {self.address.url}, which is not supported: it has no BuildKit, and lets "
+                "nobody hold a job's input",
+                hint="start Docker and set DOCKER_HOST to its socket, or use --engine host",
+            )
         return headers.get("Api-Version") or headers.get("API-Version") or "unknown"
 
     def version(self) -> dict[str, Any]:

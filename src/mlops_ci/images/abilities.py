@@ -13,12 +13,11 @@ from pathlib import Path
 
 from mlops_ci import process
 from mlops_ci.files import digest_of, write_json
-from mlops_ci.images import content_key
+from mlops_ci.images import catalogue
 from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
 
 PROBE_SECONDS = 60.0
 TRIAL = "FROM scratch\nCOPY Dockerfile /\n"
-COMPRESSION = f"compression={content_key.COMPRESSION},compression-level={content_key.COMPRESSION_LEVEL}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +33,19 @@ class Abilities:
     why: str = ""
 
 
+def _packed() -> str:
+    """What every output of ours has: the same layers each time, packed as the catalogue says."""
+    return f"rewrite-timestamp=true,oci-mediatypes=true,{catalogue.load().packing.words}"
+
+
 def archive_output(path: Path) -> str:
     """The output with which equal inputs give equal layers: an archive, which the engine then loads."""
-    return f"type=oci,dest={path},rewrite-timestamp=true,oci-mediatypes=true,{COMPRESSION}"
+    return f"type=oci,dest={path},{_packed()}"
 
 
-def registry_output() -> str:
+def registry_output(*, push: bool = True) -> str:
     """The output of a builder that is not the engine: straight into the registry, as good as the archive."""
-    return f"type=image,push=true,rewrite-timestamp=true,oci-mediatypes=true,{COMPRESSION}"
+    return f"type=image,push={str(push).lower()},{_packed()}"
 
 
 def abilities(folder: Path | None = None, builder: str = ENGINE_BUILDER) -> Abilities:
@@ -70,7 +74,8 @@ def _try_all(builder: str) -> Abilities:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "Dockerfile").write_text(TRIAL, encoding="utf-8")
-        archive = ("--output", archive_output(folder / "image.tar"), "--build-arg", "SOURCE_DATE_EPOCH=1")
+        output = archive_output(folder / "image.tar") if builder == ENGINE_BUILDER else registry_output(push=False)
+        archive = ("--output", output, "--build-arg", "SOURCE_DATE_EPOCH=1")
         kept = ("--cache-to", f"type=local,dest={folder / 'cache'},mode=max,compression=zstd")
         attested = ("--provenance", "mode=min")
         if not _refusal(builder, folder, *archive, *kept, *attested):

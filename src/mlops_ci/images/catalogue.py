@@ -51,6 +51,23 @@ class ExternalBase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Packing:
+    """How layers are packed, by a builder that can."""
+
+    compression: str
+    level: int
+
+    def __str__(self) -> str:
+        """As content keys name it."""
+        return f"{self.compression} {self.level}"
+
+    @property
+    def words(self) -> str:
+        """As a builder's output names it."""
+        return f"compression={self.compression},compression-level={self.level}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cuda:
     """A CUDA release; which drivers run it says the table of the health check."""
 
@@ -196,6 +213,7 @@ class Catalogue:
 
     folder: Path
     base: ExternalBase
+    packing: Packing
     host_pythons: tuple[str, ...]
     protected: tuple[str, ...]
     companions: tuple[str, ...]

@@ -10,18 +10,28 @@ from mlops_ci.nearness import did_you_mean
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LEVELS = {"zstd": range(1, 23), "gzip": range(1, 10)}
 KINDS = ("cpu", "cuda")
 VERSION = re.compile(r"\d+(\.\d+)*")
 
 
 def problems(known: Catalogue) -> tuple[str, ...]:
     """All of them, in words."""
-    return (*_base(known), *_layers(known), *_cycles(known), *_releases(known), *_variants(known))
+    return (*_base(known), *_packing(known), *_layers(known), *_cycles(known), *_releases(known), *_variants(known))
 
 
 def _base(known: Catalogue) -> Iterator[str]:
     if not DIGEST.fullmatch(known.base.digest):
         yield f"[base] digest {known.base.digest!r} is not sha256:... with 64 hex digits"
+
+
+def _packing(known: Catalogue) -> Iterator[str]:
+    packing = known.packing
+    levels = LEVELS.get(packing.compression)
+    if levels is None:
+        yield f"[packing] compression {packing.compression!r} is none of {', '.join(LEVELS)}"
+    elif packing.level not in levels:
+        yield f"[packing] level {packing.level!r} is not from {levels[0]} to {levels[-1]}"
 
 
 def _layers(known: Catalogue) -> Iterator[str]:

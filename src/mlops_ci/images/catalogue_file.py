@@ -14,6 +14,7 @@ from mlops_ci.images.catalogue import (
     Cuda,
     ExternalBase,
     Layer,
+    Packing,
     Release,
     Variant,
 )
@@ -68,6 +69,7 @@ def _parse(folder: Path, data: Mapping[str, Any], locks: Mapping[str, Any]) -> C
     return Catalogue(
         folder=folder,
         base=ExternalBase(**data["base"]),
+        packing=Packing(**data["packing"]),
         host_pythons=tuple(data["python"]["host"]),
         protected=tuple(data["packages"]["protected"]),
         companions=tuple(data["packages"]["companions"]),

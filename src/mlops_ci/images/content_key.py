@@ -20,9 +20,6 @@ from mlops_ci.files import digest_of, sha256_of
 SCHEMA = "mlops-ci/content-key/2"
 # Raise it when the same document would give another image: a change in how we call the builder.
 BUILDER = 1
-# How layers are packed, by a builder that can: the best level for its time. zstd 3 is twelve times as fast as gzip, and
-# smaller.
-COMPRESSION, COMPRESSION_LEVEL = "zstd", 3
 Freshness = Literal["month", "week", "never"]
 LABEL = "io.mlops-ci.content-key"
 # The time of what has no period: 1980, before which some archives cannot go.
@@ -78,11 +75,6 @@ def key_of(document: Mapping[str, Any]) -> str:
 def entries(files: Iterable[ContextFile]) -> list[dict[str, Any]]:
     """The files as the key names them, sorted by path."""
     return sorted((file.entry() for file in files), key=lambda entry: str(entry["path"]))
-
-
-def compression() -> str:
-    """How the key names the compression that is asked of the builder, whatever it can."""
-    return f"{COMPRESSION} {COMPRESSION_LEVEL}"
 
 
 def epoch(freshness: Freshness, today: datetime | None = None) -> str:

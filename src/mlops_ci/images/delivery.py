@@ -26,7 +26,10 @@ def delivery(can: Abilities, ref: str, variant: str, folder: Path, *, pushed: bo
     no other image has: the last writer of a shared one would win. One that cannot be written fails no build.
     """
     archive = folder / "image.tar" if can.repeatable and not pushed else None
-    output = registry_output() if pushed else archive_output(archive) if archive else "type=docker"
+    if pushed:
+        output = registry_output() if can.repeatable else "type=image,push=true"
+    else:
+        output = archive_output(archive) if archive else "type=docker"
     if not can.cache or parse(ref).host is None:
         return Delivery(output=output, archive=archive)
     where = f"type=registry,ref={ref.rpartition(':')[0]}:cache-{variant}"

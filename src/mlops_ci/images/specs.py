@@ -98,7 +98,7 @@ def document_of(recipe: Recipe, name: str, files: tuple[ContextFile, ...]) -> di
         "files": content_key.entries(files),
     }
     if recipe.engine == "docker":
-        document |= {"platform": recipe.variant.platform, "compression": content_key.compression()}
+        document |= {"platform": recipe.variant.platform, "compression": str(recipe.catalogue.packing)}
     else:
         document["python"] = host_python.identity()
     return document

@@ -10,6 +10,12 @@ import pytest
 
 from mlops_ci.engines.docker_socket import DockerSocket, DockerUnreachableError
 
+# What Podman 4.3.1 of Debian 12 says on its Docker-compatible socket.
+PODMAN = (
+    b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nBuildkit-Version: \r\nLibpod-Api-Version: 4.3.1\r\n"
+    b"Server: Libpod/4.3.1 (linux)\r\nContent-Length: 2\r\n\r\nOK"
+)
+
 
 def test_a_real_engine_answers(docker_host: str, base_image: str):
     engine = DockerSocket(docker_host)
@@ -54,6 +60,20 @@ def test_an_engine_that_says_nothing(tmp_path: Path):
 
         with pytest.raises(DockerUnreachableError, match="did not answer within 0 s"):
             DockerSocket(f"unix://{tmp_path}/mute.sock", timeout=0.2).ping()
+
+
+def test_podman_is_named_and_no_docker(tmp_path: Path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "p.sock"))
+        listener.listen()
+        thread = threading.Thread(target=_serve, args=(listener, PODMAN, PODMAN), daemon=True)
+        thread.start()
+
+        with pytest.raises(DockerUnreachableError, match=r"Podman 4\.3\.1 answers .* not supported") as caught:
+            DockerSocket(f"unix://{tmp_path}/p.sock").ping()
+        assert "--engine host" in caught.value.hint
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n", b""])

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,12 @@ import pytest
 
 from mlops_ci.console import Console
 from mlops_ci.errors import UncheckedError
+from mlops_ci.images.extra import NAME
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.scanning.binary import find
 from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
 from mlops_ci.scanning.places import Sources
+from mlops_ci.scanning.sbom import write_sboms
 from mlops_ci.scanning.scan import Scan, scan
 from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.mirrors import MirrorSettings
@@ -25,6 +28,7 @@ from mlops_ci.settings.scan import ScanSettings
 from support import bbolt, trivy_db
 from support.gate_cases import CASES, TODAY, Case
 from support.heard import Heard
+from support.image_projects import write_wheel
 from support.planted_sbom import BASE_DIFF_ID, write_planted
 
 ROOT = Path(__file__).parents[3]
@@ -101,6 +105,7 @@ def run(case: Case, bed: Path, folder: Path, heard: Heard) -> ScanOutputs:
     path = write_planted(folder / "sbom" / "top.cdx.json", (*case.harmless, *case.packages), system=case.system)
     if case.spoilt == "sbom":
         path.write_bytes(path.read_bytes()[:500])
+    over = [laid(case, folder)] if case.extra else []
     root = folder / "repository" if case.files else None
     for name, text in case.files.items():
         assert root is not None
@@ -108,8 +113,9 @@ def run(case: Case, bed: Path, folder: Path, heard: Heard) -> ScanOutputs:
         (root / name).write_text(text)
     return scan(
         Scan(
-            targets=(ScanTarget(kind="image", ref="localhost/top:1", name="train"),),
-            paths=(path,),
+            targets=(ScanTarget(kind="image", ref="localhost/top:1", name="train"), *over),
+            # Their SBOM as the stage build writes it.
+            paths=(path, *write_sboms(over, folder / "sbom", trivy=scanner)),
             settings=ScanSettings(offline=True, **case.settings),
             mirrors=MirrorSettings(),
             trivy=scanner,
@@ -124,6 +130,15 @@ def run(case: Case, bed: Path, folder: Path, heard: Heard) -> ScanOutputs:
             today=dt.date.fromisoformat(TODAY),
         )
     )
+
+
+def laid(case: Case, folder: Path) -> ScanTarget:
+    """The extra packages as they lie on a machine: unpacked wheels."""
+    for one in case.extra:
+        wheel = write_wheel(folder / "wheels", one.name, one.version, files={f"{one.name.replace('-', '_')}.py": ""})
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder / NAME)
+    return ScanTarget(kind="environment", ref=str(folder / NAME), name=NAME)
 
 
 def wrapped(case: Case, folder: Path) -> Trivy:

@@ -45,6 +45,8 @@ def change(folder: Path, old: str, new: str) -> None:
         ('kind = "cuda"', 'kind = "cuda"\nfiles = ["start.py"]', "the layer nvidia has no"),
         ('layer = "requirements"', 'layer = "train"', "[user] layer 'train' has the name of a layer"),
         ('digest = "sha256:9', 'digest = "sha256:', "is not sha256:... with 64 hex digits"),
+        ('compression = "zstd"', 'compression = "lzma"', "[packing] compression 'lzma' is none of zstd, gzip"),
+        ("level = ", "level = 4", "[packing] level 4"),
         ('torch = "2.6.0"', 'torch = "2.7.0"', "torch '2.7.0' is not of that series"),
         ('torch = "2.6.0"', 'torch = ">=2.6"', "is no exact version"),
         ('default = "cu124"', 'default = "cu126"', "default 'cu126' is no variant of it"),

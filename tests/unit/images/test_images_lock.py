@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.images import content_key, differences, images_lock
+from mlops_ci.images import catalogue, differences, images_lock
 from mlops_ci.images.images_lock import ImagesLockError, LockedDigestError
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan, plan_images
@@ -55,7 +55,9 @@ def test_what_an_older_recipe_or_another_compression_made_is_told_from_what_is_n
     base = made[images_lock.key("docker", "2.13-cpu", "base")]
     assert base.inputs["compression"] == "zstd 3"
     images_lock.write(tmp_path, made)
-    monkeypatch.setattr(content_key, "COMPRESSION_LEVEL", 9)
+    known = catalogue.load()
+    other = replace(known, packing=replace(known.packing, level=9))
+    monkeypatch.setattr(catalogue, "load", lambda: other)
     lines = compare(tmp_path, plan(tmp_path))
     assert {one.content_key for one in now}.isdisjoint(one.content_key for one in plan(tmp_path))
     assert lines == tuple(

@@ -1,0 +1,46 @@
+"""The BuildKit inside a Docker engine as one that stands alone: what buildx's driver `remote` is given an address of.
+
+The engine has the whole of BuildKit's interface behind `POST /grpc`; in front of it stands a socket that asks for that
+and passes the rest on, so that buildx knows nothing of an engine.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from .cut_socket import CutSocket
+
+ASK = b"POST /grpc HTTP/1.1\r\nHost: buildkit\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+
+class BuildkitSocket(CutSocket):
+    """Speaks to the engine's BuildKit alone."""
+
+    def _reach(self, target: str) -> socket.socket:
+        server = super()._reach(target)
+        server.sendall(ASK)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += server.recv(1)
+        return server
+
+
+@contextmanager
+def remote_builder(path: Path, docker_host: str) -> Iterator[str]:
+    """The name of a builder of the driver `remote`, whose socket is at `path`."""
+    name = f"mlops-ci-tests-{secrets.token_hex(4)}"
+    with closing(BuildkitSocket(path, docker_host.removeprefix("unix://"))):
+        _buildx("create", "--name", name, "--driver", "remote", f"unix://{path}")
+        try:
+            yield name
+        finally:
+            _buildx("rm", name)
+
+
+def _buildx(*words: str) -> None:
+    subprocess.run(["docker", "buildx", *words], check=True, capture_output=True)
