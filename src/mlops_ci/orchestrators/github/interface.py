@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_ci.orchestrators import database_job
+from mlops_ci.orchestrators import database_job, fanning
 from mlops_ci.orchestrators.called import CalledFile, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
@@ -72,6 +72,13 @@ ENVIRONMENT = Input(
     default="mlops-promote",
     about="the environment of the job that promotes: its protection rules are the approval",
 )
+NODES = Input(
+    name="nodes",
+    kind="string",
+    default="",
+    about="a JSON list of labels, one entry for each machine to look at; empty: one machine, with runner-gpu",
+    variable=fanning.VARIABLE,
+)
 
 
 ROLE = Input(
@@ -104,12 +111,13 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
         "retention-days": profile.retention,
     }
     promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
+    fans = (NODES,) if any(job.fans for job in file.jobs) else ()
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
     hands_on = (ROLE_HANDOVER,) if any(job.hands_on for job in file.jobs) else ()
     reads = (ROLE_READ,) if any(job.only_reads for job in file.jobs) else ()
     return tuple(
         one if one.name not in defaults else _with_default(one, defaults[one.name])
-        for one in (*file.inputs, *publishes, *reads, *hands_on, *promotes, *OWN)
+        for one in (*file.inputs, *fans, *publishes, *reads, *hands_on, *promotes, *OWN)
     )
 
 
