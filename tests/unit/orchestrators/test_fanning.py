@@ -21,7 +21,7 @@ from support.run_folder import a_record, make_run
 LIST = '["gpu-01", ["self-hosted", "gpu 02"]]'
 NODES = {"gpu-01": ("gpu-01",), "self-hosted-gpu-02": ("self-hosted", "gpu 02")}
 JOBS = tuple(job for job in called_file("verify").jobs if job.name != "result")
-WORK = ("plan", "build", "scan", "verify")
+WORK = ("plan", "build", "check", "scan", "prepare")
 SICK = {"status": "failed", "exit_code": 11, "reason": "sick", "error": ErrorInfo(class_="x", cause="it is hot")}
 GOOD, BAD = NODES
 
@@ -86,7 +86,7 @@ def test_every_matrix_is_plans_and_its_job_is_left_out_by_plan_when_it_is_empty(
 
 def planned(run, named=NODES):
     run.write(a_record(run, "plan", outputs={"nodes": {name: list(own) for name, own in named.items()}}))
-    for stage in ("build", "scan"):
+    for stage in WORK[1:]:
         run.write(a_record(run, stage))
 
 
@@ -99,7 +99,7 @@ def hand_on(run, artifacts, node, attempt=1, **fields):
 def run(tmp_path):
     found = make_run(tmp_path / "one" / ".mlops")
     planned(found)
-    pack(found, job="plan", attempt=1, stages=WORK[:3], target=tmp_path / "artifacts", file="verify")
+    pack(found, job="plan", attempt=1, stages=WORK, target=tmp_path / "artifacts", file="verify")
     return found
 
 
@@ -110,8 +110,7 @@ def together(tmp_path):
 
 def ended(found, train="success"):
     ends = {job.name: JobEnd(result=train if job.name == "train" else "success") for job in JOBS}
-    left_out = {"check": "none", "prepare": "none"}
-    return outcome(JOBS, ends, found.records(), left_out, looked(found))
+    return outcome(JOBS, ends, found.records(), {}, looked(found))
 
 
 @pytest.mark.parametrize("sick", NODES)
