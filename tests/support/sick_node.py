@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mlops_ci.orchestrators.fanning import CELL
 from support.leftovers import of_project
 
 TICK = 0.1
@@ -43,11 +43,15 @@ def sick_nodes(folder: Path, sick: Callable[[Path], bool] = lambda _: True) -> I
         thread.join()
 
 
-def label_of(place: Path) -> str:
-    """The label of the GPU runner that the run in this place was planned for."""
-    runs = next(parent for parent in place.parents if parent.parent.name == "runs")
-    (label,) = json.loads((runs / "records" / "plan.json").read_text())["outputs"]["runners"]["gpu"]
-    return str(label)
+def of_node(place: Path, node: str) -> bool:
+    """Whether the job in this place, one of a matrix that act runs, is that of the node."""
+    workspace = next(parent for parent in place.parents if parent.name == "hostexecutor")
+    wanted = f"{CELL}={node}".encode()
+    for one in of_project(workspace):
+        with suppress(OSError):
+            if wanted in Path(f"/proc/{one.pid}/environ").read_bytes().split(b"\0"):
+                return True
+    return False
 
 
 def _crash(folder: Path, sick: Callable[[Path], bool], over: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""The example of a fleet, executed: a pipeline per label of the list, with one sick node among two."""
+"""The example of a fleet, executed: plan spreads one job over the labels of the list; one node of two is sick."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support import act
 from support.forge import BOT
 from support.oci_server import OciServer
 from support.project import commit, make_project
-from support.sick_node import MODEST, PLAIN, label_of, sick_nodes
+from support.sick_node import MODEST, PLAIN, of_node, sick_nodes
 from support.web_server import Reply, web_server
 
 FLEET = act.EXAMPLE.with_name("fleet.yml")
@@ -20,7 +20,7 @@ def test_a_fleet_of_which_one_node_is_sick(
 ) -> None:
     project = make_project(tmp_path / "fleet", config=MODEST)
     machine = {"MLOPS_CI_CACHE": str(shared_cache), "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository, **PLAIN}
-    with sick_nodes(tmp_path, lambda place: label_of(place) == "gpu-02"):
+    with sick_nodes(tmp_path, lambda place: of_node(place, "gpu-02")):
         done = act.act(
             program,
             act.make_consumer(project, FLEET.read_text()),
@@ -31,12 +31,15 @@ def test_a_fleet_of_which_one_node_is_sick(
             variables={"MLOPS_CI_ENGINE": "host", "MLOPS_CI_FLEET": json.dumps(["gpu-01", "gpu-02"])},
         )
     assert done.exit_code != 0
-    good, bad = (done.facts("verify", prefix=f"fleet-{label}-") for label in ("gpu-01", "gpu-02"))
-    assert (good["result"], good["exit_code"], good["node"]) == ("passed", 0, "cpu-only"), done.log[-8000:]
-    assert (bad["result"], bad["exit_code"], bad["worth_a_retry"], bad["node"]) == ("failed", 11, True, "unhealthy")
-    assert bad["run"] != good["run"]
+    facts = done.facts("verify", prefix="fleet-")
+    good, bad = (facts["nodes"][label] for label in ("gpu-01", "gpu-02"))
+    assert (good["result"], good["exit_code"], good["verdict"]) == ("passed", 0, "cpu-only"), done.log[-8000:]
+    assert (bad["result"], bad["exit_code"], bad["verdict"]) == ("failed", 11, "unhealthy")
     assert "crashed with SIGSEGV" in bad["reason"]
-    assert (good["jobs"]["train"], bad["jobs"]["train"]) == ("passed", "failed")
+    told = (facts["result"], facts["exit_code"], facts["worth_a_retry"], facts["jobs"]["train"])
+    assert told == ("failed", 11, True, "failed")
+    assert facts["reason"].startswith("train failed: gpu-02: "), "and the page is of that node"
+    assert facts["jobs"]["build"] == "passed", "once, for both"
     assert "another node may succeed" in done.log
     again(done, project, program, bundle)
 

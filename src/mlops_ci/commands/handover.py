@@ -17,6 +17,7 @@ from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.engines.select import choose
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.fanning import CELL
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.together import files_of
 from mlops_ci.run.cancelled import note_cancelled
@@ -54,9 +55,10 @@ def pack(options: Options, job: str, target: Path, *, file: str = "train", whole
         file=file,
         extra=embedded(settings, workspace, wanted),
         elsewhere=large_files(run) if whole else (),
+        node=os.environ.get(CELL, ""),
     )
     size = sum(ref.bytes for ref in packed.files)
-    click.echo(f"packed {job} of run {run.id}: {len(packed.files)} files, {size / 1e6:.1f} MB", err=True)
+    click.echo(f"packed {packed.part} of run {run.id}: {len(packed.files)} files, {size / 1e6:.1f} MB", err=True)
     return 0
 
 
@@ -68,7 +70,7 @@ def collect(options: Options, folder: Path, jobs: Sequence[str], *, file: str = 
         run, handovers = collect_run(folder, workspace.folder, options.run)
         check_needs(run, [stage for job in jobs for stage in the_job(job, file).stages])
     for one in handovers:
-        click.echo(f"collected {one.job} (attempt {one.attempt}): {len(one.files)} files", err=True)
+        click.echo(f"collected {one.part} (attempt {one.attempt}): {len(one.files)} files", err=True)
     click.echo(run.id)
     return 0
 

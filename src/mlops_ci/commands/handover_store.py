@@ -14,6 +14,7 @@ from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.surroundings import assume_role_to_hand_on
 from mlops_ci.commands.voice import new_provider
 from mlops_ci.errors import UsageError
+from mlops_ci.orchestrators.fanning import CELL
 from mlops_ci.publishing.gather import gather
 from mlops_ci.publishing.parts import push as push_run
 from mlops_ci.run.collect import check_needs
@@ -44,10 +45,11 @@ def push(options: Options, job: str, *, file: str = "train") -> int:
             stages=handed_on(run, wanted),
             extra=embedded(settings, workspace, wanted),
             file=file,
+            node=os.environ.get(CELL, ""),
         )
     size = sum(ref.bytes for ref in done.handover.files)
     click.echo(
-        f"handed on {job} of run {run.id}: {len(done.handover.files)} files, {size / 1e6:.1f} MB "
+        f"handed on {done.handover.part} of run {run.id}: {len(done.handover.files)} files, {size / 1e6:.1f} MB "
         f"({done.uploaded} uploaded, {done.reused} there already)",
         err=True,
     )
@@ -73,7 +75,7 @@ def pull(options: Options, jobs: Sequence[str], *, file: str = "train", light: b
         check_needs(done.run, stages)
     for one in done.parts:
         left = f", {len(one.elsewhere)} left in the store" if one.elsewhere else ""
-        click.echo(f"collected {one.job} (attempt {one.attempt}): {len(one.files)} files{left}", err=True)
+        click.echo(f"collected {one.part} (attempt {one.attempt}): {len(one.files)} files{left}", err=True)
     click.echo(f"fetched {done.files} files, {done.bytes / 1e6:.1f} MB", err=True)
     click.echo(done.run.id)
     return 0

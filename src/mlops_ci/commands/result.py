@@ -17,11 +17,12 @@ from mlops_ci.commands.surroundings import assume_role_if_it_can_be
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError
 from mlops_ci.files import write_atomic
-from mlops_ci.orchestrators.outcome import CANCELLED, JobEnd, Outcome, facts, outcome, read_needs
+from mlops_ci.orchestrators.outcome import CANCELLED, JobEnd, Outcome, facts, node_facts, outcome, read_needs
 from mlops_ci.orchestrators.together import files_of
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
 from mlops_ci.run.handover import RESULT
+from mlops_ci.run.nodes import looked
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
@@ -56,15 +57,18 @@ def _result(options: Options, file: str) -> int:
     left_out: Mapping[str, str] = {}
     records: Mapping[str, Record] = {}
     code = 0
+    nodes = looked(run) if run is not None else ()
     if run is not None:
         plan = run.record("plan")
         left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
         stages = {stage for job in jobs for stage in job.stages}
         mine = {stage: why for stage, why in left_out.items() if stage in stages}
         _canary_without_word(run, ends.get(CANARY))
-        code = _report(replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out)))
+        code = _report(
+            replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out, nodes))
+        )
         records = {name: record for name, record in run.records().items() if name != "report"}
-    found = outcome(jobs, ends, records, left_out)
+    found = outcome(jobs, ends, records, left_out, nodes)
     if run is None and _lost(found):
         _tell_of_no_run(options, found)
     _hand_on(options, found, run, records, ends)
@@ -148,7 +152,8 @@ def _hand_on(
     about = {"run": run.id if run is not None else None, "commit": commit, "ci_attempt": provider.attempt()}
     values = outputs.of_run(run, found.exit_code) if run is not None else {"run-id": ""}
     beside = run.record(CANARY) if run is not None else None
-    told = outputs.result_json(to_json(facts(found, about, records, beside)), console.redactor)
+    nodes = looked(run) if run is not None else ()
+    told = outputs.result_json(to_json(facts(found, about, records, beside, nodes)), console.redactor)
     if run is not None:
         write_atomic(run.path(RESULT), told + "\n")
     values |= {
@@ -160,6 +165,9 @@ def _hand_on(
         provider.set_output(name, value)
     for name, word in found.jobs.items():
         console.say(f"{name:<9} {word}{f' ({ends[name].result})' if name in ends else ''}")
+    for node in nodes:
+        one = node_facts(node)
+        console.say(f"node {node.name}: {one['verdict'] or one['result']} {one['reason']}".rstrip())
     if found.exit_code:
         console.annotate("error", f"pipeline failed (exit {found.exit_code})", found.reason)
     click.echo(values["result-json"] if options.json else f"{found.result}: {found.reason}".rstrip(": "))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators import fanning
 from mlops_ci.orchestrators.beside import with_canary
 from mlops_ci.orchestrators.jobs import Job, jobs_of
 from mlops_ci.pipeline import Secret
@@ -215,11 +216,15 @@ def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> Called
         name=name,
         title=title,
         about=about,
-        jobs=with_canary(reaching) if name == "nightly" else reaching,
+        jobs=_more(name, reaching),
         inputs=_inputs(name, whole=whole, goes_on=goes_on),
         outputs=TAIL,
         goes_on=goes_on,
     )
+
+
+def _more(name: str, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    return with_canary(jobs) if name == "nightly" else fanning.fanned(jobs) if name == fanning.FILE else jobs
 
 
 # Who looks for data or the champion in the object store. The user's code runs in these jobs: they may only read.

@@ -46,7 +46,8 @@ class Job:
     `hands_on` is true where the run is handed on through that store: each job needs an identity there. A job
     `signs` is true where the job has an identity to sign images with. A job
     `beside` the others has a run of its own: it may fail, and neither its end nor its records count. `parts` are jobs
-    that share this one, in order: each has its own step, with its own secrets.
+    that share this one, in order: each has its own step, with its own secrets. A job that `fans` runs once for each
+    node that plan names, where the CI system can do that.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Job:
     only_reads: bool = False
     hands_on: bool = False
     beside: bool = False
+    fans: bool = False
     signs: bool = False
     parts: tuple[Job, ...] = ()
 

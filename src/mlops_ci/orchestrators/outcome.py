@@ -6,13 +6,14 @@ A job that did not run counts as failed unless plan left it out, or a run was ha
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mlops_ci.errors import UsageError
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.records.record import Record
+from mlops_ci.run.nodes import Looked
 from mlops_ci.run.run import HandoverError
 
 Ending = Literal["passed", "failed", "skipped"]
@@ -63,14 +64,23 @@ def read_needs(text: str) -> dict[str, JobEnd]:
 
 
 def outcome(
-    jobs: tuple[Job, ...], ends: Mapping[str, JobEnd], records: Mapping[str, Record], left_out: Mapping[str, str]
+    jobs: tuple[Job, ...],
+    ends: Mapping[str, JobEnd],
+    records: Mapping[str, Record],
+    left_out: Mapping[str, str],
+    nodes: Sequence[Looked] = (),
 ) -> Outcome:
-    """Count up the jobs (without the one that counts). Jobs that `ends` does not name are judged by their records."""
+    """Count up the jobs (without the one that counts). Jobs that `ends` does not name are judged by their records.
+
+    `nodes` are those that plan named: the job that runs for each of them fails where it failed, or was lost, on one.
+    """
     left_out = {**_not_to_deploy(records), **left_out}
     # A job that leaves no record is known by its end alone, where the CI system tells it.
     told = [job for job in jobs if job.stages or job.name in ends]
     found = {
-        job.name: _one(job, ends.get(job.name), records, left_out) if job.stages else _by_its_end(ends[job.name])
+        job.name: (
+            _on_nodes(job, ends.get(job.name), records, left_out, nodes) if job.stages else _by_its_end(ends[job.name])
+        )
         for job in told
     }
     bad = next(((name, one) for name, one in found.items() if one[1]), None)
@@ -85,6 +95,26 @@ def outcome(
     if not worked and reasons:
         return Outcome(result="skipped", exit_code=0, reason="; ".join(reasons), jobs=words)
     return Outcome(result="passed", exit_code=0, reason="; ".join(reasons), jobs=words)
+
+
+def _on_nodes(
+    job: Job,
+    end: JobEnd | None,
+    records: Mapping[str, Record],
+    left_out: Mapping[str, str],
+    nodes: Sequence[Looked],
+) -> tuple[str, int, str]:
+    word, code, why = _one(job, end, records, left_out)
+    if not (nodes and job.fans) or word in ("left out", "was cancelled"):
+        return word, code, why
+    sick = [one.name for one in nodes if one.failed]
+    if sick:
+        return word, code, f"{', '.join(sick)}: {why}"
+    lost = [one.name for one in nodes if not one.records]
+    if not lost:
+        return word, code, why
+    word, code, why = _without_record(end) if end is None or end.result == "success" else (word, code, why)
+    return word, code, f"{', '.join(lost)}: {why}"
 
 
 def _one(
@@ -142,7 +172,11 @@ def _bad(record: Record) -> bool:
 
 
 def facts(
-    found: Outcome, run: Mapping[str, Any], records: Mapping[str, Record], canary: Record | None = None
+    found: Outcome,
+    run: Mapping[str, Any],
+    records: Mapping[str, Record],
+    canary: Record | None = None,
+    nodes: Sequence[Looked] = (),
 ) -> dict[str, Any]:
     """Every fact for later jobs as one JSON object: no file, no log, no address."""
     outputs = {name: dict(record.outputs) for name, record in records.items()}
@@ -164,6 +198,7 @@ def facts(
         "left_out": plan.get("left_out", {}),
         "images": {name: image["digest"] for name, image in build.get("images", {}).items()},
         "node": verify.get("verdict"),
+        **({"nodes": {one.name: node_facts(one) for one in nodes}} if nodes else {}),
         "verdict": evaluate.get("verdict"),
         "metrics": evaluate.get("metrics", {}),
         "model": publish.get("model"),
@@ -176,6 +211,20 @@ def facts(
 def _deployed(records: Mapping[str, Record]) -> str | None:
     deploy = records.get("deploy")
     return str(deploy.outputs["image"]["pinned"]) if deploy is not None and deploy.status == "passed" else None
+
+
+def node_facts(one: Looked) -> dict[str, Any]:
+    """How the look at one machine ended: `passed`, `failed`, or `lost` where its job has left nothing."""
+    if (failed := one.failed) is not None:
+        cause = failed.error.cause if failed.error else failed.reason
+        return {"result": "failed", "exit_code": failed.exit_code, "verdict": one.verdict, "reason": cause}
+    known = bool(one.records)
+    return {
+        "result": "passed" if known else "lost",
+        "exit_code": 0 if known else LOST,
+        "verdict": one.verdict,
+        "reason": "" if known else "its job has left nothing",
+    }
 
 
 def _beside(canary: Record) -> dict[str, Any]:

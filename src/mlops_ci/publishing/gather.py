@@ -64,9 +64,9 @@ def _fetch(
     downloads: dict[str, Download] = {}
     same: list[tuple[Path, Path]] = []
     for part in parts:
-        folder = incoming / f"{part.job}-{part.attempt}"
+        folder = incoming / part.folder
         for ref in part.files:
-            check_place(ref, f"{part.job} (attempt {part.attempt})")
+            check_place(ref, f"{part.part} (attempt {part.attempt})")
             target, here = folder / FILES / ref.path, workspace / ref.path
             target.parent.mkdir(parents=True, exist_ok=True)
             if _is_here(here, ref):

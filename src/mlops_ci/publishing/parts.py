@@ -1,7 +1,8 @@
 """What the jobs of a run hand on through the object store: files by their content, then a manifest as the commit.
 
     handover/RUN/files/SHA256                      the content of files, each once
-    handover/RUN/parts/JOB-ATTEMPT-DIGEST.json     what one attempt of a job hands on; written last, never replaced
+    handover/RUN/parts/JOB-ATTEMPT-DIGEST.json     what one attempt of a job hands on; written last, never replaced;
+                                                   of a job that runs once for each node JOB-NODE-ATTEMPT-DIGEST
 
 The digest in a manifest's name is that of its bytes. An attempt without one has handed on nothing.
 """
@@ -27,7 +28,7 @@ from mlops_ci.stores.measure import measure_all
 
 FOLDER = "handover"
 DIGITS = 16
-NAME = re.compile(r"(?P<job>[a-z]+)-(?P<attempt>\d+)-(?P<digest>[0-9a-f]{16})\.json")
+NAME = re.compile(r"(?P<part>[a-z]+(?:-[A-Za-z0-9_-]+?)?)-(?P<attempt>\d+)-(?P<digest>[0-9a-f]{16})\.json")
 
 
 class PartError(UncheckedError):
@@ -57,6 +58,7 @@ def push(
     stages: Sequence[str],
     extra: Iterable[Path] = (),
     file: str = "",
+    node: str = "",
     on_progress: OnProgress | None = None,
 ) -> Pushed:
     """Put what the job hands on into the store, its manifest last; what is there already is not sent again.
@@ -90,6 +92,7 @@ def push(
             for (name, _), fact in zip(found, facts, strict=True)
         ),
         file=file,
+        node=node,
     )
     _commit(store, handover)
     return Pushed(handover=handover, uploaded=uploaded, reused=reused)
@@ -111,7 +114,7 @@ def newest_parts(store: Store, run_id: str) -> list[Handover]:
 def _commit(store: Store, handover: Handover) -> None:
     data = (json.dumps(to_json(handover), sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode()
     digest = hashlib.sha256(data).hexdigest()[:DIGITS]
-    key = f"{FOLDER}/{handover.run}/parts/{handover.job}-{handover.attempt}-{digest}.json"
+    key = f"{FOLDER}/{handover.run}/parts/{handover.folder}-{digest}.json"
     if not store.put_bytes(key, data, only_if_absent=True) and store.get_bytes(key) != data:
         raise StoreConflictError(
             f"the store {store.uri} already holds something else under {key}",
@@ -129,7 +132,7 @@ def _read(store: Store, key: str, run_id: str) -> Handover:
         found = from_json(Handover, json.loads(data), where=key)
     except (ValueError, RecordFormatError) as error:
         raise PartError(f"{store.uri}/{key} cannot be read: {error}", hint=hint) from error
-    about = (found.schema, found.run, found.job, str(found.attempt))
-    if about != (SCHEMA, run_id, name["job"], name["attempt"]):
+    about = (found.schema, found.run, found.part, str(found.attempt))
+    if about != (SCHEMA, run_id, name["part"], name["attempt"]):
         raise PartError(f"{store.uri}/{key} says that it is something else: {about}", hint=hint)
     return found

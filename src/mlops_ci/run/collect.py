@@ -13,6 +13,7 @@ from mlops_ci.files import sha256_of
 from mlops_ci.records.codec import RecordFormatError, from_json
 from mlops_ci.records.record import FileRef
 from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover, is_large, newest
+from mlops_ci.run.nodes import NODE, NODES
 from mlops_ci.run.run import RUN_ID, HandoverError, Run, open_run, read_json
 
 # An artifact may be unpacked into the folder itself, or into a folder of its own name.
@@ -36,8 +37,7 @@ def collect(folder: Path, workspace: Path, run_id: str | None = None) -> tuple[R
     for one in found:
         _check(one)
     for one in found:
-        for ref in one.handover.files:
-            _put(one.folder / FILES / ref.path, workspace / ref.path)
+        _put_all(one, workspace)
     run = open_run(workspace / "runs", found[0].handover.run)
     for name in ("records", "logs"):
         run.path(name).mkdir(exist_ok=True)
@@ -110,8 +110,17 @@ def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Fo
             f"nothing of run {wanted or '(any)'} was handed on in {folder}: {held}",
             hint="were the artifacts of the earlier jobs downloaded, and are they still kept?",
         )
-    chosen = {one.handover.job: one for one in found if counts.get(one.handover.job) is one.handover}
-    return sorted(chosen.values(), key=lambda one: _position(one.handover))
+    chosen = {one.handover.part: one for one in found if counts.get(one.handover.part) is one.handover}
+    return sorted(chosen.values(), key=lambda one: (_position(one.handover), *_among_nodes(one)))
+
+
+def _among_nodes(found: Found) -> tuple[bool, str]:
+    """Of the jobs of several nodes the last one's records are those of the run: one that failed, where there is one."""
+    if not found.handover.node:
+        return (False, "")
+    records = [found.folder / FILES / ref.path for ref in found.handover.files if "/records/" in ref.path]
+    latest = [read_json(path) for path in records if path.is_file() and path.parent.name == "records"]
+    return (any(one.get("status") == "failed" for one in latest), found.handover.node)
 
 
 def _position(handover: Handover) -> tuple[int, bool, str]:
@@ -122,7 +131,9 @@ def _position(handover: Handover) -> tuple[int, bool, str]:
 
 
 def _check(found: Found) -> None:
-    what = f"{found.handover.job} (attempt {found.handover.attempt})"
+    what = f"{found.handover.part} (attempt {found.handover.attempt})"
+    if found.handover.node and not NODE.fullmatch(found.handover.node):
+        raise HandoverError(f"{what}: {found.handover.node!r} is no node", hint="was it made by `handover pack`?")
     if not RUN_ID.fullmatch(found.handover.run):
         raise HandoverError(f"{what}: {found.handover.run!r} is no run", hint="was it made by `handover pack`?")
     for ref in found.handover.files:
@@ -137,6 +148,16 @@ def _check(found: Found) -> None:
             raise HandoverError(
                 f"{ref.path} is not what the job {what} handed on", hint="it was changed on the way: run that job again"
             )
+
+
+def _put_all(found: Found, workspace: Path) -> None:
+    """What a job of one of several nodes made lies in a folder of that node too: the next one's takes its place."""
+    own = f"runs/{found.handover.run}/"
+    for ref in found.handover.files:
+        source = found.folder / FILES / ref.path
+        _put(source, workspace / ref.path)
+        if found.handover.node and ref.path.startswith(own):
+            _put(source, workspace / own / NODES / found.handover.node / ref.path.removeprefix(own))
 
 
 def _put(source: Path, target: Path) -> None:

@@ -53,7 +53,7 @@ class Handover:
     """What one job hands on. `files` are relative to `.mlops`; `attempt` is the CI system's count of the same job.
 
     `elsewhere` are files of the run that stay where they are: nobody who gets this reads them. `file` is the one that
-    was called with this job.
+    was called with this job. `node` is that of a job which runs once for each node.
     """
 
     schema: str = SCHEMA
@@ -65,17 +65,28 @@ class Handover:
     files: tuple[FileRef, ...]
     elsewhere: tuple[FileRef, ...] = ()
     file: str = ""
+    node: str = ""
+
+    @property
+    def part(self) -> str:
+        """What hands something on: the job, or the job of one node."""
+        return "-".join(filter(None, (self.job, self.node)))
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that holds it."""
+        return f"{self.part}-{self.attempt}"
 
 
 def newest(found: Iterable[Handover]) -> dict[str, Handover]:
-    """Of each job the one that counts: of one called file the newest attempt, of several files the newest of these.
+    """Of each job (of each node) the one that counts: of one file the newest attempt, of several the newest of these.
 
     GitLab's count is the id of a job. Of two files that have a job of the same name it does not say which came last.
     """
     attempts: dict[tuple[str, str], Handover] = {}
     for one in sorted(found, key=lambda each: (each.attempt, each.packed_at)):
-        attempts[one.job, one.file] = one
-    return {one.job: one for one in sorted(attempts.values(), key=lambda each: each.packed_at)}
+        attempts[one.part, one.file] = one
+    return {one.part: one for one in sorted(attempts.values(), key=lambda each: each.packed_at)}
 
 
 def pack(
@@ -88,9 +99,13 @@ def pack(
     file: str = "",
     extra: Iterable[Path] = (),
     elsewhere: Sequence[FileRef] = (),
+    node: str = "",
 ) -> Handover:
-    """Copy what the job hands on to `target/JOB-ATTEMPT`, the manifest last. `extra` are folders beside the runs."""
-    folder = target / f"{job}-{attempt}"
+    """Copy what the job hands on to `target/JOB-ATTEMPT` (of a node `JOB-NODE-ATTEMPT`), the manifest last.
+
+    `extra` are folders beside the runs.
+    """
+    folder = target / "-".join(filter(None, (job, node, str(attempt))))
     shutil.rmtree(folder, ignore_errors=True)
     refs = []
     left = {ref.path for ref in elsewhere}
@@ -110,6 +125,7 @@ def pack(
         files=tuple(refs),
         elsewhere=tuple(elsewhere),
         file=file,
+        node=node,
     )
     write_json(folder / MANIFEST, to_json(handover))
     return handover

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators import fanning
 from mlops_ci.orchestrators.labels import hosted, labels
 from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE
 from mlops_ci.settings.runners import RunnerSettings
@@ -77,6 +78,8 @@ def forced(session: Session) -> str | None:
 def left_out(session: Session, *, trusted: bool, why: str, idle: str | None = None) -> dict[str, str]:
     """Stage to reason, for the stages that no job of this pipeline is to run; `idle` says why there is no work."""
     reasons = dict.fromkeys(_work(), idle) if idle else {}
+    if named_nodes(session) == {}:
+        reasons |= dict.fromkeys(_work(), fanning.EMPTY)
     if reason := no_publishing(session):
         reasons |= {"publish": reason}
     if reason := no_promotion(session):
@@ -84,6 +87,13 @@ def left_out(session: Session, *, trusted: bool, why: str, idle: str | None = No
     if reason := no_deployment(session):
         reasons |= {"deploy": reason}
     return reasons if trusted else {**reasons, **_untrusted(session, why)}
+
+
+def named_nodes(session: Session) -> fanning.Nodes | None:
+    """The machines that are looked at, each in a job of its own; None where none are named. Raises
+    `RunnerLabelError`.
+    """
+    return fanning.nodes(session.environ.get(fanning.VARIABLE, ""))
 
 
 def _untrusted(session: Session, why: str) -> dict[str, str]:

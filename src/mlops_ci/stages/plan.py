@@ -15,7 +15,7 @@ from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.settings.governance import Governance
 from mlops_ci.stages import night, sweep
-from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, NO_ENTRY, left_out, runners, switched_on
+from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, NO_ENTRY, left_out, named_nodes, runners, switched_on
 from mlops_ci.stages.fit import misfits
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -33,6 +33,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "trusted": session.provider.trusted(),
         "governance": to_json(session.settings.governance),
         "switches": [switched_on(session, name) for name in (DRY_RUN, ALWAYS)],
+        **({} if (nodes := named_nodes(session)) is None else {"nodes": nodes}),
     }
     # "Nothing to do" holds for the moment: the last success grows old.
     return known if night.idle(session.run) is None else {**known, "asked_again": stamp(now())}
@@ -53,6 +54,9 @@ def run(session: Session) -> Result:
     if resolution.data_digest is not None:
         session.console.say(f"data: {resolution.data_digest}")
     machines = runners(session.settings.tables.runners, session.settings.tables.evaluate.on)
+    nodes = named_nodes(session)
+    for name, own in (nodes or {}).items():
+        session.console.say(f"node {name}: {', '.join(own)}")
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
     session.console.say(f"isolation: {session.engine.isolation}")
@@ -84,6 +88,7 @@ def run(session: Session) -> Result:
             nothing_new=nothing_new,
             trusted_because=why,
             runners=machines,
+            nodes=nodes,
             left_out=without,
             freshness=freshness,
             canary=canary,

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators import fanning
 from mlops_ci.orchestrators.callers.yaml_tree import Tree
 from mlops_ci.orchestrators.labels import RunnerLabelError, labels
 
 EXPRESSION = re.compile(r"\$\{\{.*\}\}", re.DOTALL)
 ROLE = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/[\w+=,.@/-]+")
-RUNNER = "runner-"
+RUNNER, NODES = "runner-", "nodes"
 WORDS = {"boolean": "true or false", "number": "a number", "string": "a text", "array": "a list such as [gpu]"}
 
 # What is wrong, and what to write.
@@ -33,6 +34,8 @@ def complaints(name: str, kind: str, options: tuple[str, ...], tree: Tree) -> It
     if options and tree.value not in options:
         near = did_you_mean(str(tree.value), options)
         yield f"`{name}` is {shown(tree)}{near}", f"one of {', '.join(options)}"
+    if name == NODES:
+        yield from _nodes(str(tree.value))
     if name.startswith(RUNNER):
         yield from _labels(name, tree)
     if (
@@ -83,6 +86,16 @@ def _instead(kind: str, tree: Tree) -> str:
     if kind == "array" and tree.kind == "scalar" and text and not text.startswith("["):
         return f"write [{text}]"
     return f"write {WORDS[kind]}"
+
+
+def _nodes(text: str) -> Iterator[Complaint]:
+    try:
+        found = fanning.nodes(text)
+    except RunnerLabelError as error:
+        yield error.cause, error.hint
+    else:
+        if found == {}:
+            yield f"{fanning.EMPTY}; plan would leave out every job", "name one: '[\"gpu-01\"]', or take the line out"
 
 
 def _labels(name: str, tree: Tree) -> Iterator[Complaint]:

@@ -37,12 +37,19 @@ def job_labels(job: Job, profile: Profile) -> str:
     """The labels that plan chose for the job."""
     if job.runner == "plan":
         return plan_labels(profile)
+    if job.fans:
+        return expression(f"fromJSON(matrix.labels || '[\"{NOWHERE}\"]')")
     return expression(f"fromJSON(needs.plan.outputs.runner-{job.machine} || '[\"{NOWHERE}\"]')")
 
 
 def plan_condition(profile: Profile) -> str:
     """Before plan has run, nothing but the event says who is asking: a fork's code is planned on hosted machines."""
     return f"inputs.runner-plan == '' || !{FORK}" if profile.hosted_plan else f"!{FORK}"
+
+
+def cell(text: str) -> str:
+    """Where a job runs once for each node: `text` (an expression) for a node that has a name, else nothing."""
+    return expression(f"matrix.node && {text} || ''")
 
 
 def job_condition(job: Job, profile: Profile, *, continues: bool) -> str:

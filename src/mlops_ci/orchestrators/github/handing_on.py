@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlops_ci.orchestrators import database_job
 from mlops_ci.orchestrators.called import CalledFile
-from mlops_ci.orchestrators.github.expressions import expression, not_of_a_fork, trusted
+from mlops_ci.orchestrators.github.expressions import cell, expression, not_of_a_fork, trusted
 from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER, SECRETS
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.step import a_step
@@ -169,13 +169,14 @@ def _download(job: Job, file: CalledFile, profile: Profile, condition: str, *, i
 def _upload(job: Job, file: CalledFile, profile: Profile, condition: str, *, whole: bool = False) -> list[list[str]]:
     attempt, prefix = expression("github.run_attempt"), expression("inputs.artifact-prefix")
     all_jobs = " --whole" if whole else ""
+    node = cell("format('{0}-', matrix.node)") if job.fans else ""
     return [
         a_step(
             "Pack what later jobs read",
             condition=_all(condition),
             run=f"mlops-ci handover pack {OUTGOING} --job {job.name} --file {file.name}{all_jobs}",
         ),
-        _keep("Hand it on", f"{prefix}{file.name}-{job.name}-{attempt}", OUTGOING, profile, condition),
+        _keep("Hand it on", f"{prefix}{file.name}-{job.name}-{node}{attempt}", OUTGOING, profile, condition),
     ]
 
 

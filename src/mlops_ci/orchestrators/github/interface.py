@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_ci.orchestrators import database_job
+from mlops_ci.orchestrators import database_job, fanning
 from mlops_ci.orchestrators.called import CalledFile, Input
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
@@ -78,6 +78,13 @@ DEPLOYMENT = Input(
     default="mlops-deploy",
     about="the environment of the job that deploys: its protection rules say who may",
 )
+NODES = Input(
+    name="nodes",
+    kind="string",
+    default="",
+    about="a JSON list of labels, one entry for each machine to look at; empty: one machine, with runner-gpu",
+    variable=fanning.VARIABLE,
+)
 
 
 ROLE = Input(
@@ -111,12 +118,13 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
     }
     guarded = {job.name for job in file.jobs if job.guarded}
     promotes = tuple(one for one in (ENVIRONMENT, DEPLOYMENT) if one.name.partition("-")[0] in guarded)
+    fans = (NODES,) if any(job.fans for job in file.jobs) else ()
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
     hands_on = (ROLE_HANDOVER,) if any(job.hands_on for job in file.jobs) else ()
     reads = (ROLE_READ,) if any(job.only_reads for job in file.jobs) else ()
     return tuple(
         one if one.name not in defaults else _with_default(one, defaults[one.name])
-        for one in (*file.inputs, *publishes, *reads, *hands_on, *promotes, *OWN)
+        for one in (*file.inputs, *fans, *publishes, *reads, *hands_on, *promotes, *OWN)
     )
 
 
