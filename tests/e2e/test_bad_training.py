@@ -8,7 +8,7 @@ import pytest
 
 from support.cli import call, records
 from support.leftovers import of_project
-from support.project import CONFIG, TRAIN, make_project
+from support.project import CONFIG, TRAIN, WITH_TORCH, make_project
 
 HOST = {"MLOPS_CI_ENGINE": "host"}
 
@@ -42,7 +42,9 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_bad_training_script(tmp_path, name, quick):
     script, class_, code, told = CASES[name]
-    config = CONFIG.replace("gpus = 0", 'gpus = 0\ntimeout = "6s"\ngrace = "2s"')
+    # What a file of pickles holds is looked at by torch.
+    config = WITH_TORCH if name == "pickle" else CONFIG
+    config = config.replace("gpus = 0", 'gpus = 0\ntimeout = "6s"\ngrace = "2s"')
     project = make_project(tmp_path / "project", config=config, files={"train.py": script})
     done = call(project, "run", environment=quick)
     found = records(project)
