@@ -20,7 +20,7 @@ from mlops_ci.mirroring.wanted import Lock, Wanted
 from mlops_ci.mirroring.wheels import Wheels, WheelsUnavailableError
 from support.cli import call
 from support.image_projects import locked, make_settings, write_wheel
-from support.project import commit, make_project
+from support.project import WITH_TORCH, commit, make_project
 
 
 @pytest.fixture
