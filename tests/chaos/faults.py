@@ -23,7 +23,7 @@ from mlops_ci.run.run import open_run, run_ids
 from support.cli import call
 from support.fault_proxy import FaultProxy, fault_proxy, rule_of
 from support.leftovers import of_project
-from support.project import CONFIG, EVALUATE, TRAIN, commit, make_project
+from support.project import EVALUATE, TRAIN, WITH_TORCH, commit, make_project
 from support.s3_places import BUCKET, raw_client
 
 # Bytes of a second output, so that something travels in several parts.
@@ -63,7 +63,7 @@ class Stage:
         self._servers, self._s3, self._mlflow = both, s3, mlflow
         self._folder = folder
         self._hooks = {name: folder / f"fault-{name}.py" for name in ("train", "evaluate")}
-        config = CONFIG.replace("seconds = 3.0", "seconds = 0.3").replace(
+        config = WITH_TORCH.replace("seconds = 3.0", "seconds = 0.3").replace(
             "gpus = 0", 'gpus = 0\ntimeout = "12s"\ngrace = "2s"'
         )
         self._project = make_project(

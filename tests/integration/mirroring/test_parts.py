@@ -20,7 +20,7 @@ from mlops_ci.mirroring.wanted import Lock, Wanted
 from mlops_ci.mirroring.wheels import Wheels, WheelsUnavailableError
 from support.cli import call
 from support.image_projects import locked, make_settings, write_wheel
-from support.project import commit, make_project
+from support.project import WITH_TORCH, commit, make_project
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_the_tools_wheel_from_its_checkout_and_from_what_is_installed_hold_the_s
 
 
 def test_list_as_a_table_and_as_json(tmp_path):
-    project = make_project(tmp_path / "project")
+    project = make_project(tmp_path / "project", config=WITH_TORCH)
     rows = json.loads(call(project, "mirror", "list", "--engine", "host", "--json").stdout)
     assert {row["kind"] for row in rows} == {"wheel", "scanner", "action", "tool"}
     done = call(project, "mirror", "list", "--engine", "host")

@@ -29,13 +29,15 @@ GIT = (Path("/usr/bin/git"), Path("/usr/lib/git-core"), Path("/usr/share/git-cor
 
 
 @pytest.fixture
-def image(tmp_path: Path, docker_host: str, base_image: str) -> tuple[str, str]:
+def image(tmp_path: Path, docker_host: str, base_image: str, shared_cache: Path) -> tuple[str, str]:
     """Reference and digest of an image with PyTorch: the one that the engine `docker` would train in."""
     project = make_project(tmp_path / "builder", config=QUICK)
     settings = {
         "DOCKER_HOST": docker_host,
         "MLOPS_CI_MIRRORS__IMAGES": f'{{"debian:bookworm-slim" = "{base_image}"}}',
         "MLOPS_CI_ENGINE": "docker",
+        # Where Trivy knows the layers of PyTorch from other tests.
+        "MLOPS_CI_CACHE": str(shared_cache),
     }
     done = call(project, "run", "build", environment=settings)
     assert done.exit_code == 0, done.said
