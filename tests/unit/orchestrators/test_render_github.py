@@ -82,7 +82,7 @@ def test_no_permission_is_added_within_a_release():
     assert found == json.loads(BASELINE.read_text()), "a change here needs a new major version of the bundle"
 
 
-def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
+def test_who_signs_keylessly_are_the_jobs_that_build_and_publish_and_no_other():
     usual = {(name, job): body for name, job, body in jobs()}
     for name, job, body in jobs("keyless"):
         before = usual[name, job]
@@ -90,12 +90,15 @@ def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
         assert body["permissions"] == {**before["permissions"], **more}, (name, job)
         said = json.dumps(body)
         assert "COSIGN_PRIVATE_KEY" not in said, "no key where the job's identity signs"
-        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job == "build"), (
-            "and else for the job that builds alone"
+        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job in ("build", "publish")), (
+            "and else for the jobs that sign alone"
         )
         assert "AWS_ROLE_ARN" not in said or "AWS_ROLE_ARN" in json.dumps(before), "the identity is for nothing else"
         calls = [step["name"] for step in body["steps"] if "cosign-installer" in step.get("uses", "")]
-        assert bool(calls) == (job in ("build", "prepare", "train", "evaluate", "canary")), (name, job)
+        assert bool(calls) == (job in ("build", "prepare", "train", "evaluate", "publish", "promote", "canary")), (
+            name,
+            job,
+        )
     assert "cosign-installer" not in json.dumps(list(usual.values()))
 
 
