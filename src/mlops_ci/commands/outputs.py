@@ -29,6 +29,7 @@ def of_run(run: Run, exit_code: int) -> dict[str, str]:
         found["model-version"] = str(model["version"])
     if "promote" in records:
         moved = records["promote"].outputs
+        found["waiting"] = str(records["promote"].status == "waiting").lower()
         found["promoted"] = str(bool(moved) and moved["to"] != moved["from"]).lower()
     if "report" in records:
         found["report"] = str(run.path("report", "index.html"))

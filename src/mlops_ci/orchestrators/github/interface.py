@@ -73,7 +73,12 @@ ENVIRONMENT = Input(
     about="the environment of the job that promotes: its protection rules are the approval",
 )
 
-
+APPROVAL = Input(
+    name="approve-environment",
+    kind="string",
+    default="",
+    about="an environment with required reviewers, who let a promotion through that waits for a person; empty: none",
+)
 ROLE = Input(
     name="aws-role",
     kind="string",
@@ -103,7 +108,7 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
         "registry": profile.registry,
         "retention-days": profile.retention,
     }
-    promotes = (ENVIRONMENT,) if any(job.guarded for job in file.jobs) else ()
+    promotes = (ENVIRONMENT, APPROVAL) if any(job.guarded for job in file.jobs) else ()
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
     hands_on = (ROLE_HANDOVER,) if any(job.hands_on for job in file.jobs) else ()
     reads = (ROLE_READ,) if any(job.only_reads for job in file.jobs) else ()
