@@ -10,6 +10,7 @@ import pytest
 
 from mlops_ci import pipeline
 from mlops_ci.images import images_lock
+from mlops_ci.publishing.manifest import read_manifest
 from mlops_ci.publishing.verify import verify
 from mlops_ci.stores.open import open_store
 from support import signing
@@ -48,7 +49,12 @@ def test_a_whole_run_and_a_second_one(tmp_path, scanned):
     lineage = json.loads((newest_run(project) / "run.json").read_text())["lineage"]
     assert lineage["extra_sha256"] == over["sha256"]
     store = open_store(str(project / ".mlops" / "store"))
-    assert verify(store, found["publish"]["outputs"]["manifest"]["key"]) == []
+    manifest = found["publish"]["outputs"]["manifest"]["key"]
+    assert verify(store, manifest) == []
+    said = read_manifest(store, manifest)
+    named = {"commit", "config_sha256", "data_sha256", "image", "seed", "devices", "hardware"}
+    assert {name for name in named if not said.lineage[name] and said.lineage[name] != 0} == set()
+    assert said.evaluation["gates"]
     page = newest_run(project) / "report" / "index.html"
     assert page.stat().st_size > 5_000
     assert "CPU" in page.read_text()

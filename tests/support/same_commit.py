@@ -43,6 +43,13 @@ SIGNING = """
 key = "env://COSIGN_PRIVATE_KEY"
 public-key = "cosign.pub"
 required = "verify"
+models = "required"
+"""
+# Two trainings, the better of which goes on.
+SWEEP = """
+[sweep]
+values = {rate = [0.3, 0.4]}
+metric = "closeness"
 """
 
 
@@ -73,7 +80,7 @@ class Site:
             ".github/workflows/rescan.yml": act.RESCAN.read_text().replace(BUNDLE, REGISTRY + BUNDLE) + act.AFTER,
             ".gitlab-ci.yml": gitlab_ci.EXAMPLE.read_text(),
         }
-        make_project(self.folder / "origin", config=config + SIGNING, files=files)
+        make_project(self.folder / "origin", config=config + SIGNING + SWEEP, files=files)
         make_bucket(self.s3)
 
     def clone(self, who: str, host: str) -> Path:

@@ -122,6 +122,9 @@ def promoted_by(provider: str, found: Records) -> bool:
     assert {(one["provider"], one["engine"]) for one in found.values()} == {(provider, "docker")}
     assert found["scan"]["outputs"]["verdict"] == "passed"
     assert found["scan"]["outputs"]["db"]["digest"]
+    # The better of two trials goes on, and who publishes it signs it.
+    assert (found["train"]["outputs"]["sweep"]["best"], found["evaluate"]["outputs"]["verdict"]) == (2, "promote")
+    assert found["publish"]["outputs"]["signature"].startswith("key ")
     return found["promote"]["outputs"] == {"alias": "champion", "from": None, "to": "1", "approved_by": None}
 
 

@@ -30,6 +30,7 @@ def of_run(run: Run, exit_code: int) -> dict[str, str]:
         found["model-version"] = str(model["version"])
     if "promote" in records:
         moved = records["promote"].outputs
+        found["waiting"] = str(records["promote"].status == "waiting").lower()
         found["promoted"] = str(bool(moved) and moved["to"] != moved["from"]).lower()
     if "deploy" in records and records["deploy"].status == "passed":
         found["deployed"] = str(records["deploy"].outputs["image"]["pinned"])

@@ -16,6 +16,8 @@ from mlops_ci.signing import bundle
 from mlops_ci.signing.keys import PrivateKey, PublicKey
 from mlops_ci.signing.statement import PAYLOAD_TYPE, STATEMENT
 
+# What `cosign` writes in the place of STATEMENT; the fields that are read here are the same.
+STATEMENT_BEFORE = "https://in-toto.io/Statement/v0.1"
 MODEL = "https://model_signing/signature/v1.0"
 # Our own part of the predicate.
 OWN = "mlops-ci"
@@ -74,7 +76,8 @@ def problem(data: bytes, what: Signed, key: PublicKey | None) -> str | None:
         predicate, subject = said["predicate"], said["subject"][0]
         found = {str(one["name"]): str(one["digest"]) for one in predicate["resources"]}
         own = predicate[OWN]["manifest"]
-        right = (said["_type"], said["predicateType"], subject["name"]) == (STATEMENT, MODEL, what.model)
+        kind = said["_type"] in (STATEMENT, STATEMENT_BEFORE) and said["predicateType"] == MODEL
+        right = kind and subject["name"] == what.model
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return "what is signed is no statement about a model"
     if not right:

@@ -63,7 +63,7 @@ def run(session: Session) -> Result:
         raise NothingToPublishError(
             "the training left no model file", hint="save the model as .safetensors or .pt into the outputs folder"
         )
-    facts, signing = lineage.facts(session), Signing(session)
+    facts, signing = _provenance(session, trained), Signing(session)
     with activity(session.console, "uploading") as uploading:
         publication = publish(
             session.store,
@@ -94,6 +94,12 @@ def run(session: Session) -> Result:
     )
 
 
+def _provenance(session: Session, trained: TrainOutputs) -> dict[str, Any]:
+    """What the model was made from, and on what: as the training noted it, so that it is the same on any machine."""
+    hardware = trained.throughput.hardware if trained.throughput is not None else None
+    return {**lineage.facts(session), "devices": list(trained.devices), "hardware": hardware}
+
+
 def _for_promote(session: Session, publication: Publication) -> tuple[FileRef, FileRef]:
     """The manifest and its signature, as files of the run."""
     manifest = session.run.path("publish", NAME)
@@ -121,7 +127,7 @@ def _register(session: Session, trained: TrainOutputs, decided: EvaluateOutputs,
     folder = fresh(session.run.path("publish", "registered"))
     manifest = publication.manifest
     write_json(folder / "pointer.json", to_json(manifest))
-    write_json(folder / "lineage.json", lineage.facts(session))
+    write_json(folder / "lineage.json", _provenance(session, trained))
     write_json(folder / "evaluation.json", to_json(decided))
     return ModelRegistry(session.tracking_uri, session.console.redactor).register(
         session.settings.model,

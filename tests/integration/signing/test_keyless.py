@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_the_jobs_identity_signs_and_is_asked_for(
         assert (caught.value.exit_code, identity in caught.value.cause) == (1, True)
 
 
-def test_the_jobs_identity_signs_models(authority: Authority, tmp_path: Path) -> None:
+def test_the_jobs_identity_signs_models(authority: Authority, cosign: str, tmp_path: Path) -> None:
     environ = job(authority)
     who = signers.signer(signing.made(tmp_path, keyless=True), environ, signing.console())
     assert isinstance(who, JobSigner)
@@ -89,8 +90,13 @@ def test_the_jobs_identity_signs_models(authority: Authority, tmp_path: Path) ->
     assert models.problem(held.read_bytes(), what, None) is None
     assert "other files" in (models.problem(held.read_bytes(), replace(what, files={}), None) or "")
 
+    root = tmp_path / "trusted-root.json"
+    words = ["trusted-root", "create", "--certificate-chain", str(authority.root), "--out", str(root)]
+    subprocess.run([cosign, *words], check=True, capture_output=True)
+    others = signers.program({**environ, "COSIGN_TRUSTED_ROOT": str(root)}, signing.console())
+
     def ask(identity: str) -> str | None:
-        return who.program.verify_blob(blob, models.MODEL, held, identity=identity, issuer=ISSUER)
+        return others.verify_blob(blob, models.MODEL, held, identity=identity, issuer=ISSUER)
 
     assert ask(WORKFLOW) is None
     assert "no valid signature of" in (ask(WORKFLOW.replace("/v1", "/v2")) or "")

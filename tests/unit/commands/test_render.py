@@ -25,7 +25,7 @@ def committed(tmp_path):
 
 
 def test_what_is_committed_is_fresh():
-    assert len(FILES) == 16
+    assert len(FILES) == 18
     assert gitlab("default", ROOT, check=True) == 0
 
 
@@ -58,7 +58,7 @@ def test_what_a_tamperer_would_change_is_found(committed, before, after):
     with pytest.raises(StaleFilesError) as caught:
         gitlab("default", committed, check=True)
     assert isinstance(caught.value, GateError)
-    assert caught.value.cause == "1 of 16 files are not as rendered: ci/gitlab/train.yml"
+    assert caught.value.cause == "1 of 18 files are not as rendered: ci/gitlab/train.yml"
 
 
 def test_a_missing_file_is_stale_and_rendering_repairs_only_what_is(committed, capsys):
@@ -67,7 +67,7 @@ def test_a_missing_file_is_stale_and_rendering_repairs_only_what_is(committed, c
     with pytest.raises(StaleFilesError, match=r"templates/scan\.yml"):
         gitlab("default", committed, check=True)
     assert gitlab("default", committed, check=False) == 0
-    assert "wrote templates/scan.yml\n16 files are as" in capsys.readouterr().err
+    assert "wrote templates/scan.yml\n18 files are as" in capsys.readouterr().err
     assert gitlab("default", committed, check=True) == 0
     assert (committed / "ci/gitlab/train.yml").stat().st_mtime_ns == before
 

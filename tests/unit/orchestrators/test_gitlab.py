@@ -174,12 +174,14 @@ def test_identity_tokens_are_for_jobs_that_reach_the_store():
     assert "id_tokens" not in TRAIN["scan"]
 
 
-def test_keyless_signatures_are_of_the_job_that_builds_and_no_other():
+def test_keyless_signatures_are_of_the_jobs_that_build_and_publish_and_no_other():
     found = all_jobs("keyless", "ci/gitlab/train.yml")
-    assert found["build"]["id_tokens"] == {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}}
+    token = {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}}
+    assert found["build"]["id_tokens"] == token
+    assert found["publish"]["id_tokens"] == {**TRAIN["publish"]["id_tokens"], **token}
     for name, job in found.items():
-        assert ("SIGSTORE_ID_TOKEN" in job.get("id_tokens", {})) == (name == "build"), name
-        assert name == "build" or job == TRAIN[name], "nothing else differs"
+        assert ("SIGSTORE_ID_TOKEN" in job.get("id_tokens", {})) == (name in ("build", "publish")), name
+        assert name in ("build", "publish") or job == TRAIN[name], "nothing else differs"
     assert "SIGSTORE" not in "".join(RENDERED["default"].values())
 
 

@@ -82,7 +82,7 @@ def test_no_permission_is_added_within_a_release():
     assert found == json.loads(BASELINE.read_text()), "a change here needs a new major version of the bundle"
 
 
-def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
+def test_who_signs_keylessly_are_the_jobs_that_build_and_publish_and_no_other():
     usual = {(name, job): body for name, job, body in jobs()}
     for name, job, body in jobs("keyless"):
         before = usual[name, job]
@@ -90,12 +90,17 @@ def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
         assert body["permissions"] == {**before["permissions"], **more}, (name, job)
         said = json.dumps(body)
         assert "COSIGN_PRIVATE_KEY" not in said, "no key where the job's identity signs"
-        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job == "build"), (
-            "and else for the job that builds alone"
+        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job in ("build", "publish")), (
+            "and else for the jobs that sign alone"
         )
         assert "AWS_ROLE_ARN" not in said or "AWS_ROLE_ARN" in json.dumps(before), "the identity is for nothing else"
         calls = [step["name"] for step in body["steps"] if "cosign-installer" in step.get("uses", "")]
-        assert bool(calls) == (job in ("build", "prepare", "train", "evaluate", "canary")), (name, job)
+        assert bool(calls) == (
+            job in ("build", "prepare", "train", "evaluate", "publish", "promote", "approve", "canary")
+        ), (
+            name,
+            job,
+        )
     assert "cosign-installer" not in json.dumps(list(usual.values()))
 
 
@@ -279,6 +284,26 @@ def test_alerts_are_written_by_one_step_of_one_file_that_runs_no_code(profile):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_a_promotion_that_waits_is_let_through_by_the_reviewers_of_an_environment_and_by_nobody_without_one(profile):
+    for name in ("train", "publish", "nightly"):
+        called = workflows(profile)[name]
+        promote, approve = (called["jobs"][job] for job in ("promote", "approve"))
+        assert called["on"]["workflow_call"]["inputs"]["approve-environment"]["default"] == ""
+        assert promote["outputs"]["waiting"] == "${{ steps.stages.outputs.waiting }}"
+        assert approve["needs"] == ["plan", "promote"]
+        assert "inputs.approve-environment != ''" in approve["if"]
+        assert "needs.promote.outputs.waiting == 'true'" in approve["if"]
+        assert approve["environment"] == "${{ inputs.approve-environment }}"
+        (step,) = [step for step in approve["steps"] if step.get("id") == "stages"]
+        assert step["run"] == "mlops-ci approve latest"
+        (before,) = [step for step in promote["steps"] if step.get("id") == "stages"]
+        assert step["env"] == {"LOGNAME": "${{ inputs.approve-environment }}", **before["env"]}
+        assert secrets_in(approve) == secrets_in(promote)
+        assert approve["permissions"] == promote["permissions"]
+        assert "approve" not in called["jobs"]["result"]["needs"], "the page of the run does not wait for a person"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_rollback_is_one_guarded_job_whose_words_come_from_its_environment(profile):
     workflow = opt_in("rollback", profile)
     (job,) = workflow["jobs"].values()
@@ -318,6 +343,8 @@ def test_every_job_but_plan_runs_only_when_plan_says_so(profile):
         condition = body["if"]
         if job in ("plan", "result"):
             assert "head.repo.full_name != github.repository" in condition, name
+        elif job == "approve":
+            assert condition.startswith("${{ !cancelled() && inputs.approve-environment != '' && needs.promote.")
         else:
             assert f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{job}')" in condition
             assert "!failure()" in condition
@@ -360,9 +387,9 @@ def test_gpu_work_is_one_job_and_its_limit_is_the_callers():
     assert train["timeout-minutes"] == "${{ inputs.timeout }}"
 
 
-def test_promote_waits_for_its_environment_and_no_other_job_does():
+def test_who_moves_the_champion_waits_for_an_environment_and_no_other_job_does():
     assert {(name, job) for name, job, body in jobs() if "environment" in body} == {
-        (name, "promote") for name in ("train", "nightly", "publish")
+        (name, job) for name in ("train", "nightly", "publish") for job in ("promote", "approve")
     }
 
 

@@ -121,6 +121,12 @@ def report_step(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     return _keep("Keep the report for people", report_name(file), PAGES, profile, started(job))
 
 
+def approved_page(file: CalledFile, profile: Profile) -> list[str]:
+    """The page as it is after an approval."""
+    name = f"report-{expression('inputs.artifact-prefix')}{file.name}-approve-{expression('github.run_attempt')}"
+    return _keep("Keep the report for people", name, PAGES, profile, "always() && steps.stages.outcome != 'skipped'")
+
+
 def report_name(file: CalledFile) -> str:
     """The artifact that holds the report."""
     # Not the prefix of the others: who collects a run needs no report.
@@ -204,8 +210,8 @@ def _identity(job: Job) -> dict[str, Value]:
 
 
 def _for(job: Job) -> str:
-    """What a job needs is checked; plan and the last job take what there is."""
-    return "" if job.name in ("plan", "result") else f" --for {job.name}"
+    """What a job needs is checked; plan, the last job and the one that approves take what there is."""
+    return "" if job.name in ("plan", "result", "approve") else f" --for {job.name}"
 
 
 def _join(*conditions: str) -> str:

@@ -86,7 +86,12 @@ NODES = Input(
     variable=fanning.VARIABLE,
 )
 
-
+APPROVAL = Input(
+    name="approve-environment",
+    kind="string",
+    default="",
+    about="an environment with required reviewers, who let a promotion through that waits for a person; empty: none",
+)
 ROLE = Input(
     name="aws-role",
     kind="string",
@@ -117,7 +122,10 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
         "retention-days": profile.retention,
     }
     guarded = {job.name for job in file.jobs if job.guarded}
-    promotes = tuple(one for one in (ENVIRONMENT, DEPLOYMENT) if one.name.partition("-")[0] in guarded)
+    promotes = (
+        *((ENVIRONMENT, APPROVAL) if "promote" in guarded else ()),
+        *((DEPLOYMENT,) if "deploy" in guarded else ()),
+    )
     fans = (NODES,) if any(job.fans for job in file.jobs) else ()
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
     hands_on = (ROLE_HANDOVER,) if any(job.hands_on for job in file.jobs) else ()

@@ -74,6 +74,12 @@ planned, built, checked and scanned, on GitHub's own machines alone and without 
 runner, no data and no store. On `pull_request_target` and `workflow_run`, which hand secrets to a fork's code, nothing
 but plan runs for a fork. `promote` waits for the protection rules of the environment `mlops-promote`.
 
+When the verdict is `review` (or `[publish] approval` is set) promote itself ends waiting. Name an environment that has
+**required reviewers** in the input `approve-environment`: the job `approve` then waits for one of them, moves the
+champion and writes the page again. Without that input nothing is approved here: `mlops-ci approve RUN` where the run
+lies, or not at all. The environment is noted as who approved, since GitHub tells no job which reviewer it was.
+`rollback.yml` has an environment of its own, `mlops-rollback`: [published models](../models.md#as-a-job).
+
 ## The comment on a pull request
 
 The job `comment` of the example calls `comment.yml`, the only file whose token may write to a pull request. It reads

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mlops_ci.orchestrators import fanning
 from mlops_ci.orchestrators.called import CalledFile, handing_over
 from mlops_ci.orchestrators.database_job import fetching
+from mlops_ci.orchestrators.github.approval import approve_job
 from mlops_ci.orchestrators.github.expressions import (
     FORK,
     NOWHERE,
@@ -41,7 +42,7 @@ OWN_CODE_WHY = {
 # What each job hands on to the others.
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "plan": ("run-id", "trusted", "jobs", "runners", "runner-cpu", "runner-gpu", "runner-evaluate"),
-    "promote": ("promoted",),
+    "promote": ("promoted", "waiting"),
     "result": ("result", "result-json", "images", "model-version", "promoted", "deployed"),
 }
 
@@ -65,7 +66,14 @@ def workflow(file: CalledFile, profile: Profile) -> str:
     """The text of the file."""
     file = fetching(signing(handing_over(file, profile.handover), profile.signing), profile.database)
     file = together(file, profile.images)
-    return document(file, profile, [_job(job, file, profile) for job in file.jobs])
+    return document(file, profile, _jobs(file, profile))
+
+
+def _jobs(file: CalledFile, profile: Profile) -> Iterator[list[str]]:
+    for job in file.jobs:
+        yield _job(job, file, profile)
+        if job.guarded:
+            yield approve_job(job, file, profile, permission_lines(job))
 
 
 def document(file: CalledFile, profile: Profile, jobs: Iterable[list[str]]) -> str:

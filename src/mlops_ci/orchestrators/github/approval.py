@@ -1,0 +1,55 @@
+"""The job that a person lets through when promote waits for one: alone in an environment that has reviewers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mlops_ci.orchestrators.called import CalledFile
+from mlops_ci.orchestrators.github.expressions import expression, job_labels
+from mlops_ci.orchestrators.github.handing_on import approved_page, collect
+from mlops_ci.orchestrators.github.interface import APPROVAL
+from mlops_ci.orchestrators.github.profile import Profile
+from mlops_ci.orchestrators.github.step import a_step
+from mlops_ci.orchestrators.github.steps import bundle_steps, checkout_step, cosign_steps, secrets
+from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, section
+
+NAME = "approve"
+COMMAND = "mlops-ci approve latest"
+CODES = "steps.stages.outputs.exit-code || steps.collect.outputs.exit-code"
+
+
+def approve_job(job: Job, file: CalledFile, profile: Profile, permissions: list[str]) -> list[str]:
+    """The job that follows `job`, which promotes; it may do the same."""
+    environment = f"inputs.{APPROVAL.name}"
+    waits = f"!cancelled() && {environment} != '' && needs.{job.name}.outputs.waiting == 'true'"
+    who: dict[str, Value] = {"LOGNAME": expression(environment)}
+    steps = [
+        checkout_step(profile),
+        *bundle_steps(profile),
+        *collect(replace(job, name=NAME), file, profile),
+        *cosign_steps(job, profile),
+        a_step(
+            "Note the approval, promote, report",
+            why="What is noted as who approved is the environment: GitHub tells no job which of its reviewers it was.",
+            id_="stages",
+            env={**who, **secrets(job)},
+            run=COMMAND,
+        ),
+        approved_page(file, profile),
+    ]
+    about = "A person lets it through when promote waits for one: a verdict `review`, or [publish] approval."
+    body = [
+        *pair("name", NAME),
+        f"needs: [plan, {job.name}]",
+        *comment("Without an environment that has reviewers nobody could say no, and nothing is approved."),
+        *pair("if", expression(waits)),
+        *pair("runs-on", job_labels(job, profile)),
+        *pair("timeout-minutes", job.minutes or 0),
+        *pair("environment", expression(environment)),
+        *section("permissions", permissions),
+        *section("env", pair("MLOPS_CI_RUN", expression("needs.plan.outputs.run-id"))),
+        *section("outputs", pair("exit-code", expression(CODES))),
+        *section("steps", [line for one in steps for line in item(one)]),
+    ]
+    return [*comment(about), *section(NAME, body)]
