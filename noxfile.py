@@ -53,13 +53,14 @@ def environment(session: nox.Session, name: str, locks: tuple[str, ...]) -> Path
     uv = shutil.which("uv")
     if uv:
         session.run(uv, "venv", "--quiet", "--python", sys.executable, str(folder), external=True, silent=True)
-        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+        install = [uv, "pip", "install", "--quiet", "--python", str(python)]
     else:
         session.run(sys.executable, "-m", "venv", str(folder), external=True, silent=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
-            # A large part of the packages is never imported. What is gets compiled then: half the time of this step.
-            install.append("--no-compile")
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # A large part of the packages is never imported. What is gets compiled then, unless that is switched off:
+        # compiling all of it is half the time of this step.
+        install = [word for word in install if word != "--no-compile"] + (["--compile-bytecode"] if uv else [])
     for lock in locks:
         locked = ["--require-hashes", "-r", str(REQUIREMENTS / lock)]
         session.run(*install, *locked, external=True, silent=True, env=SYSTEM_CERTIFICATES)

@@ -27,7 +27,6 @@ CORE = frozenset(
     [
         "annotated-types",
         "click",
-        "filelock",
         "jinja2",
         "markupsafe",
         "nvidia-ml-py",

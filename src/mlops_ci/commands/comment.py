@@ -24,7 +24,7 @@ from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.addresses import ca_bundle
 from mlops_ci.stages.events import config_name
-from mlops_ci.stages.telling import hide_addresses
+from mlops_ci.stages.hidden import hide_addresses
 from mlops_ci.web import Web, in_time
 
 # For all requests together; the rate limits of a server count in it.

@@ -23,10 +23,10 @@ from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.given import given
+from mlops_ci.stages.hidden import hide_addresses
 from mlops_ci.stages.resolution import Resolution, resolve
 from mlops_ci.stages.same import check_same, remember_settings
 from mlops_ci.stages.session import Session
-from mlops_ci.stages.telling import hide_addresses
 
 
 class EngineNotAllowedError(UsageError):

@@ -21,7 +21,8 @@ from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.addresses import ca_bundle
 from mlops_ci.stages.events import line_of
-from mlops_ci.stages.telling import Telling, hide_addresses, store_of, tell
+from mlops_ci.stages.hidden import hide_addresses
+from mlops_ci.stages.telling import Telling, store_of, tell
 
 TITLES: dict[str, str] = {
     "failure": "a run failed",

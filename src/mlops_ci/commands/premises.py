@@ -11,8 +11,8 @@ from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.surroundings import assume_role, drop_empty
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.run.workspace import Workspace
+from mlops_ci.stages.hidden import hide_addresses
 from mlops_ci.stages.premises import Premises
-from mlops_ci.stages.telling import hide_addresses
 
 
 @contextmanager

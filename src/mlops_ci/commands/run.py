@@ -9,7 +9,6 @@ from dataclasses import replace
 import click
 
 from mlops_ci import pipeline
-from mlops_ci.commands.canary import beside
 from mlops_ci.commands.invocation import open_session
 from mlops_ci.commands.options import Options
 from mlops_ci.commands.outputs import of_run
@@ -77,6 +76,8 @@ def smoke(options: Options) -> int:
 
 def _with_canary(options: Options, settings: Settings, night: Run) -> int:
     """The canary after all that the night itself does, then the page that tells of both."""
+    from mlops_ci.commands.canary import beside
+
     told = night.record(CANARY)
     if planned(night) and (told is None or told.reason == "cancelled"):
         record = beside(options, settings, night)

@@ -21,13 +21,18 @@ from mlops_ci.settings.table import Table, dashed
 class Field:
     """One key of a table. `annotation` is its type with all marks; `default` is None where nothing is set."""
 
+    kind: type[Table]
     table: str
     key: str
     attribute: str
     annotation: Any
     required: bool
     default: Any
-    documentation: str
+
+    @property
+    def documentation(self) -> str:
+        """What it means. It is read from the source, which takes time that only those have who ask."""
+        return _documentation(self.kind)[self.attribute]  # type: ignore[arg-type]  # a class is hashable
 
     @property
     def example(self) -> Any:
@@ -57,25 +62,25 @@ def tables() -> Mapping[str, DeclaredTable]:
 
 def _table(attribute: str, kind: type[Table]) -> DeclaredTable:
     hints = get_type_hints(kind, include_extras=True)
-    documentation = _documentation(kind)
     fields = {}
     for one in dataclasses.fields(kind):  # type: ignore[arg-type]
         made = one.default_factory() if one.default_factory is not dataclasses.MISSING else one.default
         required = made is dataclasses.MISSING
         fields[dashed(one.name)] = Field(
+            kind=kind,
             table=dashed(attribute),
             key=dashed(one.name),
             attribute=one.name,
             annotation=hints[one.name],
             required=required,
             default=None if required else made,
-            documentation=documentation[one.name],
         )
     return DeclaredTable(
         name=dashed(attribute), attribute=attribute, kind=kind, documentation=inspect.getdoc(kind) or "", fields=fields
     )
 
 
+@cache
 def _documentation(kind: type) -> dict[str, str]:
     """The docstring below each field, on one line."""
     body = ast.parse(inspect.getsource(kind)).body[0]

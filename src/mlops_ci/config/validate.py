@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,6 +26,7 @@ MOST_ROUNDS = 100
 COMMAND: Key = ("train", "command")
 # Stands for the required command while the rest is checked; never leaves this module.
 STAND_IN = "-"
+NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,19 @@ class Validated:
 
 @cache
 def adapter() -> TypeAdapter[Tables]:
-    """The validator made from the declarations."""
-    return TypeAdapter(Tables)
+    """The validator made from the declarations.
+
+    Plugins of pydantic have no business here, and looking for them reads every installed package.
+    """
+    before = os.environ.get(NO_PLUGINS)
+    os.environ[NO_PLUGINS] = "__all__"
+    try:
+        return TypeAdapter(Tables)
+    finally:
+        if before is None:
+            del os.environ[NO_PLUGINS]
+        else:
+            os.environ[NO_PLUGINS] = before
 
 
 def validate(merged: Merged, *, complete: bool = True) -> Validated:

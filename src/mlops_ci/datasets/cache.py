@@ -16,6 +16,7 @@ from typing import Any
 
 from mlops_ci.datasets.listing import Listing, list_folder
 from mlops_ci.errors import MlopsError
+from mlops_ci.file_lock import FileLock, HeldByAnotherError
 from mlops_ci.files import canonical_json, write_atomic
 
 SCHEMA = "mlops-ci/data-cache/1"
@@ -89,14 +90,12 @@ class DataCache:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Only one process fetches the same data; the others wait, and then find it. A dead owner's lock is free."""
-        from filelock import FileLock, Timeout
-
         path = self._folder / "locks" / f"{name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            lock.acquire(wait=0)
+        except HeldByAnotherError:
             if self._say is not None:
                 self._say("waiting: another process on this machine is fetching the same data")
             lock.acquire()

@@ -41,8 +41,10 @@ def of_dead_owners() -> list[int]:
     """The living processes of jobs whose mlops-ci has died; never one that we ourselves descend from."""
     spared = set(_ancestry())
     found = []
-    for pid, _ in _processes():
-        owner = Owner.parse((_marker(pid) or "").rpartition("/")[0])
+    # One question per process: whoever has no environment (a zombie, the kernel's own) has no marker either.
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        marker = _marker(pid)
+        owner = Owner.parse(marker.rpartition("/")[0]) if marker else None
         if owner is not None and pid not in spared and owner.is_dead():
             found.append(pid)
     return found
@@ -70,17 +72,20 @@ def end(find: Callable[[], list[int]], *, patience: float = 0.0) -> int:
 
     A guest among them still stops its job politely and saves its work: it gets up to `patience` seconds for that.
     """
+    left = find()
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and any(map(_is_guest, find())):
+    while time.monotonic() < deadline and any(map(_is_guest, left)):
         time.sleep(STEP)
+        left = find()
     killed: set[int] = set()
     deadline = time.monotonic() + defaults().stop_kill
-    while (left := find()) and time.monotonic() < deadline:
+    while left and time.monotonic() < deadline:
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
         time.sleep(STEP)
+        left = find()
     return len(killed)
 
 
@@ -94,10 +99,13 @@ def _processes() -> Iterator[tuple[int, list[str]]]:
 def _marker(pid: int) -> str | None:
     """The marker in a process's environment as it was at its start; other users' processes show us nothing."""
     try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return None
     prefix = f"{MARKER}=".encode()
+    if prefix not in environment:
+        return None
+    variables = environment.split(b"\0")
     return next((one[len(prefix) :].decode("utf-8", "replace") for one in variables if one.startswith(prefix)), None)
 
 

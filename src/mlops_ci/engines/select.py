@@ -6,9 +6,6 @@ from pathlib import Path
 
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine, EngineUnavailableError
-from mlops_ci.engines.docker import DockerEngine
-from mlops_ci.engines.host import HostEngine
-from mlops_ci.engines.inside import InsideEngine
 from mlops_ci.errors import UsageError
 
 NAMES = ("auto", "docker", "host", "inside")
@@ -43,7 +40,7 @@ def _automatic(*, local: bool, project: Path, console: Console) -> Engine:
             "the engine `auto` is for a person's own machine: in CI it is chosen by name",
             hint="pass --engine docker, host or inside",
         )
-    docker = DockerEngine(project=project, console=console)
+    docker = _make("docker", project, console)
     reason = docker.available()
     if reason is None:
         return docker
@@ -58,10 +55,15 @@ def _automatic(*, local: bool, project: Path, console: Console) -> Engine:
 
 
 def _make(name: str, project: Path, console: Console) -> Engine:
+    """The engine; those that are not used are not loaded."""
     if name == "docker":
+        from mlops_ci.engines.docker import DockerEngine
+
         return DockerEngine(project=project, console=console)
-    return (
-        HostEngine(project=project, console=console)
-        if name == "host"
-        else InsideEngine(project=project, console=console)
-    )
+    if name == "host":
+        from mlops_ci.engines.host import HostEngine
+
+        return HostEngine(project=project, console=console)
+    from mlops_ci.engines.inside import InsideEngine
+
+    return InsideEngine(project=project, console=console)

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,20 +25,35 @@ MAIN = "import sys\n\nfrom mlops_ci.guest.entry import main\n\nsys.exit(main(sys
 
 
 def build(target: Path) -> Path:
-    """Write the zipapp to `target`, unless it is there already with the same bytes; gives `target`."""
-    data = content()
-    if not target.is_file() or target.read_bytes() != data:
+    """Write the zipapp to `target`, unless it is there already with the same content; gives `target`."""
+    members = sorted(_members())
+    if not _holds(target, members):
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(target, data, mode=0o755)
+        write_atomic(target, _packed(members), mode=0o755)
     return target
 
 
 def content() -> bytes:
     """The bytes of the zipapp: a stored date, sorted names, plain modes."""
+    return _packed(sorted(_members()))
+
+
+def _holds(target: Path, members: list[tuple[str, bytes]]) -> bool:
+    """Whether the file has these members and nothing else. To unpack it takes a tenth of the time of packing."""
+    try:
+        with zipfile.ZipFile(target) as archive:
+            if archive.namelist() != [name for name, _ in members]:
+                return False
+            return all(archive.read(name) == data for name, data in members)
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
+        return False
+
+
+def _packed(members: list[tuple[str, bytes]]) -> bytes:
     buffer = io.BytesIO()
     buffer.write(SHEBANG)
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, data in sorted(_members()):
+        for name, data in members:
             info = zipfile.ZipInfo(name, EPOCH)
             info.external_attr = 0o100644 << 16
             info.create_system = 3

@@ -13,6 +13,7 @@ from pathlib import Path
 from mlops_ci import process
 from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError, InternalError, UsageError
+from mlops_ci.file_lock import FileLock
 from mlops_ci.images import bake, build_failure, catalogue, content_key, naming, sizes, tags, transfer
 from mlops_ci.images.abilities import abilities
 from mlops_ci.images.bake import Bake
@@ -181,8 +182,6 @@ class DockerBuild:
 
         Projects of a machine may share the cache (MLOPS_CI_CACHE), and so the folder of a layer: one at a time.
         """
-        from filelock import FileLock
-
         name = f"{naming.slug(plan.name)}-{plan.content_key[: naming.FOLDER_DIGITS]}"
         folder = self.cache.resolve() / "builds" / name
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from mlops_ci import process
 from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError, MlopsError
+from mlops_ci.file_lock import FileLock
 from mlops_ci.files import size_of, write_json
 from mlops_ci.images import pip_call, sources
 from mlops_ci.images.build_failure import NETWORK, NETWORK_HINT, BuildDiskFullError, BuildNetworkError, PackageHashError
@@ -47,8 +48,6 @@ def install(plan: ExtraPlan, cache: Path, *, packages: PackageSources, console: 
 
     Raises `ExtraWheelError`, `PackageHashError`, `BuildNetworkError`, `BuildDiskFullError`, `ExtraInstallError`.
     """
-    from filelock import FileLock
-
     place = folder(cache, plan)
     place.parent.mkdir(parents=True, exist_ok=True)
     # A dead process holds no lock: the kernel frees it.

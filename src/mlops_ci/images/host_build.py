@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -13,11 +12,12 @@ from pathlib import Path
 from mlops_ci import process
 from mlops_ci.console import Console
 from mlops_ci.errors import InfrastructureError, InternalError, MissingError
+from mlops_ci.file_lock import FileLock
 from mlops_ci.images import build_failure, catalogue, content_key, environment, host_python, naming, sources
 from mlops_ci.images.bake import PlanOutdatedError
 from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.lookup import EnvironmentLookup, ImageFacts
-from mlops_ci.images.pip_call import pip_environment, source_lines
+from mlops_ci.images.pip_call import compiling, pip_environment, source_lines
 from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
 from mlops_ci.images.specs import CONSTRAINTS, FILES, LayerSpec
@@ -25,6 +25,7 @@ from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
 
 SHOWN_LINES = 40
+TORCH = "torch"
 
 
 class VenvUnavailableError(MissingError):
@@ -78,8 +79,6 @@ class HostBuild:
         self, plan: LayerPlan, path: Path, parent: tuple[Path, ImageFacts] | None, lookup: EnvironmentLookup
     ) -> tuple[ImageFacts, bool]:
         """Build, unless another process did so while we waited for it."""
-        from filelock import FileLock
-
         # A dead process holds no lock: the kernel frees it.
         with FileLock(path.with_suffix(".lock")):
             found = lookup(plan.ref)
@@ -120,10 +119,22 @@ class HostBuild:
                 work / CONSTRAINTS,
             ]
             self._pip(spec, path, work, options, torch_index=spec.companions)
+        if any(pin.name == TORCH for pin in spec.pins):
+            self._compile(path)
         if parent is not None:
             environment.inherit_scripts(path, parent[0])
         shutil.rmtree(work, ignore_errors=True)
         environment.finish(path, key=plan.content_key, parent=parent[1].digest if parent else None)
+
+    def _compile(self, path: Path) -> None:
+        """Import PyTorch once, so that no job with a time limit pays for compiling it. What fails here fails there."""
+        process.run(
+            [environment.python_of(path), "-c", f"import {TORCH}"],
+            environment=pip_environment(),
+            on_line=self.console.output,
+            check=False,
+            leashed=True,
+        )
 
     def _make(self, path: Path, *, with_pip: bool) -> None:
         words: list[str | Path] = [sys.executable, "-m", "venv", *([] if with_pip else ["--without-pip"]), path]
@@ -165,7 +176,7 @@ class HostBuild:
         extra.touch(mode=0o600)
         extra.write_text(source_lines(self.packages, torch_index=torch_index), encoding="utf-8")
         finished = process.run(
-            [environment.python_of(path), "-m", "pip", "install", *_compiled(), "--requirement", extra, *options],
+            [environment.python_of(path), "-m", "pip", "install", *compiling(), "--requirement", extra, *options],
             environment=pip_environment(self.packages),
             on_line=self.console.output,
             redactor=self.console.redactor,
@@ -180,8 +191,3 @@ class HostBuild:
                 hint="what pip said is shown above",
                 details=lines[-SHOWN_LINES:],
             )
-
-
-def _compiled() -> tuple[str, ...]:
-    """Most of PyTorch is never imported: the first job that imports a module writes its bytecode, if it may."""
-    return () if os.environ.get("PYTHONDONTWRITEBYTECODE") else ("--no-compile",)

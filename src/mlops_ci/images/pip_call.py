@@ -31,6 +31,14 @@ def pip_environment(packages: PackageSources | None = None) -> Mapping[str, str]
     return found
 
 
+def compiling(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """What keeps pip from compiling modules that mostly nobody imports, half of the time of PyTorch's installation.
+
+    Those that are imported are compiled then, once; where that is switched off pip does it, as it does by itself.
+    """
+    return () if environ.get("PYTHONDONTWRITEBYTECODE") else ("--no-compile",)
+
+
 def source_lines(packages: PackageSources, *, torch_index: bool) -> str:
     """A requirements file that only names sources: addresses with credentials never become arguments."""
     lines: list[tuple[str, str]] = []

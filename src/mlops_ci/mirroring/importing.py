@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from mlops_ci.console import Console
 from mlops_ci.errors import MissingError, UsageError
+from mlops_ci.file_lock import FileLock
 from mlops_ci.files import sha256_of, write_atomic
 from mlops_ci.images import host_python, naming, sources
 from mlops_ci.mirroring import database, images
@@ -56,8 +57,6 @@ def bring(
 
     Raises `MirrorDamagedError` before anything is used.
     """
-    from filelock import FileLock
-
     registry = naming.check_registry(registry) if registry else None
     with _opened(file) as archive:
         with activity(console, f"checking {file.name}") as shown:

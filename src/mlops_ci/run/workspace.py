@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops_ci.errors import InfrastructureError, MissingError
+from mlops_ci.file_lock import FileLock, HeldByAnotherError
 
 FOLDER = ".mlops"
 
@@ -75,14 +76,12 @@ class Workspace:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the directory for one invocation; raises `RunBusyError` at once when another has it."""
-        from filelock import FileLock, Timeout
-
         path = self.locks / "run.lock"
         owner = self.locks / "run.owner"
-        lock = FileLock(path, timeout=0)
+        lock = FileLock(path)
         try:
-            lock.acquire()
-        except Timeout as error:
+            lock.acquire(wait=0)
+        except HeldByAnotherError as error:
             who = owner.read_text().strip() if owner.exists() else "unknown"
             raise RunBusyError(
                 f"another mlops-ci works in {self.root} (process {who})",

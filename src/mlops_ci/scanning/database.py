@@ -14,6 +14,7 @@ from typing import Any
 
 from mlops_ci import network, process
 from mlops_ci.errors import UncheckedError
+from mlops_ci.file_lock import FileLock
 from mlops_ci.files import sha256_of, write_json
 from mlops_ci.records.scan import DatabaseInfo
 from mlops_ci.scanning.pins import pins
@@ -89,8 +90,6 @@ def obtain(
 
 def set_aside(cache: Path, folder: Path) -> str:
     """Put the database of Trivy's cache folder into `folder` too, where no download replaces it; gives its digest."""
-    from filelock import FileLock
-
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with FileLock(cache / "database.lock"):
@@ -166,8 +165,6 @@ def cached_moment(cache: Path) -> datetime | None:
 
 def _take(incoming: Path, folder: Path, *, source: str) -> None:
     """Let the whole database in `incoming` take the place of the one in `folder`."""
-    from filelock import FileLock
-
     write_json(incoming / "db" / SOURCE, {"source": source})
     with FileLock(folder.parent / "database.lock"):
         if folder.exists():

@@ -2,6 +2,9 @@
 
 The files are copied into a folder of their own, next to two planted ones, a secret and a poor Dockerfile. Only a scan
 that finds the planted ones has looked; nothing in the repository (`trivy.yaml`, `.trivyignore`) can tell it not to.
+
+To judge Dockerfiles costs Trivy more than a second of processor time before it has read one: a repository in which no
+file is named like one is only searched for secrets.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ def scan_repository(root: Path, *, trivy: Trivy, secrets: bool, timeout: float) 
     Raises `ScannerBrokenError` when the planted files were not found.
     """
     files = tuple(one for one in code_files(root) if one.link is None)
-    options = [*_scanners(secrets), *skip_secrets(), *skip_archives()]
+    dockerfiles = any(named_like_dockerfile(one.path) for one in files)
+    options = [*_scanners(secrets=secrets, dockerfiles=dockerfiles or not secrets), *skip_secrets(), *skip_archives()]
     key = ["repository", trivy.sha256, options, code_digest(root, files)]
     return remembered(trivy.cache, key, lambda: _scan(root, files, options, trivy=trivy, timeout=timeout))
 
@@ -46,7 +50,7 @@ def _scan(root: Path, files: tuple[CodeFile, ...], options: Sequence[str], *, tr
         answer = trivy.json(["fs", *options, "--format", "json", copy], what=what, timeout=timeout)
     report = parse(answer, name=NAME, what=what)
     own = f"{NAME}: {planted}/"
-    _prove({one.kind for one in report.findings if one.where.startswith(own)}, secrets="secret" in options[1])
+    _prove({one.kind for one in report.findings if one.where.startswith(own)}, wanted=options[1])
     return replace(
         report,
         packages={},
@@ -55,8 +59,20 @@ def _scan(root: Path, files: tuple[CodeFile, ...], options: Sequence[str], *, tr
     )
 
 
-def _scanners(secrets: bool) -> list[str]:
-    return ["--scanners", "secret,misconfig" if secrets else "misconfig", "--misconfig-scanners", "dockerfile"]
+def named_like_dockerfile(path: str) -> bool:
+    """Whether Trivy could take the file for a Dockerfile.
+
+    By the name alone it knows `Dockerfile`, `Containerfile`, these with a suffix, and files with such a suffix, in any
+    case (Trivy 0.76, pkg/iac/detection). More names are taken here than there: one too many costs time, one too few
+    would be a Dockerfile that nobody has judged.
+    """
+    name = path.rpartition("/")[2].lower()
+    return "dockerfile" in name or "containerfile" in name
+
+
+def _scanners(*, secrets: bool, dockerfiles: bool) -> list[str]:
+    wanted = [*(["secret"] if secrets else []), *(["misconfig"] if dockerfiles else [])]
+    return ["--scanners", ",".join(wanted), *(["--misconfig-scanners", "dockerfile"] if dockerfiles else [])]
 
 
 def _plant(folder: Path) -> None:
@@ -65,8 +81,9 @@ def _plant(folder: Path) -> None:
     (folder / "Dockerfile").write_text(PLANTED_DOCKERFILE)
 
 
-def _prove(found: set[str], *, secrets: bool) -> None:
-    missing = {"misconfiguration", *(("secret",) if secrets else ())} - found
+def _prove(found: set[str], *, wanted: str) -> None:
+    kinds = {"secret": "secret", "misconfig": "misconfiguration"}
+    missing = {kinds[scanner] for scanner in wanted.split(",")} - found
     if missing:
         raise ScannerBrokenError(
             f"the scan of the repository did not find the planted {' and '.join(sorted(missing))}: it has not looked",

@@ -16,6 +16,7 @@ from typing import Any
 from mlops_ci import network, process
 from mlops_ci.engines.docker_address import resolve
 from mlops_ci.errors import UncheckedError
+from mlops_ci.file_lock import FileLock
 from mlops_ci.scanning.pins import pins
 from mlops_ci.scanning.scratch import scratch
 
@@ -77,8 +78,6 @@ class Trivy:
         if command != "image":
             yield
             return
-        from filelock import FileLock
-
         with FileLock(self.cache / "layers.lock"):
             yield
 

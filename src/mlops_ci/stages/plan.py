@@ -14,7 +14,7 @@ from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, Pl
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.settings.governance import Governance
-from mlops_ci.stages import night, sweep
+from mlops_ci.stages import night
 from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, NO_ENTRY, left_out, named_nodes, runners, switched_on
 from mlops_ci.stages.fit import misfits
 from mlops_ci.stages.result import Result
@@ -47,7 +47,7 @@ def run(session: Session) -> Result:
     images = _tell_images(session)
     if resolution.extra is not None:
         session.console.say(extra.words(resolution.extra))
-    if swept := sweep.in_words(session):
+    if swept := _sweep(session):
         session.console.say(f"sweep: {swept}")
     for words in in_words(session.settings.tables.signing):
         session.console.say(f"signing: {words}")
@@ -100,6 +100,15 @@ def run(session: Session) -> Result:
             guarded_changes=tuple(GuardedChange(**vars(one)) for one in governance.changes),
         )
     )
+
+
+def _sweep(session: Session) -> str:
+    """What a sweep will do; only a project that has one loads what sweeps."""
+    if not session.settings.tables.sweep.on:
+        return ""
+    from mlops_ci.stages.sweep import in_words as sweep_in_words
+
+    return sweep_in_words(session)
 
 
 def _tell_settings(session: Session) -> None:

@@ -7,10 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from filelock import FileLock
-
 from mlops_ci.console import Console
 from mlops_ci.engines.guestfile import guest_file
+from mlops_ci.file_lock import FileLock
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.addresses import configured_store

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
@@ -19,14 +20,14 @@ from mlops_ci.providers.base import Provider
 from mlops_ci.run.lineage import CodeFile
 from mlops_ci.run.run import Run
 from mlops_ci.run.workspace import Workspace
-from mlops_ci.scanning.binary import find
-from mlops_ci.scanning.trivy import Trivy
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.addresses import ca_bundle, configured_store
 from mlops_ci.stages.again import Invoked, again
 from mlops_ci.stages.resolution import Resolution
 from mlops_ci.stores.base import Store
-from mlops_ci.tracking.server import embedded_server
+
+if TYPE_CHECKING:
+    from mlops_ci.scanning.trivy import Trivy
 
 
 @dataclass
@@ -83,6 +84,8 @@ class Session:
     @cached_property
     def trivy(self) -> Trivy:
         """The trusted scanner of this machine."""
+        from mlops_ci.scanning.binary import find
+
         return find(self.settings.root, cache=self.workspace.cache / "trivy", ca_bundle=ca_bundle(self.settings))
 
     @cached_property
@@ -106,6 +109,8 @@ class Session:
         self._server = pool.submit(self._start_server)
 
     def _start_server(self) -> str:
+        from mlops_ci.tracking.server import embedded_server
+
         return self.stack.enter_context(
             embedded_server(
                 self.workspace.mlflow,

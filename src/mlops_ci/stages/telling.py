@@ -12,7 +12,6 @@ from mlops_ci.notifying.memory import StoreMemory
 from mlops_ci.notifying.tell import Teller
 from mlops_ci.providers.base import Provider
 from mlops_ci.records.report import Notification
-from mlops_ci.redaction import Redactor
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
@@ -104,8 +103,3 @@ def _to_be_told(settings: Settings, provider: Provider, environ: Mapping[str, st
     if not provider.trusted()[0]:
         return False
     return any(environ.get(name) for name in names) if provider.local else bool(names)
-
-
-def hide_addresses(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> None:
-    """Keep the channels' addresses out of everything that is said from now on."""
-    hide(settings.tables.notify, environ, redactor)

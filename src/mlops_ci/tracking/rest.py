@@ -28,7 +28,7 @@ INSECURE = "MLFLOW_TRACKING_INSECURE_TLS"
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 # What a server answers that can't answer now.
 BUSY = frozenset({408, 429, 500, 502, 503, 504})
-PLUGINS = ("mlflow.request_header_provider", "mlflow.request_auth_provider")
+PLUGINS = ("[mlflow.request_header_provider]", "[mlflow.request_auth_provider]")
 
 
 class RestError(Exception):
@@ -54,7 +54,9 @@ def ordinary(environ: Mapping[str, str], home: Path) -> bool:
     special = [name for name in environ if name.startswith(tuple(known.watched)) and name not in known.variables]
     if any(environ[name] for name in special) or (home / ".mlflow" / "credentials").exists():
         return False
-    return not any(importlib.metadata.entry_points(group=group) for group in PLUGINS)
+    # Not `entry_points()`, which parses what every installed package offers.
+    offered = (one.read_text("entry_points.txt") or "" for one in importlib.metadata.distributions())
+    return not any(group in text for text in offered for group in PLUGINS)
 
 
 class Rest:
@@ -83,9 +85,7 @@ class Rest:
         if answer.status_code != 200:
             raise _refusal(answer)
 
-    def ask(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> requests.Response:
+    def ask(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
         """The `requests.Response` to any request; `requests.RequestException` when there is none."""
         environ = os.environ
         user, password, token = (environ.get(name) for name in (USERNAME, PASSWORD, TOKEN))

@@ -44,13 +44,20 @@ class RestClient:
         """Make an experiment."""
         self.rest.post("/experiments/create", name=name)
 
-    def create_run(self, experiment_id: str, *, tags: Mapping[str, str], run_name: str) -> answers.MlflowRun:
-        """A new run, that runs."""
+    def create_run(
+        self,
+        experiment_id: str,
+        *,
+        tags: Mapping[str, str],
+        run_name: str | None = None,
+        start_time: int | None = None,
+    ) -> answers.MlflowRun:
+        """A new run, that runs, since now if nothing else is said."""
         found = self.rest.post(
             "/runs/create",
             experiment_id=experiment_id,
             user_id=tags.get(USER, NO_RUN),
-            start_time=_now(),
+            start_time=_now() if start_time is None else start_time,
             tags=answers.listed(tags),
             run_name=run_name,
         )

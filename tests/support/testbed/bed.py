@@ -31,6 +31,10 @@ NAMES = tuple(service.name for service in SERVICES)
 DEFAULT = ("docker", "registry", "s3", "mlflow", "trivy-db")
 NEED_BASE_IMAGE = frozenset({"docker", "docker-containerd"})
 NEED_TOOLS = frozenset({"s3", "mlflow"})
+# Not a service, but what tests need too: it can be installed by its name, before the rest.
+TORCH = "torch"
+# MLflow listens on the bridge that the engine makes.
+AFTER = {"mlflow": "docker"}
 
 Report = Callable[[str], None]
 
@@ -51,7 +55,7 @@ def install(state: State, names: Iterable[str], report: Report) -> bool:
         steps["base image"] = lambda: base_image.make(state)
     if wanted & NEED_TOOLS and not tools.is_installed(state):
         steps["servers and tools from the Python package index"] = lambda: tools.install(state)
-    if wanted & NEED_TOOLS and not torch_environment.is_installed(state):
+    if wanted & (NEED_TOOLS | {TORCH}) and not torch_environment.is_installed(state):
         steps["PyTorch for the tests of jobs"] = lambda: torch_environment.install(state)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         for done in [pool.submit(_timed, report, what, step) for what, step in steps.items()]:
@@ -63,17 +67,29 @@ def install(state: State, names: Iterable[str], report: Report) -> bool:
 
 
 def start(state: State, names: Iterable[str], report: Report) -> None:
-    """Start these services, each once it can rely on those before it; on failure, what was started here stops again."""
-    wanted = set(names)
-    started: list[Service] = []
+    """Start these services beside each other, each once it can rely on those that it needs.
+
+    On failure, what was started here stops again.
+    """
+    wanted = [service for service in _services(state) if service.name in set(names) and service.running() is None]
+    futures: dict[str, concurrent.futures.Future[None]] = {}
+
+    def begin(service: Service) -> None:
+        before = futures.get(AFTER.get(service.name, ""))
+        if before is not None:
+            before.result()
+        _timed(report, service.name, service.start)
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
+        # In the order of SERVICES: what another one waits for is under way before it.
+        for service in wanted:
+            futures[service.name] = pool.submit(begin, service)
     try:
-        for service in _services(state):
-            if service.name in wanted and service.running() is None:
-                started.append(service)
-                _timed(report, service.name, service.start)
-        image_registry.offer_base_image(state)
+        for future in futures.values():
+            future.result()
+        _timed(report, "base image in the registry", lambda: image_registry.offer_base_image(state))
     except BaseException:
-        for service in reversed(started):
+        for service in reversed(wanted):
             service.stop()
         raise
 

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 3 when something needed is missing or does not start."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    unknown = sorted(set(options.services) - set(bed.NAMES))
+    unknown = sorted(set(options.services) - set(bed.NAMES) - ({bed.TORCH} if options.command == "install" else set()))
     if unknown:
         parser.error(f"no such service: {' '.join(unknown)}; there are {' '.join(bed.NAMES)}")
     state = State.default()
@@ -65,7 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     default = " ".join(bed.DEFAULT)
     for name, summary, takes_services in (
-        ("install", f"install what the services need (default: {default}); says nothing when all is there", True),
+        (
+            "install",
+            f"install what the services need (default: {default}), or `torch`; says nothing when all is there",
+            True,
+        ),
         ("start", f"start services and wait until they answer (default: {default})", True),
         ("stop", "stop services and all they started (default: every service)", True),
         ("status", "say what runs", False),

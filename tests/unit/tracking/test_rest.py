@@ -65,9 +65,11 @@ def test_a_file_of_credentials_is_left_to_mlflows_client(tmp_path):
 
 
 def test_a_plugin_is_left_to_mlflows_client(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        rest.importlib.metadata, "entry_points", lambda group: ["one"] if group.endswith("header_provider") else []
-    )
+    package = tmp_path / "other-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Name: other\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[mlflow.request_header_provider]\nx = other:Headers\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
     assert not ordinary({}, tmp_path)
 
 
