@@ -1,4 +1,4 @@
-"""A metrics file of ten million points: what those who read it need of processor and memory, each in its own process."""
+"""A metrics file of ten million points: what those who read it need, each in its own process."""
 
 from __future__ import annotations
 
