@@ -61,11 +61,25 @@ def table(folder: Path) -> str:
                 way(uuid.uuid4().hex)
                 times[name].append(time.monotonic() - began)
         again = _again(server, small[:1000])
-    rows = "".join(f"| {name} | {statistics.median(found):.2f} |\n" for name, found in times.items())
+    rows = "".join(
+        f"| {name} | {statistics.median(found):.2f} | {_ratio(name, times)} |\n" for name, found in times.items()
+    )
     return (
-        f"| what | seconds |\n| --- | --- |\n{rows}"
+        f"Load: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n\n"
+        f"| what | seconds | median of the ratios |\n| --- | --- | --- |\n{rows}\n| what | figure |\n| --- | --- |\n"
         f"| memory of ours, MB at most | {max(memory):.0f} |\n| 1,000 files again, bytes sent | {again} |"
     )
+
+
+def _ratio(name: str, times: dict[str, list[float]]) -> str:
+    """Of each round its own ratio: to boto3's defaults for the large file, to s5cmd for the small ones."""
+    size = name.partition(":")[0]
+    base = next(
+        (times[f"{size}: {other}"] for other in ("boto3's defaults", "s5cmd") if f"{size}: {other}" in times), None
+    )
+    if base is None:
+        return ""
+    return f"{statistics.median(mine / other for mine, other in zip(times[name], base, strict=True)):.2f}"
 
 
 def _files(folder: Path) -> tuple[Upload, list[Upload]]:

@@ -16,7 +16,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 # Bins in the middle; at each end come some of 1, 1, 2, 4, ... rows until they are as large as those.
 MIDDLE = 16
@@ -66,7 +66,7 @@ def _sizes(rows: int) -> list[int]:
         tail.append(max(1, sum(tail)))
     left = rows - 2 * sum(tail)
     edges = [left * number // MIDDLE for number in range(MIDDLE + 1)]
-    middle = [upper - lower for lower, upper in zip(edges, edges[1:], strict=False)]
+    middle = [upper - lower for lower, upper in pairwise(edges)]
     return [size for size in (*tail, *middle, *reversed(tail)) if size]
 
 

@@ -6,14 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mlops_ci.gates.binned import bootstrap_mean
 from mlops_ci.gates.constants import constants
 from mlops_ci.gates.metric import Goal, show
 from mlops_ci.gates.predictions import Paired
 from mlops_ci.gates.statistics import (
     Counts,
+    Unit,
     bootstrap_counts,
     bootstrap_units,
-    group,
     mcnemar,
     percentile_interval,
 )
@@ -23,7 +24,7 @@ from mlops_ci.gates.statistics import (
 class Measure:
     """A metric that can be computed from predictions: `value` of a mean loss over examples, and which way is better.
 
-    `hit` measures are means of 0/1 outcomes; the others of `loss(target, prediction)`.
+    `hit` measures are means of 0/1 outcomes; the others of `loss(target, prediction)`. `slope` is that of `value`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Measure:
     scale: float = 1.0
     loss: Callable[[float, float], float] | None = None
     value: Callable[[float], float] = float
+    slope: Callable[[float], float] = lambda _: 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,11 @@ MEASURES = (
     Measure(name="mean absolute error", goal="min", loss=lambda target, guess: abs(target - guess)),
     Measure(name="mean squared error", goal="min", loss=lambda target, guess: (target - guess) ** 2),
     Measure(
-        name="root mean squared error", goal="min", loss=lambda target, guess: (target - guess) ** 2, value=math.sqrt
+        name="root mean squared error",
+        goal="min",
+        loss=lambda target, guess: (target - guess) ** 2,
+        value=math.sqrt,
+        slope=lambda mean: 0.5 / math.sqrt(mean) if mean else 0.0,
     ),
 )
 
@@ -91,17 +97,32 @@ def _weigh_hits(measure: Measure, paired: Paired) -> Evidence:
 def _weigh_losses(measure: Measure, paired: Paired) -> Evidence:
     challenger, champion = _losses(measure, paired) or ([], [])
     numbers = constants()
-    units = group(challenger, champion, units=numbers.units, seed=numbers.seed)
-
-    def statistic(ours: float, theirs: float, rows: int) -> float:
-        return measure.value(theirs / rows) - measure.value(ours / rows)
-
-    gains = bootstrap_units(units, statistic, resamples=numbers.resamples, seed=numbers.seed)
+    rows = len(challenger)
+    means = math.fsum(challenger) / rows, math.fsum(champion) / rows
+    gain = measure.value(means[1]) - measure.value(means[0])
+    if rows <= numbers.units:
+        units = [Unit(challenger=ours, champion=theirs) for ours, theirs in zip(challenger, champion, strict=True)]
+        gains = bootstrap_units(
+            units,
+            lambda ours, theirs: measure.value(theirs / rows) - measure.value(ours / rows),
+            resamples=numbers.resamples,
+            seed=numbers.seed,
+        )
+        how = ""
+    else:
+        ours, theirs = (measure.slope(mean) for mean in means)
+        # What each row adds to the gain: exactly so for a mean, and for its root as good as, with so many rows.
+        shares = [
+            gain + theirs * (theirs_loss - means[1]) - ours * (ours_loss - means[0])
+            for ours_loss, theirs_loss in zip(challenger, champion, strict=True)
+        ]
+        gains = bootstrap_mean(shares, resamples=numbers.resamples, seed=numbers.seed)
+        how = ", in bins (error below 0.1 percentage points of confidence)"
     return Evidence(
-        gain=statistic(math.fsum(challenger), math.fsum(champion), len(challenger)),
+        gain=gain,
         gains=gains,
         interval=percentile_interval(gains, numbers.confidence),
-        why=f"{measure.name} over {len(challenger)} examples",
+        why=f"{measure.name} over {rows} examples{how}",
     )
 
 

@@ -35,11 +35,10 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """What is drawn at once in a bootstrap: one row, or a group of rows. Losses are summed over its `rows`."""
+    """What is drawn at once in a bootstrap: the losses of one row."""
 
     challenger: float
     champion: float
-    rows: int
 
 
 def bootstrap_counts(counts: Counts, *, resamples: int, seed: int) -> list[float]:
@@ -66,37 +65,17 @@ def bootstrap_counts(counts: Counts, *, resamples: int, seed: int) -> list[float
 
 
 def bootstrap_units(
-    units: Sequence[Unit], statistic: Callable[[float, float, int], float], *, resamples: int, seed: int
+    units: Sequence[Unit], statistic: Callable[[float, float], float], *, resamples: int, seed: int
 ) -> list[float]:
-    """Sorted values of `statistic(challenger's loss, champion's loss, rows)` over paired resamples of units."""
+    """Sorted values of `statistic(challenger's loss, champion's loss)` over paired resamples of units: exact."""
     generator = random.Random(seed)
     values = []
     for _ in range(resamples):
         chosen = generator.choices(units, k=len(units))
         values.append(
-            statistic(
-                math.fsum(unit.challenger for unit in chosen),
-                math.fsum(unit.champion for unit in chosen),
-                sum(unit.rows for unit in chosen),
-            )
+            statistic(math.fsum(unit.challenger for unit in chosen), math.fsum(unit.champion for unit in chosen))
         )
     return sorted(values)
-
-
-def group(challenger: Sequence[float], champion: Sequence[float], *, units: int, seed: int) -> list[Unit]:
-    """Paired losses by row as at most `units` units: single rows, or random groups of nearly equal size."""
-    order = list(range(len(challenger)))
-    if len(order) > units:
-        random.Random(seed).shuffle(order)
-    parts = [order[start::units] for start in range(min(units, len(order)))]
-    return [
-        Unit(
-            challenger=math.fsum(challenger[row] for row in part),
-            champion=math.fsum(champion[row] for row in part),
-            rows=len(part),
-        )
-        for part in parts
-    ]
 
 
 def percentile_interval(ordered: Sequence[float], confidence: float) -> tuple[float, float]:

@@ -76,8 +76,13 @@ class CommandJob:
     def _succeeded(self) -> bool:
         return self.bad_command is None and not self.failed_code and self.supervisor.poll() is None
 
+    def _look_at_metrics(self, *, final: bool = False) -> None:
+        """Count what is in the file, piece by piece, and keep the newest values."""
+        for _ in self.spool.all(final=final):
+            pass
+
     def _commands(self) -> None:
-        self.spool.read()
+        self._look_at_metrics()
         try:
             printed = PrintedMetrics(self.task.metrics or {}, self.spool.counts)
         except PatternError as error:
@@ -186,7 +191,7 @@ class CommandJob:
             return {"result": UNUSABLE, "reason": reason, "notes": []}
 
     def _finish(self, saved_before: Mapping[str, Any] | None) -> int:
-        self.spool.read(final=True)
+        self._look_at_metrics(final=True)
         saved = _checkpoint_of(self.task.paths.checkpoints)
         result = self.outcome
         result.metrics, result.metric_points = self.spool.latest_finite, self.spool.points

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 LONGEST_LINE = 65536
+CHUNK = 4 << 20
+"""Bytes that are read at once: however long a file is, no more of it is held in memory."""
 FIRST_BAD_LINES = 10
 RESERVED = ("time", "step")
 WORDS = {"nan": math.nan, "infinity": math.inf, "-infinity": -math.inf, "inf": math.inf, "-inf": -math.inf}
@@ -36,13 +38,14 @@ class Point:
 
 @dataclass
 class SpoolReader:
-    """Reads a growing metrics file piece by piece; `read` gives what is new.
+    """Reads a growing metrics file piece by piece; `read` gives what is new, `behind` says that there is more already.
 
     `bad_lines` counts what was not understood, `first_bad_lines` holds the first line numbers (from 1).
     """
 
     path: Path
     offset: int = 0
+    behind: bool = False
     lines: int = 0
     points: int = 0
     bad_lines: int = 0
@@ -50,21 +53,37 @@ class SpoolReader:
     latest: dict[str, float] = field(default_factory=dict)
     latest_finite: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    _overlong: bool = False
+
+    def all(self, *, final: bool = False) -> Iterator[Point]:
+        """Every new point up to the end of the file, as `read` gives them."""
+        self.behind = True
+        while self.behind:
+            yield from self.read(final=final)
 
     def read(self, *, final: bool = False) -> list[Point]:
-        """The new points. A last line without its newline waits for the next call, unless `final`.
+        """The next of the new points. A last line without its newline waits for the next call, unless `final`.
 
         A missing file has no points; any other problem with reading is an `OSError`.
         """
+        self.behind = False
         try:
             with self.path.open("rb") as stream:
                 stream.seek(self.offset)
-                data = stream.read()
+                data = stream.read(CHUNK)
         except FileNotFoundError:
             return []
-        whole = len(data) if final else data.rfind(b"\n") + 1
+        self.behind = len(data) == CHUNK
+        whole = len(data) if final and not self.behind else data.rfind(b"\n") + 1
+        if self.behind and not whole:
+            # A line longer than all that: passed over, and counted when its end comes.
+            self._overlong = True
+            self.offset += len(data)
+            return []
         self.offset += whole
         raw = data[:whole].split(b"\n")
+        if self._overlong and whole:
+            raw[0], self._overlong = b"too long", False
         return list(self._parse(raw[:-1] if raw[-1] == b"" else raw))
 
     def _parse(self, raw: Iterable[bytes]) -> Iterable[Point]:

@@ -28,12 +28,14 @@ def read_metrics(path: Path, name: str) -> tuple[tuple[Series, ...], list[str]]:
         for metric, value in line.items():
             if metric in ("time", "step"):
                 continue
-            if metric not in builders and len(builders) >= MOST:
+            if len(builders) >= MOST and metric not in builders:
                 left_out.add(metric)
                 continue
-            y = math.nan if value is None else as_number(value)
+            y = value if type(value) is float else math.nan if value is None else as_number(value)
             if y is not None:
-                builders.setdefault(metric, SeriesBuilder(metric)).add(step, y)
+                if (builder := builders.get(metric)) is None:
+                    builder = builders[metric] = SeriesBuilder(metric)
+                builder.add(step, y)
     problems = [problem] if (problem := reader.problem(name)) else []
     if left_out:
         problems.append(f"{name}: {len(left_out)} metrics beyond the first {MOST} were left out")

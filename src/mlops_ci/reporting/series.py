@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 Point = tuple[float, float]
 
 # A series holds at most this many points while a file is read, so that a page on a long run needs little memory.
-HELD = 20_000
+HELD = 40_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,8 @@ class SeriesBuilder:
         """Take one point; `x` must be finite."""
         self.count += 1
         self._points.append((x, y))
-        if len(self._points) >= 2 * HELD:
-            self._points = thin(_ordered(self._points), HELD)
+        if len(self._points) >= HELD:
+            self._points = thin(_ordered(self._points), HELD // 4)
 
     def build(self) -> Series:
         """The series so far."""
@@ -64,15 +64,25 @@ def thin(points: Sequence[Point], limit: int) -> list[Point]:
     """At most `limit` points (at least 8) that look the same: of each bucket the lowest, the highest and one gap."""
     if len(points) <= limit:
         return list(points)
-    per_bucket = 2 if all(math.isfinite(y) for _, y in points) else 3
+    heights = [y for _, y in points]
+    per_bucket = 2 if all(map(math.isfinite, heights)) else 3
     buckets = max(1, (limit - 2) // per_bucket)
+    choose = _extremes if per_bucket == 2 else _extremes_and_gap
     kept = {0, len(points) - 1}
     for number in range(buckets):
         start, end = number * len(points) // buckets, (number + 1) * len(points) // buckets
-        finite = [index for index in range(start, end) if math.isfinite(points[index][1])]
-        if finite:
-            kept.add(min(finite, key=lambda index: points[index][1]))
-            kept.add(max(finite, key=lambda index: points[index][1]))
-        if len(finite) < end - start:
-            kept.add(next(index for index in range(start, end) if not math.isfinite(points[index][1])))
+        kept.update(start + index for index in choose(heights[start:end]))
     return [points[index] for index in sorted(kept)]
+
+
+def _extremes(heights: list[float]) -> Iterable[int]:
+    return heights.index(min(heights)), heights.index(max(heights))
+
+
+def _extremes_and_gap(heights: list[float]) -> Iterable[int]:
+    finite = [y for y in heights if math.isfinite(y)]
+    if finite:
+        yield heights.index(min(finite))
+        yield heights.index(max(finite))
+    if len(finite) < len(heights):
+        yield next(index for index, y in enumerate(heights) if not math.isfinite(y))

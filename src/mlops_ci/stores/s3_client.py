@@ -115,7 +115,7 @@ def _config(options: StoreOptions, *, path_style: bool) -> Any:
 
 
 def _read_dates_quickly(session: Any) -> None:
-    """Of a listing of 1,000 objects botocore reads the dates for a third of a second, by a parser of any form of date."""
+    """Of 1,000 listed objects botocore reads the dates for a third of a second, by a parser of any form of date."""
     from botocore.utils import parse_timestamp
 
     def parse(value: Any) -> Any:

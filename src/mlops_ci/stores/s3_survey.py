@@ -15,6 +15,8 @@ ListPage = Callable[[str, str], tuple[list[ObjectInfo], bool]]
 """One LIST: the first page of the keys that start with a prefix and come after a key, and whether there are more."""
 # A page that answers for fewer keys than this costs more than asking for each of them.
 WORTH = 8
+# So many keys of one folder are asked for by one thread, page after page.
+AT_ONCE = 1000
 
 
 @dataclass
@@ -48,7 +50,12 @@ def survey(keys: Iterable[str], list_page: ListPage, *, workers: int) -> Survey:
     for key in sorted(result.unknown):
         folders[key.rpartition("/")[0]].append(key)
     result.unknown = {keys[0] for keys in folders.values() if len(keys) == 1}
-    groups = [keys for keys in folders.values() if len(keys) > 1]
+    groups = [
+        keys[start : start + AT_ONCE]
+        for keys in folders.values()
+        if len(keys) > 1
+        for start in range(0, len(keys), AT_ONCE)
+    ]
     for part in in_parallel(partial(_folder, list_page), groups, workers=workers):
         result.known.update(part.known)
         result.unknown.update(part.unknown)

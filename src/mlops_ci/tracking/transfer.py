@@ -50,32 +50,40 @@ class Transfer:
 
     def step(self, *, batch: int, final: bool = False, abandoned: Callable[[], bool] = lambda: False) -> None:
         """Read what is new and send it in batches, until `abandoned` says stop. What can't be sent stays waiting."""
-        if final or not self._waiting:
-            self._waiting.extend(self._reader.read(final=final))
-        if final or not self._waiting_system:
-            self._waiting_system.extend(self._system.read())
-        while self._waiting and not abandoned():
-            self.points += self._send(self._waiting, batch)
-        while self._waiting_system and not abandoned():
-            self.system_points += self._send(self._waiting_system, batch)
+        more = True
+        while more and not abandoned():
+            if final or not self._waiting:
+                self._waiting.extend(self._reader.read(final=final))
+            if final or not self._waiting_system:
+                self._waiting_system.extend(self._system.read())
+            while self._waiting and not abandoned():
+                self.points += self._send(self._waiting, batch)
+            while self._waiting_system and not abandoned():
+                self.system_points += self._send(self._waiting_system, batch)
+            more = self._reader.spool.behind
 
     def result(self, problem: str | None = None) -> ForwardResult:
         """Where things stand; `problem` is why something is left, if something is."""
         refused = len(self._sender.refused)
+        missing = len(self._waiting) + self._unread()
         warnings = list(self._reader.warnings())
         if refused:
             warnings.append(f"MLflow refused {refused} points")
-        if self._waiting:
-            warnings.insert(0, left_over(len(self._waiting), problem))
+        if missing:
+            warnings.insert(0, left_over(missing, problem))
         return ForwardResult(
             points=self.points,
-            missing=len(self._waiting),
+            missing=missing,
             sent=self.sent,
             system_points=self.system_points,
             bad_lines=self._reader.spool.bad_lines,
             refused=refused,
             warning="; ".join(warnings) or None,
         )
+
+    def _unread(self) -> int:
+        """Points that are not even read, since a long file is read piece by piece."""
+        return sum(len(self._reader.read(final=True)) for _ in iter(lambda: self._reader.spool.behind, False))
 
     def _send(self, waiting: deque[MetricPoint], batch: int) -> int:
         """Send one batch; the number of its points that the server now has."""
@@ -96,4 +104,8 @@ def left_over(points: int, problem: str | None) -> str:
 
 def count_points(metrics_file: Path) -> int:
     """The points in a metrics file, without asking any server."""
-    return len(PointReader(metrics_file, started_ms=0).read(final=True))
+    reader = PointReader(metrics_file, started_ms=0)
+    count = len(reader.read(final=True))
+    while reader.spool.behind:
+        count += len(reader.read(final=True))
+    return count

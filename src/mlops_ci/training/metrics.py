@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,9 @@ class LatestMetrics:
 
     def __call__(self) -> str:
         """Such as `step 6, loss 0.0312, accuracy 0.98`; empty before the first point."""
-        try:
-            points = self._reader.read()
-        except OSError:
-            points = []
-        if points:
-            self._step = points[-1].step
+        with suppress(OSError):
+            for point in self._reader.all():
+                self._step = point.step
         if self._step is None:
             return ""
         values = [f"{name} {value:.4g}" for name, value in self._reader.latest.items()]

@@ -67,7 +67,7 @@ def read_seen(path: Path) -> Seen:
 def logged(path: Path, metric: str) -> tuple[float | None, ...]:
     """The values of a metric in the metrics file, null for one that is not finite."""
     try:
-        values = [point.values[metric] for point in SpoolReader(path).read(final=True) if metric in point.values]
+        values = [point.values[metric] for point in SpoolReader(path).all(final=True) if metric in point.values]
     except OSError:
         return ()
     return tuple(value if math.isfinite(value) else None for value in values)

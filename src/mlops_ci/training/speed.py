@@ -11,12 +11,15 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
-from mlops_ci.guest.spool import Point, SpoolReader
+from mlops_ci.guest.spool import SpoolReader
 
 EXAMPLES = "examples"
 # Rates are taken between so many points at most: neighbours may lie closer than the clock's milliseconds.
 POINTS = 200
 FEWEST_INTERVALS = 2
+
+# More points than this are not held: every other one goes, which leaves the medians what they are.
+HELD = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +47,20 @@ def limits() -> Limits:
 
 def speed_of(path: Path) -> Speed:
     """The speed that a metrics file tells; nothing where it cannot be read."""
+    steps: dict[int, float] = {}
+    counted: list[tuple[float, float]] = []
     try:
-        points = SpoolReader(path).read(final=True)
+        for point in SpoolReader(path).all(final=True):
+            if point.time is None:
+                continue
+            # The first point of each step: several metrics of one step may be logged one after the other.
+            steps.setdefault(point.step, point.time)
+            _count(counted, point.time, point.values.get(EXAMPLES))
+            if len(steps) > HELD:
+                steps = dict(list(steps.items())[::2])
     except OSError:
         return Speed()
-    # The first point of each step: several metrics of one step may be logged one after the other.
-    steps = {point.step: point for point in reversed(points) if point.time is not None}
-    return Speed(
-        steps=_rate([(point.time or 0.0, float(step)) for step, point in sorted(steps.items())]),
-        examples=_rate(_counted(points)),
-    )
+    return Speed(steps=_rate([(time, float(step)) for step, time in sorted(steps.items())]), examples=_rate(counted))
 
 
 def slower(now: float | None, before: Sequence[float]) -> str | None:
@@ -66,17 +73,15 @@ def slower(now: float | None, before: Sequence[float]) -> str | None:
     return f"{now:.3g} a second, {1 - now / usual:.0%} less than the median of {len(before)} earlier ones, {usual:.3g}"
 
 
-def _counted(points: Sequence[Point]) -> list[tuple[float, float]]:
-    """Time and count of examples. A restart counts from 0 again: only what came since then counts."""
-    found: list[tuple[float, float]] = []
-    for point in points:
-        count = point.values.get(EXAMPLES)
-        if count is None or point.time is None:
-            continue
-        if found and count < found[-1][1]:
-            found.clear()
-        found.append((point.time, count))
-    return found
+def _count(found: list[tuple[float, float]], time: float, count: float | None) -> None:
+    """Add time and count of examples. A restart counts from 0 again: only what came since then counts."""
+    if count is None:
+        return
+    if found and count < found[-1][1]:
+        found.clear()
+    found.append((time, count))
+    if len(found) > HELD:
+        del found[1::2]
 
 
 def _rate(points: Sequence[tuple[float, float]]) -> float | None:

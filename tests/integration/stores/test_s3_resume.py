@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -108,6 +109,21 @@ def test_an_upload_that_is_collected_meanwhile_is_begun_anew(place, tmp_path, co
     assert store.put_files([one]) == (1, 0)
     assert found
     assert place.store().hash_object(one.key).sha256 == one.sha256
+
+
+def test_four_publishers_that_go_on_with_the_same_upload_all_succeed(place, tmp_path, content):
+    """Whoever completes it first has created it; for the others it is gone or taken."""
+    one = item(tmp_path, content[: 3 * PART])
+    at = {"Bucket": BUCKET, "Key": f"{place.prefix}/{one.key}"}
+    begun = place.raw().create_multipart_upload(**at, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    place.raw().upload_part(**at, UploadId=begun["UploadId"], PartNumber=1, Body=content[:PART])
+    stores = [place.store() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda store: store.put_files([one]), stores))
+    assert all(sum(pair) == 1 for pair in done)
+    assert (1, 0) in done
+    assert place.store().hash_object(one.key).sha256 == one.sha256
+    assert place.pending_uploads() == []
 
 
 def test_transfers_keep_to_the_bandwidth(place, tmp_path, content):

@@ -87,3 +87,34 @@ def test_a_file_without_bad_lines_has_no_warning(tmp_path):
     reader = SpoolReader(path)
     reader.read()
     assert reader.warning() is None
+
+
+def test_a_long_file_is_read_piece_by_piece_and_nothing_of_it_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlops_ci.guest.spool.CHUNK", 1000)
+    path = tmp_path / "metrics.jsonl"
+    lines = [json.dumps({"step": step, "loss": float(step)}) for step in range(500)]
+    path.write_text("\n".join(lines))
+    reader, pieces = SpoolReader(path), []
+    while not pieces or reader.behind:
+        pieces.append(reader.read(final=True))
+    assert max(map(len, pieces)) < 40
+    assert [point.step for piece in pieces for point in piece] == list(range(500))
+    assert [point.step for point in SpoolReader(path).all()] == list(range(499)), "the last line has no end yet"
+
+
+def test_a_line_longer_than_a_piece_is_one_bad_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlops_ci.guest.spool.CHUNK", 1000)
+    path = tmp_path / "metrics.jsonl"
+    for end in (b"\n", b""):
+        path.write_bytes(b'{"loss": 1}\n{"loss": "' + b"x" * 5000 + b'"}\n{"loss": 2}' + end)
+        reader = SpoolReader(path)
+        assert [point.values["loss"] for point in reader.all(final=True)] == [1.0, 2.0]
+        assert (reader.lines, reader.bad_lines, reader.first_bad_lines) == (3, 1, [2])
+
+
+def test_steps_in_the_wrong_order_are_kept_as_they_came(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(f'{{"step": {step}, "loss": {step}}}\n' for step in (5, 3, 9, 1)))
+    reader = SpoolReader(path)
+    assert [point.step for point in reader.all(final=True)] == [5, 3, 9, 1]
+    assert (reader.latest, reader.bad_lines) == ({"loss": 1.0}, 0)

@@ -20,6 +20,8 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 JOB_OOM_SCORE = b"500"
+ENDED = ("Z", "X")
+"""States of a process that has ended and was not waited for yet."""
 
 
 def _prctl() -> Callable[..., int] | None:
@@ -101,8 +103,40 @@ def descendants(of: int) -> list[int]:
         pid = pending.pop(0)
         pending.extend(tree.get(pid, ()))
         fields = stat_fields(pid)
-        if fields is not None and fields[0] not in ("Z", "X"):
+        if fields is not None and fields[0] not in ENDED:
             found.append(pid)
+    return found
+
+
+def below(root: int) -> list[int]:
+    """The living processes below `root`, as the kernel lists children: cheap on a machine with thousands of others.
+
+    It may miss one whose sibling ends at this moment (proc(5)), so it is good for measuring, not for ending. Where the
+    kernel has no such lists, the same as `descendants`.
+    """
+    if not os.path.exists(f"/proc/{root}/task/{root}/children"):
+        return descendants(root)
+    found: list[int] = []
+    pending = [root]
+    while pending:
+        children = _children(pending.pop())
+        pending.extend(children)
+        found.extend(children)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as stream:
+                found.extend(map(int, stream.read().split()))
+        except OSError:
+            continue
     return found
 
 

@@ -26,9 +26,9 @@ class TreeMeter:
         """Percent of one core used since the last call (None the first time), and resident bytes."""
         current: dict[int, float] = {}
         resident = 0
-        for pid in linux.descendants(self.root):
+        for pid in linux.below(self.root):
             fields = linux.stat_fields(pid)
-            if fields is not None:
+            if fields is not None and fields[0] not in linux.ENDED:
                 current[pid] = (int(fields[UTIME]) + int(fields[STIME])) / TICKS
                 resident += int(fields[RSS]) * PAGE
         used = sum(max(0.0, seconds - self._seconds.get(pid, 0.0)) for pid, seconds in current.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,11 +29,8 @@ class Values:
         if self._reader is None or (self.path.exists() and self.path.stat().st_size < self._reader.offset):
             # A resumed trial begins its file anew.
             self._reader, self.seen = SpoolReader(self.path), []
-        try:
-            points = self._reader.read()
-        except OSError:
-            points = []
-        self.seen += [point.values[self.metric] for point in points if self.metric in point.values]
+        with suppress(OSError):
+            self.seen.extend(point.values[self.metric] for point in self._reader.all() if self.metric in point.values)
         return self.seen
 
 
