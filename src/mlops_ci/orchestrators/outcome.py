@@ -175,7 +175,8 @@ def facts(
 
 def _deployed(records: Mapping[str, Record]) -> str | None:
     deploy = records.get("deploy")
-    return str(deploy.outputs["image"]["pinned"]) if deploy is not None and deploy.status == "passed" else None
+    image = deploy.outputs.get("image") if deploy is not None and deploy.status == "passed" else None
+    return str(image["pinned"]) if image else None
 
 
 def _beside(canary: Record) -> dict[str, Any]:

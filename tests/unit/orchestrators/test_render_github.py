@@ -82,7 +82,7 @@ def test_no_permission_is_added_within_a_release():
     assert found == json.loads(BASELINE.read_text()), "a change here needs a new major version of the bundle"
 
 
-def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
+def test_who_signs_keylessly_are_the_jobs_that_build_and_no_other():
     usual = {(name, job): body for name, job, body in jobs()}
     for name, job, body in jobs("keyless"):
         before = usual[name, job]
@@ -90,12 +90,12 @@ def test_who_signs_keylessly_is_the_job_that_builds_and_no_other():
         assert body["permissions"] == {**before["permissions"], **more}, (name, job)
         said = json.dumps(body)
         assert "COSIGN_PRIVATE_KEY" not in said, "no key where the job's identity signs"
-        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job == "build"), (
-            "and else for the job that builds alone"
+        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job in ("build", "deploy")), (
+            "and else for the jobs that build alone"
         )
         assert "AWS_ROLE_ARN" not in said or "AWS_ROLE_ARN" in json.dumps(before), "the identity is for nothing else"
         calls = [step["name"] for step in body["steps"] if "cosign-installer" in step.get("uses", "")]
-        assert bool(calls) == (job in ("build", "prepare", "train", "evaluate", "canary")), (name, job)
+        assert bool(calls) == (job in ("build", "prepare", "train", "evaluate", "deploy", "canary")), (name, job)
     assert "cosign-installer" not in json.dumps(list(usual.values()))
 
 
@@ -341,10 +341,21 @@ def test_gpu_work_is_one_job_and_its_limit_is_the_callers():
     assert train["timeout-minutes"] == "${{ inputs.timeout }}"
 
 
-def test_promote_waits_for_its_environment_and_no_other_job_does():
-    assert {(name, job) for name, job, body in jobs() if "environment" in body} == {
-        (name, "promote") for name in ("train", "nightly", "publish")
+def test_promote_and_deploy_wait_for_their_environments_and_no_other_job_does():
+    guarded = {(name, job): body["environment"] for name, job, body in jobs() if "environment" in body}
+    assert guarded == {
+        **{(name, "promote"): "${{ inputs.promote-environment }}" for name in ("train", "nightly", "publish")},
+        **{(name, "deploy"): "${{ inputs.deploy-environment }}" for name in ("train", "nightly")},
     }
+
+
+def test_a_new_champion_is_deployed_and_nothing_else_is():
+    deploys = [body for _, job, body in jobs() if job == "deploy"]
+    assert len(deploys) == 2
+    for body in deploys:
+        assert "needs.promote.outputs.promoted == 'true'" in body["if"]
+        assert "contains(fromJSON(needs.plan.outputs.jobs || '[]'), 'deploy')" in body["if"]
+        assert body["permissions"] == {"contents": "read", "id-token": "write", "packages": "write"}
 
 
 def test_artifact_names_are_the_calls_the_jobs_and_the_attempts():

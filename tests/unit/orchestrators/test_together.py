@@ -51,7 +51,7 @@ def at_github(**environ: str) -> SimpleNamespace:
 
 
 def test_one_job_makes_the_images_and_does_all_that_is_done_in_them():
-    assert [job.name for job in TRAIN.jobs] == ["plan", "train", "publish", "promote", "result"]
+    assert [job.name for job in TRAIN.jobs] == ["plan", "train", "publish", "promote", "deploy", "result"]
     one = TRAIN.job("train")
     assert (one.stages, one.needs, one.runner, one.machine) == (WHOLE, ("plan",), "gpu", "gpu")
     assert one.retry == (10, 11, 12)
@@ -118,7 +118,18 @@ def test_the_job_runs_on_the_gpu_machine_and_for_own_code_alone():
 
 def test_at_gitlab_the_same_job_runs_the_same_parts():
     train = rendered("train")
-    assert set(train) == {"job", "changing-job", "plan", "train", "publish", "promote", "approve", "result", "fork"}
+    assert set(train) == {
+        "job",
+        "changing-job",
+        "plan",
+        "train",
+        "publish",
+        "promote",
+        "approve",
+        "deploy",
+        "result",
+        "fork",
+    }
     script = [line for line in train["train"]["script"] if line.startswith("mlops-ci run")]
     assert [line.partition(" --only")[0] for line in script] == [
         "mlops-ci run build check",
