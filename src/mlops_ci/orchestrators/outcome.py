@@ -66,7 +66,7 @@ def outcome(
     jobs: tuple[Job, ...], ends: Mapping[str, JobEnd], records: Mapping[str, Record], left_out: Mapping[str, str]
 ) -> Outcome:
     """Count up the jobs (without the one that counts). Jobs that `ends` does not name are judged by their records."""
-    left_out = {**_not_to_deploy(records), **left_out}
+    left_out = {**not_to_deploy(records), **left_out}
     # A job that leaves no record is known by its end alone, where the CI system tells it.
     told = [job for job in jobs if job.stages or job.name in ends]
     found = {
@@ -109,7 +109,7 @@ def _one(
     return _without_record(end)
 
 
-def _not_to_deploy(records: Mapping[str, Record]) -> dict[str, str]:
+def not_to_deploy(records: Mapping[str, Record]) -> dict[str, str]:
     """The stage deploy, and why no job was to run it: promote has ended, and there is no new champion."""
     promote = records.get("promote")
     if promote is None or _bad(promote):
