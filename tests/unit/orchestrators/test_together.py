@@ -22,6 +22,7 @@ from mlops_ci.orchestrators.outcome import outcome
 from mlops_ci.orchestrators.signing import IN_THE_IMAGE, signing
 from mlops_ci.orchestrators.together import before, files_of, shares, together
 from mlops_ci.providers.github import github_provider
+from mlops_ci.settings.deploy import DeploySettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.stages.decisions import left_out
 from support.rendered_github import jobs, secrets_in, workflows
@@ -46,7 +47,12 @@ def at_github(**environ: str) -> SimpleNamespace:
         environ=around,
         run=SimpleNamespace(info=SimpleNamespace(reproduces=None, beside=None)),
         provider=github_provider(around, io.StringIO()),
-        settings=SimpleNamespace(tables=SimpleNamespace(runners=RunnerSettings(), tracking=unset, publish=unset)),
+        engine=SimpleNamespace(name="docker"),
+        settings=SimpleNamespace(
+            tables=SimpleNamespace(
+                runners=RunnerSettings(), tracking=unset, publish=unset, deploy=DeploySettings(entry="serve.py:load")
+            )
+        ),
     )
 
 

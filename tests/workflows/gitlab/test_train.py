@@ -111,7 +111,12 @@ def test_the_whole_pipeline_ends_green_with_all_records(green: Green) -> None:
     assert codes(done) == dict.fromkeys(JOBS, 0)
     records = done.records()
     # The last job has seen what promote itself left.
-    assert statuses(done) == {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "waiting", "deploy": "skipped", "canary": "passed"}
+    assert statuses(done) == {
+        **dict.fromkeys(pipeline.NAMES, "passed"),
+        "promote": "waiting",
+        "deploy": "skipped",
+        "canary": "passed",
+    }
     assert {record["provider"] for record in records.values()} == {"gitlab"}
     assert len({record["run"] for record in records.values()}) == 1
     assert records["train"]["outputs"]["devices"] == ["cpu"]
