@@ -23,7 +23,8 @@ SERVE = """
 import time
 def load(folder):
     def predict(inputs):
-        time.sleep(max(inputs))
+        while inputs[0] and not (folder / "go").exists():
+            time.sleep(0.02)
         return inputs
     return predict
 """
@@ -124,8 +125,10 @@ def test_on_sigterm_what_is_under_way_is_answered_and_nothing_new_is_taken(serve
         time.sleep(0.02)
     assert health(folder) == 0
     child.send_signal(signal.SIGTERM)
-    time.sleep(0.1)
+    while '"draining"' not in ask(port, "GET", "/health")[1]:
+        time.sleep(0.02)
     assert ask(port, "POST", "/predict", b'{"inputs": [0.0]}', **JSON)[0] == 503
+    (folder / "model" / "go").touch()
     slow.join(20)
     assert answers[0][0] == 200
     assert child.wait(20) == 0
