@@ -24,6 +24,6 @@ def test_the_nox_sessions_cover_the_graph_once():
 
 def test_an_unknown_stage_is_an_error():
     with pytest.raises(KeyError):
-        pipeline.stage("deploy")
+        pipeline.stage("serve")
     with pytest.raises(KeyError):
-        pipeline.with_needs(("deploy",))
+        pipeline.with_needs(("serve",))

@@ -25,7 +25,13 @@ SCRIPT = ROOT / "examples" / "first" / "train.py"
 WORKFLOWS = {f".github/workflows/mlops{name}.yml" for name in ("", "-nightly", "-decay")}
 WRITTEN = {"mlops.toml", ".gitlab-ci.yml", *WORKFLOWS}
 COMMANDS = ("git init", "mlops-ci init --provider both", "git add .", "git commit -m 'The pipeline'")
-STATUSES = {**dict.fromkeys(pipeline.NAMES, "passed"), "check": "skipped", "prepare": "skipped", "promote": "skipped"}
+STATUSES = {
+    **dict.fromkeys(pipeline.NAMES, "passed"),
+    "check": "skipped",
+    "prepare": "skipped",
+    "promote": "skipped",
+    "deploy": "skipped",
+}
 
 
 @pytest.fixture(scope="module")

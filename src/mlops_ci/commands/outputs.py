@@ -33,7 +33,7 @@ def of_run(run: Run, exit_code: int) -> dict[str, str]:
         found["waiting"] = str(records["promote"].status == "waiting").lower()
         found["promoted"] = str(bool(moved) and moved["to"] != moved["from"]).lower()
     if "deploy" in records and records["deploy"].status == "passed":
-        found["deployed"] = str(records["deploy"].outputs["image"]["pinned"])
+        found["deployed"] = str(records["deploy"].outputs.get("image", {}).get("pinned", ""))
     if "report" in records:
         found["report"] = str(run.path("report", "index.html"))
     return found

@@ -17,7 +17,16 @@ from mlops_ci.commands.surroundings import assume_role_if_it_can_be
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.errors import MlopsError
 from mlops_ci.files import write_atomic
-from mlops_ci.orchestrators.outcome import CANCELLED, JobEnd, Outcome, facts, node_facts, outcome, read_needs
+from mlops_ci.orchestrators.outcome import (
+    CANCELLED,
+    JobEnd,
+    Outcome,
+    facts,
+    node_facts,
+    not_to_deploy,
+    outcome,
+    read_needs,
+)
 from mlops_ci.orchestrators.together import files_of
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
@@ -60,7 +69,7 @@ def _result(options: Options, file: str) -> int:
     nodes = looked(run) if run is not None else ()
     if run is not None:
         plan = run.record("plan")
-        left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
+        left_out = {**not_to_deploy(run.records()), **(plan.outputs.get("left_out", {}) if plan is not None else {})}
         stages = {stage for job in jobs for stage in job.stages}
         mine = {stage: why for stage, why in left_out.items() if stage in stages}
         _canary_without_word(run, ends.get(CANARY))

@@ -68,5 +68,7 @@ def _say(options: Options, plan: Rollback, *, moved: bool, dry_run: bool) -> Non
         return
     done = "restored: the champion is" if moved else "would be restored:" if dry_run else "is the champion already:"
     click.echo(f"{plan.model}: {done} version {plan.to} (run {plan.run or 'unknown'}); it was version {plan.from_}")
+    if plan.image is not None:
+        click.echo(f"the image that serves it: {plan.image} (the tag `current` stays where it is: roll this one out)")
     if moved:
         click.echo(f"to undo this: mlops-ci rollback {plan.model} --to {plan.from_}")

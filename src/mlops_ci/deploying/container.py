@@ -76,7 +76,7 @@ class Container:
 
     def stop(self, grace: float) -> int | None:
         """Ask it to end, and give its exit code; None when it had to be killed."""
-        self._docker(["stop", "--time", str(int(grace) + 1), self.name], timeout=grace + ENGINE)
+        self._docker(["stop", "-t", str(int(grace) + 1), self.name], timeout=grace + ENGINE)
         code = self.ended()
         return None if code == 137 else code  # 128 + SIGKILL
 

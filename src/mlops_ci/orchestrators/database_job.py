@@ -14,8 +14,6 @@ DATABASES: tuple[str, ...] = ("scan", "job")
 NAME = "database"
 # By this the tool knows that the rendered file has this job.
 VARIABLE = "MLOPS_CI_DATABASE"
-# What is in an image is judged where it is made: that which trains by the one, that which serves by the other.
-SCANNING = frozenset({"scan", "deploy"})
 FOLDER = ".mlops/database"
 FETCH, TAKE = f"mlops-ci database fetch {FOLDER}", f"mlops-ci database take {FOLDER}"
 MINUTES = 30
@@ -25,7 +23,7 @@ ENVIRONMENT = "mlops-database"
 
 def fetching(file: CalledFile, who: Database) -> CalledFile:
     """The file as a site has its database fetched; one that scans nothing needs none."""
-    if who == "scan" or not any(scans(job) for job in file.jobs):
+    if who == "scan" or not any(takes(job) for job in file.jobs):
         return file
     plan, *others = file.jobs
     return replace(file, jobs=(plan, _fetching(), *(_waiting(job) for job in others)))
@@ -33,7 +31,12 @@ def fetching(file: CalledFile, who: Database) -> CalledFile:
 
 def scans(job: Job) -> bool:
     """Whether the job judges what is in an image by the database."""
-    return bool(SCANNING & set(job.stages)) and not job.beside
+    return "scan" in job.stages and not job.beside
+
+
+def takes(job: Job) -> bool:
+    """Whether the job needs the database: it scans, or it judges the image that it has made to serve."""
+    return scans(job) or "deploy" in job.stages
 
 
 def is_fetched(file: CalledFile) -> bool:
@@ -42,7 +45,7 @@ def is_fetched(file: CalledFile) -> bool:
 
 
 def _waiting(job: Job) -> Job:
-    return replace(job, needs=(*job.needs, NAME)) if scans(job) or job.always else job
+    return replace(job, needs=(*job.needs, NAME)) if takes(job) or job.always else job
 
 
 def _fetching() -> Job:

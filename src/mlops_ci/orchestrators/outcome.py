@@ -74,7 +74,7 @@ def outcome(
 
     `nodes` are those that plan named: the job that runs for each of them fails where it failed, or was lost, on one.
     """
-    left_out = {**_not_to_deploy(records), **left_out}
+    left_out = {**not_to_deploy(records), **left_out}
     # A job that leaves no record is known by its end alone, where the CI system tells it.
     told = [job for job in jobs if job.stages or job.name in ends]
     found = {
@@ -139,7 +139,7 @@ def _one(
     return _without_record(end)
 
 
-def _not_to_deploy(records: Mapping[str, Record]) -> dict[str, str]:
+def not_to_deploy(records: Mapping[str, Record]) -> dict[str, str]:
     """The stage deploy, and why no job was to run it: promote has ended, and there is no new champion."""
     promote = records.get("promote")
     if promote is None or _bad(promote):
@@ -210,7 +210,8 @@ def facts(
 
 def _deployed(records: Mapping[str, Record]) -> str | None:
     deploy = records.get("deploy")
-    return str(deploy.outputs["image"]["pinned"]) if deploy is not None and deploy.status == "passed" else None
+    image = deploy.outputs.get("image") if deploy is not None and deploy.status == "passed" else None
+    return str(image["pinned"]) if image else None
 
 
 def node_facts(one: Looked) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from mlops_ci.tracking.registry import ChampionVersion, ModelRegistry
 
 MANIFEST_TAG = "mlops.manifest"
 MANIFEST_DIGEST_TAG = "mlops.manifest_sha256"
+# The image that serves a version: noted once it counts as deployed.
+IMAGE_TAG, IMAGE_DIGEST_TAG = "mlops.serving_image", "mlops.serving_digest"
 
 
 class ChampionUnreadableError(UncheckedError):

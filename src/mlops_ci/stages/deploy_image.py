@@ -12,7 +12,7 @@ from mlops_ci.errors import GateError, UserCodeError
 from mlops_ci.files import regular_files
 from mlops_ci.guest.model import PICKLE_SUFFIXES, TORCH_SUFFIXES
 from mlops_ci.guest.serving.config import Limits, Service
-from mlops_ci.images import hardening
+from mlops_ci.images import catalogue, hardening
 from mlops_ci.images.build import build_images
 from mlops_ci.images.hardening import Subject
 from mlops_ci.images.look import look
@@ -204,7 +204,8 @@ def _scanned(own: Session, trees: tuple[ScanTarget, ...], sboms: tuple[Path, ...
             reports=reports,
             local=own.provider.local,
             console=own.console,
-            root=None,
+            # Of what this image is built from, the repository's own files were judged by the stage scan.
+            root=catalogue.load().serve.folder,
             exceptions=own.settings.exceptions,
             sources=sources(own.settings),
             today=now().date(),

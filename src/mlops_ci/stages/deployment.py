@@ -13,6 +13,7 @@ from mlops_ci.records.deploy import DeployOutputs
 from mlops_ci.registry.client import Registry
 from mlops_ci.registry.reference import repository
 from mlops_ci.run.clock import now, stamp
+from mlops_ci.stages.champion import IMAGE_DIGEST_TAG, IMAGE_TAG
 from mlops_ci.stages.deploy_image import Made
 from mlops_ci.stages.premises import promotion_lock
 from mlops_ci.stages.result import Result, skipped
@@ -21,7 +22,7 @@ from mlops_ci.stages.session import Session
 from mlops_ci.tracking.registry import ModelRegistry
 
 CURRENT = "current"
-IMAGE_TAG, DIGEST_TAG, AT_TAG = "mlops.serving_image", "mlops.serving_digest", "mlops.served_at"
+AT_TAG = "mlops.served_at"
 # What a command needs to find its own programs and settings; secrets are named in [deploy] secrets.
 PASSED_ON = (
     "PATH", "HOME", "LANG", "TMPDIR", "DOCKER_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
@@ -53,7 +54,7 @@ def handed_on(session: Session, outputs: DeployOutputs, made: Made) -> Result:
     with promotion_lock(session.workspace):
         if newer := overtaken(session, outputs.version):
             return skipped(newer, outputs=outputs)
-        noted = {IMAGE_TAG: made.pinned, DIGEST_TAG: made.image.digest, AT_TAG: stamp(now())}
+        noted = {IMAGE_TAG: made.pinned, IMAGE_DIGEST_TAG: made.image.digest, AT_TAG: stamp(now())}
         registry.note(outputs.model, outputs.version, noted)
         tag(made, CURRENT, session)
     names = tuple(f"{repository(made.image.ref)}:{name}" for name in (own, CURRENT))

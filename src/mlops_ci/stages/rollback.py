@@ -9,7 +9,7 @@ from mlops_ci.errors import UncheckedError, UsageError
 from mlops_ci.publishing.manifest import ManifestError
 from mlops_ci.publishing.verify import verify
 from mlops_ci.run.clock import now, stamp
-from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
+from mlops_ci.stages.champion import IMAGE_TAG, MANIFEST_DIGEST_TAG, MANIFEST_TAG
 from mlops_ci.stages.model_signatures import Asker
 from mlops_ci.stages.premises import Premises
 from mlops_ci.stores.base import OnProgress
@@ -34,6 +34,7 @@ class Rollback:
     """What a rollback does: `from_` is the champion now, `to` the version that takes its place.
 
     `remember`: `from_` becomes the previous champion. `done`: there is nothing left to do, since `to` is the champion.
+    `image` is the one that stage deploy made to serve it.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Rollback:
     remember: bool
     done: bool
     restored_from: str | None = None
+    image: str | None = None
 
 
 def find(premises: Premises, model: str, *, to: str | None = None) -> Rollback:
@@ -70,6 +72,7 @@ def find(premises: Premises, model: str, *, to: str | None = None) -> Rollback:
         remember=to is not None,
         done=target.version == champion.version,
         restored_from=target.tags.get(RESTORED_FROM),
+        image=target.tags.get(IMAGE_TAG),
     )
 
 

@@ -12,7 +12,9 @@ from support.heard import Heard
 def test_what_train_secrets_names_is_hidden_whatever_its_name():
     console = Console(sink=Heard())
     settings = SimpleNamespace(
-        tables=SimpleNamespace(train=SimpleNamespace(secrets=("MY_PASS_PHRASE_X", "HUB", "NONE")))
+        tables=SimpleNamespace(
+            train=SimpleNamespace(secrets=("MY_PASS_PHRASE_X", "NONE")), deploy=SimpleNamespace(secrets=("HUB",))
+        )
     )
     hide_secrets(
         console, settings, {"HUB": "open-sesame-1", "MY_PASS_PHRASE_X": "hunter2hunter2", "OTHER": "shown-text"}

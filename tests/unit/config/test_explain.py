@@ -19,7 +19,9 @@ params = { epochs = 1 }
 
 
 def lines(folder, **options):
-    return {line.text.split(" = ")[0].strip(): line for line in effective(folder.load(CONFIG, **options))}
+    # The first table that has a setting of that name.
+    found = [(line.text.split(" = ")[0].strip(), line) for line in effective(folder.load(CONFIG, **options))]
+    return dict(reversed(found))
 
 
 def test_changed_values_have_their_source_and_stand_out(folder):

@@ -131,7 +131,10 @@ def test_types_and_names(folder, text, message):
 def test_a_key_outside_of_any_table(folder):
     assert folder.problems('command = "python train.py"\n') == [
         "mlops.toml: [train] command: is required (and the only setting that is)",
-        "mlops.toml:1: command: a key outside of any table; it belongs in [prepare] or [train] or [evaluate]",
+        (
+            "mlops.toml:1: command: a key outside of any table; it belongs in [prepare] or [train] or [evaluate] or "
+            "[deploy]"
+        ),
     ]
 
 

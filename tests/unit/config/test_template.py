@@ -43,7 +43,7 @@ def test_every_commented_default_is_the_default(folder):
 
 @pytest.mark.parametrize("table", [name for name in tables() if name != "data"])
 def test_every_example_is_a_value_that_may_stand_there(folder, table):
-    for name in ("requirements.txt", "extra.lock"):
+    for name in ("requirements.txt", "extra.lock", "serve.py", "serve-requirements.txt"):
         folder.write("", name)
     folder.write("", "Dockerfile")
     folder.write("{}", "notify.json")

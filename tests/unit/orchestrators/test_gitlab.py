@@ -155,8 +155,11 @@ def test_what_changes_the_champion_is_guarded():
         "publish",
         "promote",
         "approve",
+        "deploy",
     ]
-    for name in ("publish", "promote", "approve"):
+    assert TRAIN["deploy"]["resource_group"] == "mlops-ci-deployment"
+    assert TRAIN["deploy"]["environment"]["name"] == "$[[ inputs.deploy-environment ]]"
+    for name in ("publish", "promote", "approve", "deploy"):
         assert {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', "when": "never"} in TRAIN[name]["rules"]
 
 
@@ -168,20 +171,21 @@ def test_the_note_of_a_merge_request_is_written_at_the_end_of_the_whole_pipeline
 
 
 def test_identity_tokens_are_for_jobs_that_reach_the_store():
-    assert [name for name, job in TRAIN.items() if "id_tokens" in job] == [
-        job.name for job in called_file("train").jobs if "store" in job.secrets
-    ]
+    reaching = {job.name for job in called_file("train").jobs if "store" in job.secrets}
+    # What a person has approved is deployed in the same job.
+    assert {name for name, job in TRAIN.items() if "id_tokens" in job} == {*reaching, "approve"}
     assert "id_tokens" not in TRAIN["scan"]
 
 
 def test_keyless_signatures_are_of_the_jobs_that_build_and_publish_and_no_other():
     found = all_jobs("keyless", "ci/gitlab/train.yml")
     token = {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}}
+    signing = ("build", "publish", "deploy", "approve")
     assert found["build"]["id_tokens"] == token
     assert found["publish"]["id_tokens"] == {**TRAIN["publish"]["id_tokens"], **token}
     for name, job in found.items():
-        assert ("SIGSTORE_ID_TOKEN" in job.get("id_tokens", {})) == (name in ("build", "publish")), name
-        assert name in ("build", "publish") or job == TRAIN[name], "nothing else differs"
+        assert ("SIGSTORE_ID_TOKEN" in job.get("id_tokens", {})) == (name in signing), name
+        assert name in signing or job == TRAIN[name], "nothing else differs"
     assert "SIGSTORE" not in "".join(RENDERED["default"].values())
 
 

@@ -55,9 +55,9 @@ def test_the_canary_is_beside_the_night_and_nothing_but_the_page_waits_for_it():
     assert granted([canary, *file.jobs]).items() <= work.items(), "callers grant no more than before"
 
 
-def test_promote_is_guarded_and_alone():
+def test_promote_and_deploy_are_guarded_and_alone():
     guarded = [job for job in ALL if job.guarded]
-    assert [job.stages for job in guarded] == [("promote",)]
+    assert [job.stages for job in guarded] == [("promote",), ("deploy",)]
     assert guarded[0].secrets == ("tracking",)
 
 
@@ -66,8 +66,9 @@ def test_no_secret_reaches_the_scan():
     assert BY_NAME["scan"].permissions == {}
 
 
-def test_only_publish_may_ask_for_an_identity():
-    assert [job.name for job in ALL if "id-token" in job.permissions] == ["publish"]
+def test_who_writes_to_the_store_or_reads_what_was_written_may_ask_for_an_identity():
+    assert [job.name for job in ALL if "id-token" in job.permissions] == ["publish", "deploy"]
+    assert called_file("train").job("deploy").only_reads
 
 
 def test_code_of_a_fork_reaches_no_gpu_no_data_and_no_store():

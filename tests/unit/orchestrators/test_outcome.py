@@ -58,8 +58,8 @@ def test_a_job_that_was_skipped_for_no_reason_is_a_failure(run):
 
 
 def test_a_job_that_plan_left_out_is_none(run):
-    left_out = {"publish": "dry run", "promote": "dry run"}
-    found = outcome(JOBS, ends(publish="skipped", promote="skipped"), records(run, *WORK[:8]), left_out)
+    left_out = dict.fromkeys(("publish", "promote", "deploy"), "dry run")
+    found = outcome(JOBS, ends(**dict.fromkeys(left_out, "skipped")), records(run, *WORK[:8]), left_out)
     assert (found.result, found.exit_code, found.reason) == ("passed", 0, "dry run")
     assert found.jobs["publish"] == "left out"
 
@@ -132,6 +132,24 @@ def test_githubs_needs_are_read():
 def test_needs_that_are_none(text):
     with pytest.raises(NeedsFormatError):
         read_needs(text)
+
+
+def test_where_nothing_was_promoted_no_job_deploys_and_that_is_no_failure(run):
+    stays = {"outputs": {"alias": "champion", "from": "2", "to": "2"}}
+    known = {name: one for name, one in records(run, promote=stays).items() if name != "deploy"}
+    found = outcome(JOBS, ends(deploy="skipped"), known, {})
+    assert (found.result, found.jobs["deploy"]) == ("passed", "left out")
+    moved = {"outputs": {"alias": "champion", "from": "2", "to": "3"}}
+    lost = {name: one for name, one in records(run, promote=moved).items() if name != "deploy"}
+    assert outcome(JOBS, ends(deploy="skipped"), lost, {}).exit_code == 4, "there was something to deploy"
+
+
+def test_the_facts_name_the_image_that_serves(run):
+    image = {"image": {"pinned": "r.example/digits-serve@sha256:1"}}
+    told = facts(outcome(JOBS, ends(), records(run), {}), {}, records(run, deploy={"outputs": image}))
+    assert told["deployed"] == "r.example/digits-serve@sha256:1"
+    again = records(run, deploy={"status": "skipped", "outputs": image})
+    assert facts(outcome(JOBS, ends(), again, {}), {}, again)["deployed"] is None
 
 
 def test_the_facts_name_digests_and_no_file(run):

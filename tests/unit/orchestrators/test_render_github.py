@@ -90,17 +90,13 @@ def test_who_signs_keylessly_are_the_jobs_that_build_and_publish_and_no_other():
         assert body["permissions"] == {**before["permissions"], **more}, (name, job)
         said = json.dumps(body)
         assert "COSIGN_PRIVATE_KEY" not in said, "no key where the job's identity signs"
-        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job in ("build", "publish")), (
+        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job in ("build", "publish", "deploy")), (
             "and else for the jobs that sign alone"
         )
         assert "AWS_ROLE_ARN" not in said or "AWS_ROLE_ARN" in json.dumps(before), "the identity is for nothing else"
         calls = [step["name"] for step in body["steps"] if "cosign-installer" in step.get("uses", "")]
-        assert bool(calls) == (
-            job in ("build", "prepare", "train", "evaluate", "publish", "promote", "approve", "canary")
-        ), (
-            name,
-            job,
-        )
+        asking = ("build", "prepare", "train", "evaluate", "publish", "promote", "approve", "deploy", "canary")
+        assert bool(calls) == (job in asking), (name, job)
     assert "cosign-installer" not in json.dumps(list(usual.values()))
 
 
@@ -387,10 +383,23 @@ def test_gpu_work_is_one_job_and_its_limit_is_the_callers():
     assert train["timeout-minutes"] == "${{ inputs.timeout }}"
 
 
-def test_who_moves_the_champion_waits_for_an_environment_and_no_other_job_does():
-    assert {(name, job) for name, job, body in jobs() if "environment" in body} == {
-        (name, job) for name in ("train", "nightly", "publish") for job in ("promote", "approve")
+def test_who_moves_the_champion_and_who_deploys_wait_for_an_environment_and_no_other_job_does():
+    guarded = {(name, job): body["environment"] for name, job, body in jobs() if "environment" in body}
+    files = ("train", "nightly", "publish")
+    assert guarded == {
+        **{(name, "promote"): "${{ inputs.promote-environment }}" for name in files},
+        **{(name, "approve"): "${{ inputs.approve-environment }}" for name in files},
+        **{(name, "deploy"): "${{ inputs.deploy-environment }}" for name in ("train", "nightly")},
     }
+
+
+def test_a_new_champion_is_deployed_and_nothing_else_is():
+    deploys = [body for _, job, body in jobs() if job == "deploy"]
+    assert len(deploys) == 2
+    for body in deploys:
+        assert "needs.promote.outputs.promoted == 'true'" in body["if"]
+        assert "contains(fromJSON(needs.plan.outputs.jobs || '[]'), 'deploy')" in body["if"]
+        assert body["permissions"] == {"contents": "read", "id-token": "write", "packages": "write"}
 
 
 def test_artifact_names_are_the_calls_the_jobs_and_the_attempts():

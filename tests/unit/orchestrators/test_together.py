@@ -22,6 +22,7 @@ from mlops_ci.orchestrators.outcome import outcome
 from mlops_ci.orchestrators.signing import IN_THE_IMAGE, signing
 from mlops_ci.orchestrators.together import before, files_of, shares, together
 from mlops_ci.providers.github import github_provider
+from mlops_ci.settings.deploy import DeploySettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.stages.decisions import left_out
 from support.rendered_github import jobs, secrets_in, workflows
@@ -46,12 +47,17 @@ def at_github(**environ: str) -> SimpleNamespace:
         environ=around,
         run=SimpleNamespace(info=SimpleNamespace(reproduces=None, beside=None)),
         provider=github_provider(around, io.StringIO()),
-        settings=SimpleNamespace(tables=SimpleNamespace(runners=RunnerSettings(), tracking=unset, publish=unset)),
+        engine=SimpleNamespace(name="docker"),
+        settings=SimpleNamespace(
+            tables=SimpleNamespace(
+                runners=RunnerSettings(), tracking=unset, publish=unset, deploy=DeploySettings(entry="serve.py:load")
+            )
+        ),
     )
 
 
 def test_one_job_makes_the_images_and_does_all_that_is_done_in_them():
-    assert [job.name for job in TRAIN.jobs] == ["plan", "train", "publish", "promote", "result"]
+    assert [job.name for job in TRAIN.jobs] == ["plan", "train", "publish", "promote", "deploy", "result"]
     one = TRAIN.job("train")
     assert (one.stages, one.needs, one.runner, one.machine) == (WHOLE, ("plan",), "gpu", "gpu")
     assert one.retry == (10, 11, 12)
@@ -118,7 +124,18 @@ def test_the_job_runs_on_the_gpu_machine_and_for_own_code_alone():
 
 def test_at_gitlab_the_same_job_runs_the_same_parts():
     train = rendered("train")
-    assert set(train) == {"job", "changing-job", "plan", "train", "publish", "promote", "approve", "result", "fork"}
+    assert set(train) == {
+        "job",
+        "changing-job",
+        "plan",
+        "train",
+        "publish",
+        "promote",
+        "approve",
+        "deploy",
+        "result",
+        "fork",
+    }
     script = [line for line in train["train"]["script"] if line.startswith("mlops-ci run")]
     assert [line.partition(" --only")[0] for line in script] == [
         "mlops-ci run build check",

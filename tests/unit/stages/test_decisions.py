@@ -9,14 +9,20 @@ import pytest
 
 from mlops_ci.providers.github import github_provider
 from mlops_ci.providers.local import local_provider
+from mlops_ci.settings.deploy import DeploySettings
 from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.settings.tracking import TrackingSettings
-from mlops_ci.stages.decisions import forced, left_out, no_memory, no_promotion, no_publishing
+from mlops_ci.stages.decisions import forced, left_out, no_deployment, no_memory, no_promotion, no_publishing
 
-CONFIGURED = {"tracking": TrackingSettings(uri="https://mlflow.example"), "publish": PublishSettings(store="s3://b/p")}
-EMPTY = {"tracking": TrackingSettings(), "publish": PublishSettings()}
-UNTRUSTED_WORK = {"prepare", "verify", "train", "evaluate", "publish", "promote"}
+SERVED = DeploySettings(entry="serve.py:load")
+CONFIGURED = {
+    "deploy": SERVED,
+    "tracking": TrackingSettings(uri="https://mlflow.example"),
+    "publish": PublishSettings(store="s3://b/p"),
+}
+EMPTY = {"deploy": SERVED, "tracking": TrackingSettings(), "publish": PublishSettings()}
+UNTRUSTED_WORK = {"prepare", "verify", "train", "evaluate", "publish", "promote", "deploy"}
 ALL_WORK = UNTRUSTED_WORK | {"build", "check", "scan"}
 
 
@@ -29,12 +35,14 @@ def session(
     runners=None,
     reproduces=None,
     beside=None,
+    engine="docker",
     **environ,
 ):
     maker = github_provider if provider == "github" else local_provider
     around = {"GITHUB_EVENT_NAME": event, **environ}
     return SimpleNamespace(
         environ=around,
+        engine=SimpleNamespace(name=engine),
         run=SimpleNamespace(info=SimpleNamespace(reproduces=reproduces, beside=beside)),
         provider=maker(around, io.StringIO()),
         settings=SimpleNamespace(mode=mode, tables=SimpleNamespace(runners=runners or RunnerSettings(), **tables)),
@@ -55,7 +63,7 @@ def test_a_reproduction_publishes_and_promotes_nothing():
 def test_a_canary_publishes_and_promotes_nothing_whatever_the_switches_say():
     one = session(beside="20260101-000000-abcdef", MLOPS_CI_DRY_RUN="false")
     assert set(decided(one).values()) == {"the canary of run 20260101-000000-abcdef: it is never published"}
-    assert set(decided(one)) == {"publish", "promote"}
+    assert set(decided(one)) == {"publish", "promote", "deploy"}
 
 
 def test_own_code_with_servers_runs_everything():
@@ -63,7 +71,7 @@ def test_own_code_with_servers_runs_everything():
 
 
 def test_a_dry_run_publishes_and_promotes_nothing():
-    assert set(decided(session(MLOPS_CI_DRY_RUN="true"))) == {"publish", "promote"}
+    assert set(decided(session(MLOPS_CI_DRY_RUN="true"))) == {"publish", "promote", "deploy"}
     assert decided(session(MLOPS_CI_DRY_RUN="false")) == {}
     assert no_publishing(session(MLOPS_CI_DRY_RUN="true"))
 
@@ -71,9 +79,18 @@ def test_a_dry_run_publishes_and_promotes_nothing():
 @pytest.mark.parametrize("missing", ["tracking", "publish"])
 def test_without_a_server_in_ci_there_is_no_champion_to_promote(missing):
     one = session(tables={**CONFIGURED, missing: EMPTY[missing]})
-    assert set(decided(one)) == {"promote"}
+    assert set(decided(one)) == {"promote", "deploy"}
     assert f"[{missing}]" in no_promotion(one)
     assert "no champion memory" in no_memory(one)
+
+
+def test_an_image_is_deployed_where_that_is_asked_for_and_can_be_done():
+    assert no_deployment(session()) is None
+    off = session(tables={**CONFIGURED, "deploy": DeploySettings()})
+    assert decided(off) == {"deploy": "no [deploy] entry"}
+    assert decided(session(engine="host")) == {
+        "deploy": "the engine host builds no images: nothing was deployed, and nothing tested"
+    }
 
 
 def test_a_persons_own_machine_has_the_memory():

@@ -185,3 +185,12 @@ def test_who_can_not_be_asked_says_nothing(two, monkeypatch):
     with pytest.raises(TrackingDownError) as registry:
         find(two.premises, MODEL)
     assert (store.value.exit_code, registry.value.exit_code) == (10, 10)
+
+
+def test_the_image_that_serves_the_version_is_told(published: Published):
+    for number in (1, 2):
+        published.version(number)
+    published.alias(champion="2", previous_champion="1")
+    assert find(published.premises, MODEL).image is None
+    published.client.models[MODEL]["1"]["mlops.serving_image"] = "r.example/digits-serve@sha256:1"
+    assert find(published.premises, MODEL).image == "r.example/digits-serve@sha256:1"

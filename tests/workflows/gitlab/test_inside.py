@@ -20,10 +20,10 @@ from support.gitlab_ci import EXAMPLE, Pipeline, make_bundle, make_consumer, mak
 from support.oci_server import OciServer
 from support.project import WITH_TORCH, make_project
 
-HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote")
+HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "deploy")
 JOBS = (*HANDING_ON, "result")
 QUICK = WITH_TORCH.replace("seconds = 3.0", "seconds = 0.1")
-STATUSES = {**dict.fromkeys(pipeline.NAMES[:-1], "passed"), "promote": "skipped"}
+STATUSES = {**dict.fromkeys(pipeline.NAMES[:-1], "passed"), "promote": "skipped", "deploy": "skipped"}
 # What the image must have beside PyTorch and Python is git: here it is this machine's, which is of the same release.
 GIT = (Path("/usr/bin/git"), Path("/usr/lib/git-core"), Path("/usr/share/git-core"))
 

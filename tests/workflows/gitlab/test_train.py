@@ -26,7 +26,7 @@ from .conftest import EXAMPLE, SCHEDULE, Site
 
 SCHEMAS = Path(__file__).parents[2] / "support" / "schemas"
 PREFIX = "mlops-nightly-"
-HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "canary")
+HANDING_ON = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "deploy", "canary")
 JOBS = (*HANDING_ON, "approve", "result")
 QUICK = WITH_TORCH.replace("seconds = 3.0", "seconds = 0.1")
 BROKEN = """\
@@ -113,7 +113,12 @@ def test_the_whole_pipeline_ends_green_with_all_records(green: Green) -> None:
     assert codes(done) == dict.fromkeys(JOBS, 0)
     records = done.records()
     # The last job has seen what promote itself left.
-    assert statuses(done) == {**dict.fromkeys(pipeline.NAMES, "passed"), "promote": "waiting", "canary": "passed"}
+    assert statuses(done) == {
+        **dict.fromkeys(pipeline.NAMES, "passed"),
+        "promote": "waiting",
+        "deploy": "skipped",
+        "canary": "passed",
+    }
     assert {record["provider"] for record in records.values()} == {"gitlab"}
     assert len({record["run"] for record in records.values()}) == 1
     assert records["train"]["outputs"]["devices"] == ["cpu"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_ci.orchestrators.callers.configuration import Stores
 from mlops_ci.orchestrators.callers.values import ROLE
+from mlops_ci.orchestrators.github.interface import DEPLOYMENT
 from mlops_ci.resources import read_toml
 
 VERSION = "2012-10-17"
@@ -33,9 +34,15 @@ def github_identity(repository: str, branch: str) -> Identity:
 
 
 def github_readers(repository: str, branch: str) -> Identity:
-    """The same, and runs for pull requests from the repository itself: GitHub gives a fork's no identity."""
+    """The same, and runs for pull requests from the repository itself: GitHub gives a fork's no identity.
+
+    A job with an environment is known by that alone.
+    """
     identity = github_identity(repository, branch)
-    return replace(identity, subjects=(*identity.subjects, f"repo:{repository}:pull_request"))
+    own = f"repo:{repository}:"
+    return replace(
+        identity, subjects=(*identity.subjects, f"{own}pull_request", f"{own}environment:{DEPLOYMENT.default}")
+    )
 
 
 def gitlab_identity(server: str, project: str, branch: str, audience: str) -> Identity:

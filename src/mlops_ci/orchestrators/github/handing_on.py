@@ -89,7 +89,7 @@ def reports(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
 
 def take_database(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
     """The steps by which a job that scans gets the database from the one that fetched it."""
-    if not (database_job.scans(job) and database_job.is_fetched(file)):
+    if not (database_job.takes(job) and database_job.is_fetched(file)):
         return []
     older = profile.artifacts == 3
     # That service knows no patterns: all is downloaded, where nothing has done that before.
@@ -142,7 +142,7 @@ def exit_codes(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     if profile.handover == "store":
         # Stages that ended well, and could not be handed on.
         found.insert(0, "steps.hand-on.outputs.exit-code")
-    if database_job.scans(job) and database_job.is_fetched(file):
+    if database_job.takes(job) and database_job.is_fetched(file):
         found.append("steps.take.outputs.exit-code")
     if collects(job, file):
         # What could not be put together again ends the job before any stage has an exit code.

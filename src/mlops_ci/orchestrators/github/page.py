@@ -72,7 +72,8 @@ TAIL = """\
 `plan` decides about trust before anything else runs, and every other job's condition reads its word. Code of a fork is
 planned, built, checked and scanned, on GitHub's own machines alone and without a secret; it reaches no self-hosted
 runner, no data and no store. On `pull_request_target` and `workflow_run`, which hand secrets to a fork's code, nothing
-but plan runs for a fork. `promote` waits for the protection rules of the environment `mlops-promote`.
+but plan runs for a fork. `promote` waits for the protection rules of the environment `mlops-promote`, and
+[`deploy`](../deploy.md), which runs only for a new champion, for those of `mlops-deploy`.
 
 When the verdict is `review` (or `[publish] approval` is set) promote itself ends waiting. Name an environment that has
 **required reviewers** in the input `approve-environment`: the job `approve` then waits for one of them, moves the

@@ -147,10 +147,11 @@ def _guarded(file: CalledFile) -> tuple[GitLabInput, ...]:
         return ()
     about = "environment of the jobs that move the champion: protect it to say who may"
     deploys = "environment of the job that deploys an image of it: protect it to say who may"
-    return (
-        GitLabInput(name="environment", kind="string", default="mlops-champion", about=about),
-        GitLabInput(name="deploy-environment", kind="string", default="mlops-deploy", about=deploys),
-    )
+    found = {
+        "promote": GitLabInput(name="environment", kind="string", default="mlops-champion", about=about),
+        "deploy": GitLabInput(name="deploy-environment", kind="string", default="mlops-deploy", about=deploys),
+    }
+    return tuple(found[job.name] for job in file.jobs if job.guarded)
 
 
 def _cloud(file: CalledFile) -> tuple[GitLabInput, ...]:

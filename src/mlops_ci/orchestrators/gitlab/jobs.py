@@ -12,7 +12,7 @@ from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, ROLE_HANDOVER, GitLabInput, use
 from mlops_ci.orchestrators.gitlab.order import needs_of, retry
 from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
-from mlops_ci.orchestrators.jobs import Job
+from mlops_ci.orchestrators.jobs import Job, jobs_of
 from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE, shares
 
 Mapped = dict[str, Any]
@@ -230,7 +230,7 @@ def _artifacts(job: Job) -> Mapped:
 
 def _approve(file: CalledFile, job: Job) -> Mapped:
     # What a person has approved is deployed in the same job.
-    deploys = next((one for one in file.jobs if one.name == "deploy"), job)
+    deploys = next((one for one in file.jobs if one.name == "deploy"), *jobs_of(("deploy",)))
     return {
         "extends": hidden(HIDDEN_CHANGING),
         "tags": use(f"runner-{job.runner}"),

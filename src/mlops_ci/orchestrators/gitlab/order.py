@@ -48,5 +48,6 @@ def _earlier(file: CalledFile) -> list[tuple[Job, str]]:
     if not file.goes_on:
         return []
     known = {stage for job in file.jobs for stage in job.stages if stage != "plan"}
-    done = before([name for name in NAMES if name not in known], file.images)
+    first = min(map(NAMES.index, known))
+    done = before(NAMES[:first], file.images)
     return [(one, f"{use(RUN_FROM)}{one.name}") for one in done]

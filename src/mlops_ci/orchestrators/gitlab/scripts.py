@@ -78,7 +78,7 @@ def script(file: CalledFile, job: Job) -> list[Line]:
     if job.name == "plan" and not file.goes_on:
         return [keep, shlex.join(job.command)]
     commands = [shlex.join([*part.command, "--run", "latest", "--as-planned"]) for part in job.steps]
-    scans = database_job.scans(job) and database_job.is_fetched(file)
+    scans = database_job.takes(job) and database_job.is_fetched(file)
     return [_collect(job, file, needed=True), keep, *([database_job.TAKE] if scans else []), *commands]
 
 

@@ -404,12 +404,13 @@ def test_who_only_reads_has_a_role_that_only_reads(repository: Repository, only:
     assert trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] == [
         "repo:team/model:ref:refs/heads/main",
         "repo:team/model:pull_request",
+        "repo:team/model:environment:mlops-deploy",
     ]
     (repository.root / ".github" / "workflows" / "mlops-nightly.yml").unlink()
     repository.spoil(WORKFLOW, f"      aws-role-read: {account}/reader # who reads data and the champion there\n", "")
     found = only(repository.github())
     assert found.level == "advice"
-    assert "plan, prepare, train, evaluate read s3://models/team" in found.message
+    assert "plan, prepare, train, evaluate, deploy read s3://models/team" in found.message
 
 
 def test_who_hands_a_run_on_through_the_store_has_a_role_for_that_alone(repository: Repository):
