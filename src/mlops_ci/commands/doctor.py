@@ -149,6 +149,7 @@ def _trivy() -> Finding:
 
 def _trivy_version() -> str:
     trivy = find(Path.cwd())
+    trivy.check()
     return f"Trivy {trivy.version} ({trivy.path})"
 
 
