@@ -86,15 +86,15 @@ def test_which_file_differs_is_said(
 
 def test_a_disk_that_fills_during_the_export(containerd: ImageProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """The archive goes where every write finds the disk full; the builder is the real one."""
-    containerd.build(layer="python")
+    containerd.build(layer="base")
     containerd.write(Dockerfile=f"{HEAD}USER 10001:10001\n")
     with monkeypatch.context() as patch:
         full = Delivery(output=archive_output(FULL), archive=FULL)
         patch.setattr(docker_build, "delivery", lambda *_, **__: full)
         with pytest.raises(BuildDiskFullError, match="no space left for the layer project") as caught:
-            containerd.build(layer="python", dockerfile="Dockerfile")
+            containerd.build(layer="base", dockerfile="Dockerfile")
     assert caught.value.exit_code == 10
-    assert containerd.build(layer="python", dockerfile="Dockerfile").images["project"].built
+    assert containerd.build(layer="base", dockerfile="Dockerfile").images["project"].built
 
 
 def test_steps_are_cached_in_the_registry(
