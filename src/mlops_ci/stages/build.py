@@ -96,7 +96,10 @@ def _lock(session: Session, built: Mapping[str, BuiltImage]) -> None:
     }
     if {**locked, **made} != locked:
         images_lock.write(root, {**locked, **made})
-        session.console.say(f"{images_lock.NAME}: wrote what was built")
+        # A CI job's checkout is gone with the job: its run takes the file along.
+        shutil.copyfile(root / images_lock.NAME, session.run.path(images_lock.NAME))
+        todo = "" if session.provider.local else f"; commit the one of this run: {session.run.path(images_lock.NAME)}"
+        session.console.say(f"{images_lock.NAME}: wrote what was built{todo}")
 
 
 def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:
