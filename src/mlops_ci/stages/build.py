@@ -96,9 +96,11 @@ def _lock(session: Session, built: Mapping[str, BuiltImage]) -> None:
     }
     if {**locked, **made} != locked:
         images_lock.write(root, {**locked, **made})
-        # A CI job's checkout is gone with the job: its run takes the file along.
-        shutil.copyfile(root / images_lock.NAME, session.run.path(images_lock.NAME))
-        todo = "" if session.provider.local else f"; commit the one of this run: {session.run.path(images_lock.NAME)}"
+        # A CI job's checkout is gone with the job: what this stage hands on takes the file along to the report.
+        handed_on = session.run.path("sbom", images_lock.NAME)
+        handed_on.parent.mkdir(exist_ok=True)
+        shutil.copyfile(root / images_lock.NAME, handed_on)
+        todo = "" if session.provider.local else "; commit the one in the report's artifact"
         session.console.say(f"{images_lock.NAME}: wrote what was built{todo}")
 
 
