@@ -53,7 +53,7 @@ def page(session: Session) -> Result:
 
 
 def _write(session: Session, data: ReportData) -> ReportOutputs:
-    """Write the page, its summary, the SARIF of the scan, a new images.lock; the provider and the terminal get theirs."""
+    """Write the page, its summary, the SARIF of the scan, a new images.lock; provider and terminal get theirs."""
     folder = session.run.path("report")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
