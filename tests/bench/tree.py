@@ -40,7 +40,6 @@ def table(folder: Path) -> str:
     trivy_db.write_database(folder / "cache" / "trivy")
     projects = {name: engine.project(folder / name, f'layer = "{name}"') for name in PRODUCTS}
     first = {name: kept(folder / f"first-{name}.json", _first(one, settings)) for name, one in projects.items()}
-    tested = kept(folder / "tested.json", lambda: _tests(prefix))
     sizes = kept(folder / "sizes.json", lambda: _sizes(first))
     again = {
         name: kept(folder / f"again-{name}.json", _again(one, settings, folder, prefix))
@@ -48,6 +47,7 @@ def table(folder: Path) -> str:
     }
     refs = {name: image["ref"] for one in first.values() for name, image in one["images"].items()}
     starts = {name: kept(folder / f"start-{name}.json", _start(name, refs, prefix)) for name in (*BELOW, *PRODUCTS)}
+    tested = kept(folder / "tested.json", lambda: _tests(prefix))
     twice = {
         name: kept(folder / f"twice-{name}.json", _twice(one, settings, prefix, first[name]))
         for name, one in projects.items()

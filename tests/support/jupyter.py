@@ -6,10 +6,14 @@ import base64
 import json
 import os
 import socket
+import ssl
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from pathlib import Path
 from typing import Any
 
 SECONDS = 60.0
@@ -73,6 +77,22 @@ class Jupyter:
             replied = replied or kind == "execute_reply"
             idle = idle or (kind == "status" and content["execution_state"] == "idle")
         return text
+
+
+def entered(address: str, authority: Path, password: str) -> int:
+    """The status of the answer to whoever fills in the login page, over TLS with this authority's certificate."""
+    jar = CookieJar()
+    tls = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(authority)))
+    browser = urllib.request.build_opener(tls, urllib.request.HTTPCookieProcessor(jar))
+    try:
+        browser.open(f"{address}/login", timeout=SECONDS).close()
+        form = {"password": password, "_xsrf": next(one.value or "" for one in jar if one.name == "_xsrf")}
+        browser.open(f"{address}/login", urllib.parse.urlencode(form).encode(), timeout=SECONDS).close()
+        with browser.open(f"{address}/api/contents", timeout=SECONDS) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 def _request(code: str, asked: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ and passes the rest on, so that buildx knows nothing of an engine.
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from .cut_socket import CutSocket
 
+# The address of a BuildKit that really stands alone, to be taken in place of the engine's.
+VARIABLE = "MLOPS_CI_TEST_BUILDKIT"
 ASK = b"POST /grpc HTTP/1.1\r\nHost: buildkit\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
 
@@ -35,7 +38,8 @@ def remote_builder(path: Path, docker_host: str) -> Iterator[str]:
     """The name of a builder of the driver `remote`, whose socket is at `path`."""
     name = f"mlops-ci-tests-{secrets.token_hex(4)}"
     with closing(BuildkitSocket(path, docker_host.removeprefix("unix://"))):
-        _buildx("create", "--name", name, "--driver", "remote", f"unix://{path}")
+        address = os.environ.get(VARIABLE) or f"unix://{path}"
+        _buildx("create", "--name", name, "--driver", "remote", address)
         try:
             yield name
         finally:

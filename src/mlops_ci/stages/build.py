@@ -96,7 +96,12 @@ def _lock(session: Session, built: Mapping[str, BuiltImage]) -> None:
     }
     if {**locked, **made} != locked:
         images_lock.write(root, {**locked, **made})
-        session.console.say(f"{images_lock.NAME}: wrote what was built")
+        # A CI job's checkout is gone with the job: what this stage hands on takes the file along to the report.
+        handed_on = session.run.path("sbom", images_lock.NAME)
+        handed_on.parent.mkdir(exist_ok=True)
+        shutil.copyfile(root / images_lock.NAME, handed_on)
+        todo = "" if session.provider.local else "; commit the one in the report's artifact"
+        session.console.say(f"{images_lock.NAME}: wrote what was built{todo}")
 
 
 def _sboms(session: Session, images: Mapping[str, BuiltImage], top: str) -> list[Path]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlops_ci.images import images_lock
 from mlops_ci.records.report import ReportOutputs
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.page import write_page
@@ -52,11 +53,12 @@ def page(session: Session) -> Result:
 
 
 def _write(session: Session, data: ReportData) -> ReportOutputs:
-    """Write the page, its summary and the scan's SARIF; hand the summary to the provider, show the terminal's page."""
+    """Write the page, its summary, the SARIF of the scan, a new images.lock; provider and terminal get theirs."""
     folder = session.run.path("report")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    files = (*write_page(redacted(data, session.console.redactor.clean), folder), *_alerts(session, data, folder))
+    page = write_page(redacted(data, session.console.redactor.clean), folder)
+    files = (*page, *_alerts(session, data, folder), *_lock(session, folder))
     session.provider.summary((folder / "summary.md").read_text())
     for line in page_text(data).splitlines():
         session.console.output(line)
@@ -71,3 +73,11 @@ def _alerts(session: Session, data: ReportData, folder: Path) -> tuple[Path, ...
             shutil.copyfile(session.run.open(ref), folder / SARIF)
             return (folder / SARIF,)
     return ()
+
+
+def _lock(session: Session, folder: Path) -> tuple[Path, ...]:
+    """The repository's images.lock, where this run has changed it: in CI nobody keeps the checkout."""
+    made = session.run.path("sbom", images_lock.NAME)
+    if not made.is_file():
+        return ()
+    return (Path(shutil.copyfile(made, folder / images_lock.NAME)),)

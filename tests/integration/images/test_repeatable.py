@@ -1,6 +1,7 @@
 """Equal inputs give equal layers where the builder can (containerd's store); and where two images differ is said."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,13 @@ import pytest
 from mlops_ci.commands import image_look
 from mlops_ci.console import Console
 from mlops_ci.images import docker_build, transfer
-from mlops_ci.images.abilities import Abilities, abilities
+from mlops_ci.images.abilities import Abilities, abilities, archive_output
+from mlops_ci.images.build_failure import BuildDiskFullError
+from mlops_ci.images.delivery import Delivery
 from mlops_ci.images.lookup import DockerLookup, engine_image
 from support.image_builds import Built, ImageProject
 
+FULL = Path("/dev/full")
 HEAD = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nUSER 0:0\n"
 Docker = Callable[..., str]
 
@@ -78,6 +82,19 @@ def test_which_file_differs_is_said(
     assert "/opt/same" not in said
     assert image_look.compare(refs[0], refs[0], as_json=False) == 0
     docker("--host", docker_host_containerd, "rmi", *refs)
+
+
+def test_a_disk_that_fills_during_the_export(containerd: ImageProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive goes where every write finds the disk full; the builder is the real one."""
+    containerd.build(layer="base")
+    containerd.write(Dockerfile=f"{HEAD}USER 10001:10001\n")
+    with monkeypatch.context() as patch:
+        full = Delivery(output=archive_output(FULL), archive=FULL)
+        patch.setattr(docker_build, "delivery", lambda *_, **__: full)
+        with pytest.raises(BuildDiskFullError, match="no space left for the layer project") as caught:
+            containerd.build(layer="base", dockerfile="Dockerfile")
+    assert caught.value.exit_code == 10
+    assert containerd.build(layer="base", dockerfile="Dockerfile").images["project"].built
 
 
 def test_steps_are_cached_in_the_registry(

@@ -15,8 +15,9 @@ from mlops_ci.images import catalogue, hardening, sizes
 from mlops_ci.images.lookup import engine_image
 from support.containers import LOCKED_DOWN, Container, container
 from support.image_builds import Built, ImageProject
-from support.jupyter import Jupyter
+from support.jupyter import Jupyter, entered
 from support.linters import tool
+from support.mail_server import make_certificate
 
 LAYERS = ("python", "torch", "train", "vision", "nlp", "dev", "devel")
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -161,6 +162,23 @@ def test_a_kernel_executes_a_cell_over_http(dev: Container) -> None:
     assert server.execute("import os, torch; print(torch.ones(3).sum().item(), os.getuid())") == "3.0 4321\n"
     assert [Jupyter(dev.address, 8888, token).ask("/api/kernels")[0] for token in ("", "guessed")] == [403, 403]
     assert TOKEN not in dev.logs() + json.dumps(dev.facts["Config"]) + dev.docker("top", dev.id)
+
+
+def test_jupyter_speaks_tls_and_takes_the_password_of_a_file(
+    tree: dict[str, str], docker: Docker, tmp_path: Path
+) -> None:
+    both = make_certificate(tmp_path)
+    (tmp_path / "password").write_text(TOKEN)
+    for path in (tmp_path, both):
+        path.chmod(0o755)
+    told = [f"MLOPS_TLS_{one}_FILE=/keys/{both.name}" for one in ("CERT", "KEY")]
+    told.append("MLOPS_JUPYTER_PASSWORD_FILE=/keys/password")
+    options = (*LOCKED_DOWN, *("--publish", "127.0.0.1::8888"), *("--health-interval", "2s"))
+    options += ("--volume", f"{tmp_path}:/keys:ro", *(word for one in told for word in ("--env", one)))
+    with container(docker, tree["dev"], options=options) as one:
+        one.until(lambda: one.facts["State"]["Health"]["Status"] == "healthy")
+        (port,) = {int(said["HostPort"]) for said in one.facts["NetworkSettings"]["Ports"]["8888/tcp"]}
+        assert [entered(f"https://127.0.0.1:{port}", both, word) for word in ("guessed", TOKEN)] == [401, 200]
 
 
 def test_an_ssh_login_runs_a_command(dev: Container, tree: dict[str, str], docker: Docker) -> None:

@@ -51,6 +51,17 @@ def test_an_unknown_binary_is_refused_without_being_started(no_wheel, tmp_path, 
     assert "MLOPS_CI_TRIVY_SHA256" in raised.value.hint
 
 
+def test_a_program_that_was_changed_after_its_installation_is_not_started(monkeypatch, tmp_path):
+    program = tmp_path / "trivy"
+    program.write_text("#!/bin/sh\ntouch started\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(binary, "_of_wheel", lambda: (program, next(iter(pins().checksums))))
+    found = find(tmp_path)
+    with pytest.raises(ScannerRefusedError, match="is not the program that was installed") as raised:
+        found.run(["version"], timeout=1, folder=tmp_path)
+    assert raised.value.exit_code == 3
+
+
 @pytest.mark.parametrize(("content", "problem"), [("", "wrote nothing"), ("{", "no JSON"), ("[]", "no JSON object")])
 def test_what_is_no_json_object_is_a_broken_scan(tmp_path, content, problem):
     path = tmp_path / "answer.json"
