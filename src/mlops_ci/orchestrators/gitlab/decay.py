@@ -1,33 +1,37 @@
-"""`decay.yml` and `rescan.yml` for GitLab: one job each, in a pipeline schedule of its own."""
+"""`decay.yml` and `rescan.yml` for GitLab: one job each, in a pipeline schedule of its own; a login for the
+vulnerability database is in a job before it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mlops_ci.orchestrators import decay, rescan
+from mlops_ci.orchestrators import database_job, decay, rescan
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.gitlab import scripts
 from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import GitLabInput, use
-from mlops_ci.orchestrators.gitlab.jobs import GITLAB_REPORT, REGISTRY, SCANNED, TOKEN, named, shared
+from mlops_ci.orchestrators.gitlab.jobs import GITLAB_REPORT, REGISTRY, SCANNED, TOKEN, fetches, named, shared
 
 COMMANDS = {decay.NAME: decay.COMMAND, rescan.NAME: rescan.COMMAND}
 WHEN = {decay.NAME: "the champion has decayed", rescan.NAME: "there are findings"}
 
 
 def scheduled_jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explained]:
-    """The job of such a file by its name."""
-    (job,) = file.jobs
+    """The jobs of such a file by their names."""
+    *before, job = file.jobs
     common = shared(file, inputs)
+    takes = [database_job.TAKE] if before else []
     found: dict[str, Any] = {
         **common,
         "tags": use(f"runner-{job.machine}"),
         "timeout": f"{use('timeout')} minutes",
-        "needs": Flow([]),
+        "needs": Flow([named(one) for one in job.needs]),
         "variables": {**common["variables"], **REGISTRY},
         **({"id_tokens": {TOKEN: Flow({"aud": use("aws-audience")})}} if "store" in job.secrets else {}),
         "script": [
             Explained(f"Also when it fails, as it does when {WHEN[file.name]}.", f"trap '{scripts.reports()}' EXIT"),
+            *takes,
             COMMANDS[file.name],
         ],
         "artifacts": {
@@ -43,4 +47,8 @@ def scheduled_jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[st
             },
         },
     }
-    return {named(job.name): Explained(f"{job.summary[0].upper()}{job.summary[1:]}.", found)}
+    bodies = [(one, {**common, **fetches(one)}) for one in before]
+    return {
+        named(one.name): Explained(f"{one.summary[0].upper()}{one.summary[1:]}.", body)
+        for one, body in [*bodies, (job, found)]
+    }
