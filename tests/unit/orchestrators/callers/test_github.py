@@ -489,28 +489,6 @@ def test_the_call_that_scores_the_champion_is_checked(empty: Repository, only: O
         assert words in only(empty.github()).message
 
 
-FLEET_FILE = ".github/workflows/fleet.yml"
-
-
-def test_a_list_of_machines_is_checked_before_plan_reads_it(empty: Repository, only: Only):
-    example = (Path(__file__).parents[4] / "examples" / "github" / "fleet.yml").read_text()
-    empty.write(FLEET_FILE, example)
-    assert empty.github().findings == ()
-    given = """nodes: ${{ vars.MLOPS_CI_FLEET || '["gpu"]' }}"""
-    assert given in example
-    for value, words in (
-        ("gpu-01", "no JSON"),
-        ("'[]'", "an empty list"),
-        ("""'["a", "a"]'""", "names a twice"),
-        ("[gpu-01]", "`nodes` is a list, and must be a text"),
-    ):
-        empty.write(FLEET_FILE, example.replace(given, f"nodes: {value}"))
-        found = only(empty.github())
-        assert words in found.message
-        assert found.level == "error"
-        assert found.fix
-
-
 def test_it_begins_no_run_that_another_call_could_take_for_its_own(repository: Repository):
     before = repository.github().findings
     job = WEEKLY.partition("jobs:\n")[2].replace("  mlops:\n", "  weekly:\n", 1)
