@@ -182,13 +182,14 @@ def act(
     interrupt_at: str | None = None,
     alone: Sequence[str] = (),
     labels: Sequence[str] = LABELS,
+    job: str = "",
 ) -> Acted:
     """Run the consumer's workflow. `environment` is what the runner's machine has; `payload` the event's file.
 
     With another `attempt` the artifacts in `folder` are those of the attempts before. `interrupt_at`: Ctrl-C as soon as
     a line says this; the runs of the job's machine, which act then removes, are kept in `folder/interrupted`. `alone`
     begins the command line where the machine is another one (see `isolated`). No other runners than those with `labels`
-    take a job.
+    take a job. With `job` only that one of the workflow is run.
     """
     (folder / "artifacts").mkdir(parents=True, exist_ok=attempt > 1)
     head = subprocess.run(["git", "-C", str(bundle), "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
@@ -204,7 +205,7 @@ def act(
     known = {"MLOPS_CI_BUNDLE_REPOSITORY": BUNDLE, "MLOPS_CI_BUNDLE_REF": head.stdout.strip(), **(variables or {})}
     argv = [
         *(*alone, str(program), event, "--workflows", str(consumer / ".github" / "workflows" / workflow)),
-        *("--no-cache-server", "--rm", "--json=false"),
+        *("--no-cache-server", "--rm", "--json=false", *(("--job", job) if job else ())),
         *(word for label in labels for word in ("--platform", f"{label}=-self-hosted")),
         *(word for one in _local(bundle, profile or load_profile("default")) for word in ("--local-repository", one)),
         *(word for name, value in machine.items() for word in ("--env", f"{name}={value}")),

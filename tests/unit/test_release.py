@@ -13,6 +13,12 @@ from release_facts import RefusedError, fragments, major_of, notes, order, parse
 from release_steps import rename, set_version
 from ruamel.yaml import YAML
 
+from mlops_ci.orchestrators.called import called_file
+from mlops_ci.orchestrators.github.interface import inputs_of
+from mlops_ci.orchestrators.github.profile import load_profile
+from mlops_ci.orchestrators.github.workflow import granted
+from mlops_ci.orchestrators.labels import hosted
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
 OWN = ("ci", "release", "update")
@@ -125,11 +131,30 @@ def test_only_the_jobs_that_must_may_write():
         for job, found in workflow(name)["jobs"].items()
     }
     assert {key: value for key, value in writing.items() if value} == {
+        # As a user must to call train.yml; within it each job has less.
+        ("ci", "quickstart"): ["id-token", "packages"],
+        ("release", "tests"): ["id-token", "packages"],
         ("release", "image"): ["packages"],
         ("release", "attest"): ["attestations", "id-token"],
         ("release", "publish"): ["contents"],
         ("update", "pull-request"): ["contents", "pull-requests"],
     }
+
+
+def test_our_own_checks_call_what_users_call_and_as_doctor_would_have_it():
+    """And so does a release: nothing is built before the called file has trained the example at this commit."""
+    called = workflow("ci")["jobs"]["quickstart"]
+    assert called["uses"] == "./.github/workflows/train.yml"
+    assert (ROOT / called["with"]["config"]).is_file()
+    assert called["permissions"] == granted(called_file("train").jobs)
+    given = called["with"]
+    known = {one.name: one for one in inputs_of(called_file("train"), load_profile("default"))}
+    kinds = {"string": str, "number": int, "boolean": bool}
+    assert all(isinstance(value, kinds[known[name].kind]) for name, value in given.items())
+    machines = {given[name] for name in ("runner-plan", "runner-cpu", "runner-gpu")}
+    assert all(hosted((label,)) for label in machines), "code of a fork reaches no machine of ours"
+    assert given["dry-run"] is True
+    assert "secrets" not in called
 
 
 def test_nothing_is_released_before_it_is_checked_tested_and_attested():

@@ -25,8 +25,10 @@ def fetching(file: CalledFile, who: Database) -> CalledFile:
     """The file as a site has its database fetched; one that scans nothing needs none."""
     if who == "scan" or not any(takes(job) for job in file.jobs):
         return file
-    plan, *others = file.jobs
-    return replace(file, jobs=(plan, _fetching(), *(_waiting(job) for job in others)))
+    before = tuple(job for job in file.jobs if job.name == "plan")
+    own = _fetching() if before else replace(_fetching(), needs=(), untrusted=False)
+    others = (_waiting(job) for job in file.jobs if job not in before)
+    return replace(file, jobs=(*before, own, *others))
 
 
 def scans(job: Job) -> bool:

@@ -215,17 +215,9 @@ def _deployed(records: Mapping[str, Record]) -> str | None:
 
 
 def node_facts(one: Looked) -> dict[str, Any]:
-    """How the look at one machine ended: `passed`, `failed`, or `lost` where its job has left nothing."""
-    if (failed := one.failed) is not None:
-        cause = failed.error.cause if failed.error else failed.reason
-        return {"result": "failed", "exit_code": failed.exit_code, "verdict": one.verdict, "reason": cause}
-    known = bool(one.records)
-    return {
-        "result": "passed" if known else "lost",
-        "exit_code": 0 if known else LOST,
-        "verdict": one.verdict,
-        "reason": "" if known else "its job has left nothing",
-    }
+    """How the look at one machine ended."""
+    code = one.failed.exit_code if one.failed is not None else 0 if one.records else LOST
+    return {"result": one.result, "exit_code": code, "verdict": one.verdict, "reason": one.why}
 
 
 def _beside(canary: Record) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from mlops_ci.records.verify import VerifyOutputs
 from mlops_ci.reporting.metrics import read_metrics
 from mlops_ci.reporting.series import Series
 from mlops_ci.reporting.usage import StageUsage, read_usage
+from mlops_ci.run.nodes import Looked, looked
 from mlops_ci.run.run import Lineage, Run, RunInfo, read_json
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class ReportData:
     """One run. `records` has no report stage: a report does not report on itself. `problems` is what could not be read.
     `canary` is the record of the cell beside a night, `smoke` that of the smoke run before a training.
 
+    `nodes` are the machines that it looked at, each in a job of its own.
     `metrics` are the training's series by step, `usage` the machine's by seconds, one for each job with samples.
     """
 
@@ -70,6 +72,7 @@ class ReportData:
     canary: Record | None = None
     smoke: Record | None = None
     outputs: Outputs = field(default_factory=Outputs)
+    nodes: tuple[Looked, ...] = ()
     metrics: tuple[Series, ...] = ()
     usage: tuple[StageUsage, ...] = ()
     problems: tuple[str, ...] = ()
@@ -92,6 +95,7 @@ class ReportData:
             canary=beside.get(CANARY),
             smoke=beside.get(SMOKE),
             outputs=_outputs({**records, **beside}, problems),
+            nodes=_nodes(run_dir, info, problems),
             metrics=metrics,
             usage=tuple(_usage(run_dir, problems)),
             problems=tuple(problems),
@@ -143,6 +147,14 @@ def _records(run_dir: Path, info: RunInfo, problems: list[str]) -> dict[str, Rec
         if record is not None:
             found[name] = record
     return found
+
+
+def _nodes(run_dir: Path, info: RunInfo, problems: list[str]) -> tuple[Looked, ...]:
+    try:
+        return looked(Run(folder=run_dir, info=info))
+    except (RecordFormatError, AttributeError, TypeError) as error:
+        problems.append(f"what was seen of each node: {error}".replace(f"{run_dir}/", ""))
+        return ()
 
 
 def _outputs(records: Mapping[str, Record], problems: list[str]) -> Outputs:

@@ -102,6 +102,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "data": data,
         "info": data.info,
         "out": data.outputs,
+        "nodes": data.nodes,
         "verdict": found,
         "exit_meaning": exit_meaning(found.failed.exit_code) if found.failed else "",
         "notices": notices(data),

@@ -41,6 +41,7 @@ def summary(data: ReportData) -> str:
         *guarded(data),
         about(data),
         stages(data),
+        *nodes(data),
         *metrics(data),
         *canary(data),
         *(details(title, content) for title, content in parts(data)),
@@ -113,6 +114,13 @@ def about(data: ReportData) -> str:
 def stages(data: ReportData) -> str:
     """One row per stage."""
     return table(("", "stage", "time", "attempts", "result"), map(_stage, timeline(data)))
+
+
+def nodes(data: ReportData) -> Iterable[str]:
+    """One row per machine, where the run looked at several."""
+    if data.nodes:
+        rows = [(text(one.name), text(one.verdict or one.result), text(one.why, CHANGED)) for one in data.nodes]
+        yield table(("node", "verdict", "why"), rows)
 
 
 def _stage(line: StageLine) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ def collect(folder: Path, workspace: Path, run_id: str | None = None) -> tuple[R
     found = _newest(_found(folder), run_id, folder)
     for one in found:
         _check(one)
+    found.sort(key=lambda one: (_position(one.handover), *_among_nodes(one)))
     for one in found:
         _put_all(one, workspace)
     run = open_run(workspace / "runs", found[0].handover.run)
@@ -98,7 +99,7 @@ def _found(folder: Path) -> list[Found]:
 
 
 def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Found]:
-    """Of each job of the run the newest attempt, in pipeline order, so that later jobs write last."""
+    """Of each job of the run the newest attempt."""
     runs = {one.handover.run for one in found}
     if run_id is None and len(runs) > 1:
         raise HandoverError(f"{folder} holds several runs: {', '.join(sorted(runs))}", hint="name one with --run")
@@ -111,7 +112,7 @@ def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Fo
             hint="were the artifacts of the earlier jobs downloaded, and are they still kept?",
         )
     chosen = {one.handover.part: one for one in found if counts.get(one.handover.part) is one.handover}
-    return sorted(chosen.values(), key=lambda one: (_position(one.handover), *_among_nodes(one)))
+    return list(chosen.values())
 
 
 def _among_nodes(found: Found) -> tuple[bool, str]:
@@ -120,11 +121,15 @@ def _among_nodes(found: Found) -> tuple[bool, str]:
         return (False, "")
     records = [found.folder / FILES / ref.path for ref in found.handover.files if "/records/" in ref.path]
     latest = [read_json(path) for path in records if path.is_file() and path.parent.name == "records"]
-    return (any(one.get("status") == "failed" for one in latest), found.handover.node)
+    failed = any(isinstance(one, dict) and one.get("status") == "failed" for one in latest)
+    return (failed, found.handover.node)
 
 
 def _position(handover: Handover) -> tuple[int, bool, str]:
-    """The last job also notes the stages that no job ran: where another file's job runs one after that, it counts."""
+    """In pipeline order, so that later jobs write last.
+
+    The last job also notes the stages that no job ran: where another file's job runs one after that, it counts.
+    """
     positions = [pipeline.NAMES.index(stage) for stage in handover.stages if stage in pipeline.NAMES]
     last = any(pipeline.STAGES[one].always for one in positions)
     return (min(positions) if last else max(positions, default=0), not last, handover.job)

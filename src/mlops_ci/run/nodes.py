@@ -32,6 +32,18 @@ class Looked:
         verify = self.records.get("verify")
         return verify.outputs.get("verdict") if verify is not None else None
 
+    @property
+    def result(self) -> str:
+        """`passed`, `failed`, or `lost` where its job has left nothing."""
+        return "failed" if self.failed is not None else "passed" if self.records else "lost"
+
+    @property
+    def why(self) -> str:
+        """Why it is not `passed`."""
+        if (failed := self.failed) is not None:
+            return failed.error.cause if failed.error else failed.reason
+        return "" if self.records else "its job has left nothing"
+
 
 def looked(run: Run) -> tuple[Looked, ...]:
     """Each node that plan named, in its order; none where the run has no list of them."""

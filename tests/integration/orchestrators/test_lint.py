@@ -27,7 +27,7 @@ handover = "store"
 ACTIONLINT = "self-hosted-runner:\n  labels: [gpu, h100, small]\n"
 
 
-@pytest.fixture(params=["default", "object-store", "no-registry", "enterprise", "site", "database"])
+@pytest.fixture(params=["default", "object-store", "keyless", "no-registry", "enterprise", "site", "database"])
 def repository(request, tmp_path) -> Path:
     """A repository with nothing but the rendered files."""
     name = str(request.param)

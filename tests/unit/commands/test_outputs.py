@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mlops_ci import pipeline
 from mlops_ci.commands.outputs import LARGEST, of_run, result_json
 from mlops_ci.redaction import Redactor
 from support.run_folder import a_record, make_run
@@ -29,6 +30,23 @@ def test_plan_names_the_jobs_to_run_and_their_machines(run):
     assert found["trusted"] == "true"
     assert json.loads(found["runner-gpu"]) == ["self-hosted", "gpu"]
     assert json.loads(found["runners"]) == PLAN["runners"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cells"),
+    [
+        ({"gpu-01": ["gpu-01"], "big": ["a", "b"]}, [("gpu-01", ["gpu-01"]), ("big", ["a", "b"])]),
+        (None, [("", ["self-hosted", "gpu"])]),
+        ({}, []),
+    ],
+)
+def test_plan_makes_the_matrix_of_what_fans_out(run, nodes, cells):
+    without = {} if nodes != {} else dict.fromkeys(pipeline.NAMES[1:-1], "no machine")
+    run.write(a_record(run, "plan", outputs={**PLAN, "nodes": nodes, "left_out": without}))
+    found = of_run(run, 0)
+    cell = json.loads(found["nodes"])["include"]
+    assert [(one["node"], json.loads(one["labels"])) for one in cell] == cells
+    assert ("train" in json.loads(found["jobs"])) == bool(cells), "an empty matrix never begins"
 
 
 def test_model_and_promotion(run):

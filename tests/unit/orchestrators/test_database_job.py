@@ -46,7 +46,7 @@ def test_the_login_is_in_its_one_step_for_own_code_and_nowhere_else(profile):
     for path, text in render(load_profile(profile)).items():
         name = path.rpartition("/")[2].removesuffix(".yml")
         jobs = parsed(text).get("jobs", {})
-        assert ("database" in jobs) == (name in SCANNING)
+        assert ("database" in jobs) == (name in (*SCANNING, "rescan"))
         assert {job for job, body in jobs.items() if secrets_in(body) & LOGIN} == ({"database"} & set(jobs))
         if name not in SCANNING:
             continue
@@ -73,6 +73,49 @@ def test_who_scans_takes_it_before_and_sees_no_secret(profile):
         assert "steps.take.outputs.exit-code" in scanning["outputs"]["exit-code"]
         others = [body for key, body in jobs.items() if body is not scanning and key != "deploy"]
         assert not [body for body in others if "database take" in json.dumps(body)]
+
+
+def test_the_daily_look_at_what_was_built_has_the_job_too(profile):
+    text = render(load_profile(profile))[".github/workflows/rescan.yml"]
+    file = parsed(text)
+    assert set(file["on"]["workflow_call"]["secrets"]) >= LOGIN
+    assert file["env"]["MLOPS_CI_DATABASE"] == "job"
+    database, rescan = file["jobs"]["database"], file["jobs"]["rescan"]
+    assert (database["permissions"], rescan["permissions"]) == (
+        {"contents": "read"},
+        {"contents": "read", "packages": "read"},
+    )
+    assert rescan["needs"] == ["database"]
+    assert "needs" not in database
+    assert database["if"] == rescan["if"], "never for code of a fork"
+    holding = [step for step in database["steps"] if secrets_in(step)]
+    assert [(step["run"], secrets_in(step)) for step in holding] == [("mlops-ci database fetch .mlops/database", LOGIN)]
+    assert not secrets_in(rescan) & LOGIN
+    run = [step.get("run", "") for step in rescan["steps"]]
+    assert run.index("mlops-ci database take .mlops/database") < run.index("mlops-ci rescan")
+    (kept,) = [step["with"]["name"] for step in database["steps"] if "upload-artifact" in step.get("uses", "")]
+    (fetched,) = [step["with"]["pattern"] for step in rescan["steps"] if "download-artifact" in step.get("uses", "")]
+    assert kept.startswith(fetched.removesuffix("*"))
+    assert "steps.take.outputs.exit-code" in rescan["outputs"]["exit-code"]
+
+
+def test_the_daily_look_on_an_older_artifact_service_downloads_it_itself(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text('extends = "enterprise"\ndatabase = "job"\n')
+    job = parsed(render(load_profile(str(path)))[".github/workflows/rescan.yml"])["jobs"]["rescan"]
+    said = [step["name"] for step in job["steps"]]
+    assert said.index("Download the vulnerability database") < said.index("Lay it where the scan finds it")
+
+
+def test_the_daily_look_at_gitlab_has_it_too(profile):
+    text = render_gitlab(load_gitlab_profile(profile))["ci/gitlab/rescan.yml"]
+    found = {re.sub(r".*]]", "", key): job for key, job in list(YAML(typ="safe", pure=True).load_all(text))[1].items()}
+    assert set(found) == {"database", "rescan"}
+    assert found["database"]["rules"] == found["rescan"]["rules"]
+    assert found["database"]["environment"]["name"] == "mlops-database"
+    assert "environment" not in found["rescan"]
+    assert found["rescan"]["needs"] == ["$[[ inputs.job-prefix ]]database"]
+    assert found["rescan"]["script"][1:] == ["mlops-ci database take .mlops/database", "mlops-ci rescan"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from mlops_ci.orchestrators.fanning import matrix, nodes
 from mlops_ci.orchestrators.labels import RunnerLabelError
 from mlops_ci.orchestrators.outcome import JobEnd, facts, outcome
 from mlops_ci.records.record import ErrorInfo
+from mlops_ci.reporting.data import ReportData
+from mlops_ci.reporting.html import html
+from mlops_ci.reporting.markdown import summary
 from mlops_ci.run.collect import collect
 from mlops_ci.run.handover import pack
 from mlops_ci.run.nodes import looked
@@ -126,6 +129,11 @@ def test_one_that_is_sick_is_the_runs_own_record_whoever_handed_on_last(run, tmp
     (well,) = set(NODES) - {sick}
     assert told[well] == {"result": "passed", "exit_code": 0, "verdict": "healthy", "reason": ""}
     assert (told[sick]["result"], told[sick]["exit_code"], told[sick]["reason"]) == ("failed", 11, "it is hot")
+    data = ReportData.read(found.folder)
+    assert f"| {sick} | failed | it is hot |" in summary(data)
+    assert f"| {well} | healthy |" in summary(data)
+    for words in (sick, well, "it is hot"):
+        assert words in html(data)
 
 
 def test_all_are_well(run, tmp_path):

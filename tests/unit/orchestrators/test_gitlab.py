@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -15,15 +12,13 @@ from mlops_ci import pipeline
 from mlops_ci.engines.inside_image import JOB_IMAGE_VARIABLE
 from mlops_ci.orchestrators.called import HEAD, called_file, called_files
 from mlops_ci.orchestrators.decay import all_files, any_file
-from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profile, profile_names
+from mlops_ci.orchestrators.gitlab.profile import GitlabProfileError, load_profile
 from mlops_ci.orchestrators.gitlab.render import include_example, render
 from mlops_ci.orchestrators.gitlab.rules import FORK
 from mlops_ci.orchestrators.together import together
+from support.rendered_gitlab import PROFILES, RENDERED, TAG, all_jobs, documents
 
 ROOT = Path(__file__).parents[3]
-TAG = "v1.2.3"
-PROFILES = {name: replace(load_profile(name), release=TAG) for name in profile_names()}
-RENDERED = {name: render(profile) for name, profile in PROFILES.items()}
 FILES = [(profile, path) for profile, files in RENDERED.items() for path in files]
 GLOBAL = {"default", "stages", "workflow", "variables", "image", "before_script", "after_script", "cache", "include"}
 # What trains, plans or needs no GPU is no business of a file of one other job.
@@ -33,29 +28,6 @@ NOT_THERE = {
     "rollback": {"runner-plan", "runner-gpu", "engine", "variant"},
 }
 HIDDEN = ".$[[ inputs.job-prefix ]]"
-
-
-@cache
-def documents(profile: str, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    header, jobs = YAML(typ="safe", pure=True).load_all(RENDERED[profile][path])
-    return header["spec"], jobs
-
-
-def whole(jobs: dict[str, Any], name: str) -> dict[str, Any]:
-    """A job with what it extends; mappings are merged, as GitLab does."""
-    job = jobs[name]
-    base = whole(jobs, job["extends"]) if "extends" in job else {}
-    merged = {**base, **job}
-    for key in ("variables", "artifacts"):
-        if key in base and key in job:
-            merged[key] = {**base[key], **job[key]}
-    return merged
-
-
-@cache
-def all_jobs(profile: str, path: str) -> dict[str, dict[str, Any]]:
-    jobs = documents(profile, path)[1]
-    return {re.sub(r".*]]", "", name): whole(jobs, name) for name in jobs if not name.startswith(".")}
 
 
 TRAIN = all_jobs("default", "ci/gitlab/train.yml")
@@ -73,7 +45,8 @@ class TestEveryFile:
         used = set(re.findall(r"\$\[\[ inputs\.([a-z-]+) ]]", RENDERED[profile][path]))
         assert used <= inputs
         # The head is the same in all files, also where a file has no such job.
-        assert inputs - used <= {"runner-cpu", "runner-gpu", "timeout"}
+        assert inputs - used <= {"runner-cpu", "runner-gpu", "runner-evaluate", "timeout"}
+        assert "runner-evaluate" in used or profile == "no-registry" or "runner-evaluate" not in inputs
 
     def test_has_typed_described_inputs_with_the_common_head(self, profile, path):
         inputs = documents(profile, path)[0]["inputs"]

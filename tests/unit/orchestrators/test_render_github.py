@@ -77,9 +77,50 @@ def test_a_file_that_is_gone_is_named(tmp_path):
 
 def test_no_permission_is_added_within_a_release():
     """A caller's grant must be enough for every release of the same major: a new permission breaks each of them."""
-    files = {**workflows(), **{name: opt_in(name) for name in OPT_IN}}
-    found = {name: {job: body["permissions"] for job, body in one["jobs"].items()} for name, one in files.items()}
-    assert found == json.loads(BASELINE.read_text()), "a change here needs a new major version of the bundle"
+    assert not changed_since_the_release(all_files()), "a change here needs a new major version of the bundle"
+
+
+def all_files():
+    return {**workflows(), **{name: opt_in(name) for name in OPT_IN}}
+
+
+def changed_since_the_release(files):
+    """Each `file/job scope: access` that is new or gone, and each job that is."""
+    before = json.loads(BASELINE.read_text())
+    now = {name: {job: body["permissions"] for job, body in one["jobs"].items()} for name, one in files.items()}
+
+    def each(files):
+        for name, file in files.items():
+            for job, permissions in file.items():
+                yield f"{name}/{job}"
+                yield from (f"{name}/{job} {scope}: {access}" for scope, access in permissions.items())
+
+    return sorted(set(each(before)) ^ set(each(now)))
+
+
+@pytest.mark.parametrize(
+    ("file", "job", "scope", "access", "found"),
+    [
+        ("train", "train", "id-token", None, ["train/train id-token: write"]),
+        ("scan", "scan", "contents", "write", ["scan/scan contents: read", "scan/scan contents: write"]),
+        ("rescan", "rescan", "id-token", "write", ["rescan/rescan id-token: write"]),
+        ("verify", "train", "packages", "write", ["verify/train packages: read", "verify/train packages: write"]),
+        ("retry", "retry", "contents", "write", ["retry/retry contents: write"]),
+    ],
+)
+def test_a_permission_that_was_added_widened_or_taken_is_named(file, job, scope, access, found):
+    files = all_files()
+    permissions = files[file]["jobs"][job]["permissions"]
+    permissions.pop(scope, None)
+    if access is not None:
+        permissions[scope] = access
+    assert changed_since_the_release(files) == found
+
+
+def test_a_job_that_is_new_is_named_with_what_it_may_do():
+    files = all_files()
+    files["build"]["jobs"]["more"] = {"permissions": {"actions": "write"}}
+    assert changed_since_the_release(files) == ["build/more", "build/more actions: write"]
 
 
 def test_who_signs_keylessly_are_the_jobs_that_build_and_publish_and_no_other():
@@ -344,7 +385,10 @@ def test_every_job_but_plan_runs_only_when_plan_says_so(profile):
         else:
             assert f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{job}')" in condition
             assert "!failure()" in condition
-            assert body["runs-on"].startswith("${{ fromJSON(needs.plan.outputs.runner-")
+            # Labels of a matrix are plan's too.
+            chosen = body.get("strategy", {}).get("matrix", body["runs-on"])
+            assert chosen.startswith("${{ fromJSON(needs.plan.outputs.")
+            assert "fromJSON(" in body["runs-on"]
             assert "plan" in body["needs"]
 
 
@@ -429,6 +473,7 @@ def test_a_job_that_cannot_go_on_with_the_run_tells_its_exit_code():
     for name, job, body in jobs():
         names = [step.get("id") for step in body["steps"]]
         wanted = f"{own} || steps.collect.outputs.exit-code" if "collect" in names else own
+        wanted = f"!matrix.node && ({wanted}) || ''" if "strategy" in body else wanted
         assert body["outputs"]["exit-code"] == f"${{{{ {wanted} }}}}", (name, job)
         assert "collect" in names or job == "plan"
 

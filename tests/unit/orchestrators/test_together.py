@@ -149,6 +149,22 @@ def test_at_gitlab_the_same_job_runs_the_same_parts():
     assert not [job for job in train.values() if "MLOPS_CI_DEFAULT_REGISTRY" in job.get("variables", {})]
 
 
+def test_at_gitlab_an_include_stays_right_when_a_site_does_without_a_registry():
+    """An input that a file does not have is an error, whatever the file does with it."""
+    for name in ("train", "nightly", "verify", "publish", "decay"):
+        with_one, without = (
+            set(
+                next(
+                    iter(
+                        YAML(typ="safe", pure=True).load_all(render(load_gitlab_profile(one))[f"ci/gitlab/{name}.yml"])
+                    )
+                )["spec"]["inputs"]
+            )
+            for one in ("default", PROFILE)
+        )
+        assert with_one <= without, name
+
+
 def test_at_gitlab_publish_goes_on_with_the_jobs_that_there_are():
     names = [job.name for job in before(pipeline.NAMES[1:8], "one-job")]
     assert names == ["train"]

@@ -14,6 +14,7 @@ from mlops_ci.publishing.parts import PartError, push
 from mlops_ci.records.codec import to_json
 from mlops_ci.run.collect import check_needs, collect, large_files
 from mlops_ci.run.handover import pack
+from mlops_ci.run.nodes import looked
 from mlops_ci.run.run import HandoverError
 from mlops_ci.stores.errors import ObjectDamagedError, StoreConflictError, StoreUnreachableError
 from mlops_ci.stores.local import LocalStore
@@ -81,6 +82,21 @@ def test_the_newest_attempt_counts_and_of_one_attempt_what_was_handed_on_last(st
     found = gather(store, run.id, there)
     assert [one.attempt for one in found.parts] == [10]
     assert found.run.record("build").reason == "cancelled"
+
+
+@pytest.mark.parametrize("names", [("gpu-01", "gpu-02"), ("1", "01"), ("rack-3-1", "rack-3")])
+def test_the_jobs_of_several_nodes_are_told_apart_by_name_and_attempt(store, run, there, names):
+    hand_on(store, run, "plan", "plan", outputs={"nodes": {name: [name] for name in names}})
+    for name in names:
+        for attempt in (1, 2):
+            run.write(a_record(run, "verify", reason=f"{name} {attempt}"))
+            push(store, run, job="train", attempt=attempt, stages=("verify",), file="verify", node=name)
+    found = gather(store, run.id, there)
+    assert sorted((one.job, one.node, one.attempt) for one in found.parts) == [
+        ("plan", "", 1),
+        *sorted(("train", name, 2) for name in names),
+    ]
+    assert [one.records["verify"].reason for one in looked(found.run)] == [f"{name} 2" for name in names]
 
 
 def test_nothing_travels_twice(store, run, there):
@@ -217,5 +233,6 @@ def test_a_store_that_cannot_be_asked_is_an_error_of_its_own(store, run, there, 
 def test_the_manifest_holds_names_sizes_and_digests_alone(store, run, tmp_path):
     trained(store, run)
     manifest = json.loads(stored(tmp_path, "*/parts/train-1-*").read_text())
-    assert set(manifest) == {"schema", "run", "job", "attempt", "packed_at", "stages", "files", "elsewhere", "file"}
+    known = {"schema", "run", "job", "attempt", "packed_at", "stages", "files", "elsewhere", "file", "node"}
+    assert set(manifest) == known
     assert all(set(one) == {"path", "bytes", "sha256"} for one in manifest["files"])

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mlops_ci.orchestrators.labels import RunnerLabelError
 from mlops_ci.providers.github import github_provider
 from mlops_ci.providers.local import local_provider
 from mlops_ci.settings.deploy import DeploySettings
@@ -119,6 +120,27 @@ def test_a_nightly_without_work_is_left_out_with_the_reason():
     found = decided(session(mode="nightly"), idle="nothing is new since run r")
     assert set(found) == ALL_WORK
     assert set(found.values()) == {"nothing is new since run r"}
+
+
+def test_an_empty_list_of_machines_leaves_all_work_out_with_the_reason():
+    found = decided(session(MLOPS_CI_NODES="[]"))
+    assert set(found) == ALL_WORK
+    assert set(found.values()) == {"the input `nodes` is an empty list: there is no machine to look at"}
+
+
+@pytest.mark.parametrize("text", ["", '["gpu-01", "gpu-02"]'])
+def test_with_machines_and_without_a_list_of_them_nothing_is_left_out(text):
+    assert decided(session(MLOPS_CI_NODES=text)) == {}
+
+
+def test_a_list_of_machines_that_is_none_ends_plan_as_a_mistake_of_the_caller():
+    with pytest.raises(RunnerLabelError, match="no JSON"):
+        decided(session(MLOPS_CI_NODES="gpu-01, gpu-02"))
+
+
+def test_code_of_a_fork_reaches_no_machine_of_a_list():
+    one = session(event="pull_request", MLOPS_CI_NODES='["gpu-01"]')
+    assert set(decided(one, trusted=False)) >= {"verify", "train"}
 
 
 def test_who_wants_it_to_run_in_any_case_is_named():

@@ -32,6 +32,10 @@ def includes(kind: str) -> str:
     return "include:\n" + "".join(entry + REQUIRED.get(name, "") for name, entry in zip(FILES, entries, strict=True))
 
 
+# This one with a login for the vulnerability database besides.
+SITE = 'extends = "no-registry"\ndatabase = "job"\n'
+
+
 def check(*paths: Path) -> None:
     command = [str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema", "vendor.gitlab-ci"]
     done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, timeout=120, check=False)
@@ -42,12 +46,16 @@ def check(*paths: Path) -> None:
     ("profile", "kind"), [("default", "component"), *((profile, "file") for profile in profile_names())]
 )
 def test_the_pipeline_is_valid(tmp_path: Path, gitlab_ci_local: None, profile: str, kind: str) -> None:
-    bundle = make_bundle(tmp_path / "bundle", profile=profile)
+    site = tmp_path / "site.toml"
+    site.write_text(SITE)
+    bundle = make_bundle(tmp_path / "bundle", profile=str(site) if profile == "no-registry" else profile)
     expanded = tmp_path / "expanded.yml"
     expanded.write_text(expand(make_consumer(tmp_path / "model", includes(kind)), bundle))
     jobs = YAML(typ="safe", pure=True).load(expanded.read_text())
     assert {f"mlops-{name}-plan" for name in FILES if name not in ("train", "decay", "rescan", "rollback")} < set(jobs)
     assert {"mlops-decay-evaluate", "mlops-rescan-rescan", "mlops-rollback-rollback"} < set(jobs)
+    fetching = {name for name in jobs if name.endswith("-database")}
+    assert ("mlops-rescan-database" in fetching) == bool(fetching) == (profile == "no-registry")
     check(expanded)
     if (profile, kind) == ("default", "file"):
         expanded.write_text(expanded.read_text().replace("max: 2", "max: 7", 1))

@@ -93,7 +93,7 @@ def take_database(job: Job, file: CalledFile, profile: Profile) -> list[list[str
         return []
     older = profile.artifacts == 3
     # That service knows no patterns: all is downloaded, where nothing has done that before.
-    if older and profile.handover == "artifact":
+    if older and profile.handover == "artifact" and any(one.name == "plan" for one in file.jobs):
         return [
             a_step("Lay the database where the scan finds it", id_="take", run=f"mlops-ci database take {INCOMING}")
         ]

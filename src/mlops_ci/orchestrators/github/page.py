@@ -161,8 +161,8 @@ of their own, and nobody needs `packages: write`. Code of a fork is only planned
 The job that scans has no secret, so it fetches the vulnerability database without a login. Where `[mirrors] trivy-db`
 names a registry that asks for one, render with `database = "job"` in a profile: a job `database` logs in by the secrets
 `database-username` and `database-password`, which are for nothing else, fetches it, and hands it on as an artifact that
-the scan alone downloads. For code of a fork it has no login, and then the scan ends with exit code 4. `rescan.yml` is
-one job: its login at the registry of the images reaches a database that lies in the same registry.
+the scan alone downloads. For code of a fork it has no login, and then the scan ends with exit code 4. `rescan.yml` has
+the job too.
 
 ## A site of its own
 
@@ -196,6 +196,11 @@ gives no identity; the profile `enterprise` with `images = "one-job"`, on machin
 run on github.com or on a GitHub Enterprise Server yet.**
 """
 
+MATRIX = """
+`verify.yml` also has `nodes`, [a list of machines](../health-check.md#a-fleet): plan makes a matrix of it. A job that
+fans out does so by what plan hands on, and is left out, with the reason, when there is nothing for it to do.
+"""
+
 
 def page(profile: Profile, example: str, said: Mapping[str, str]) -> str:
     """The page in Markdown; `example` is the text of the file that it shows, `said` what `doctor` says of another."""
@@ -203,7 +208,7 @@ def page(profile: Profile, example: str, said: Mapping[str, str]) -> str:
     parts = [
         HEAD.format(example=example.rstrip()) + DOCTOR.format(**said),
         PARTS.format(files=_files(), grants=_grants()),
-        "## Inputs\n\nOf `train.yml`; the others have the same where they make sense.\n\n" + _inputs(profile),
+        "## Inputs\n\nOf `train.yml`; the others have the same where they make sense.\n\n" + _inputs(profile) + MATRIX,
         "## Secrets\n\nNone is required, and none is inherited.\n\n" + _secrets(train),
         "## Outputs\n\n" + _table(("output", "what"), [(f"`{one.name}`", one.about) for one in train.outputs]),
         "## Jobs\n\nOf `train.yml`. Every job may also read the repository (`contents: read`).\n\n" + _jobs(train.jobs),

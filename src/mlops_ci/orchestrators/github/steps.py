@@ -28,8 +28,7 @@ BUNDLE = ".mlops/bundle"
 def steps(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     """The lines below `steps:`."""
     if job.name == database_job.NAME:
-        found = [checkout_step(profile), *bundle_steps(profile), *_fetch(job), database_step(file, profile)]
-        return [line for one in found for line in item(one)]
+        return [line for one in database_steps(job, file, profile) for line in item(one)]
     found = [
         checkout_step(profile),
         *bundle_steps(profile),
@@ -76,6 +75,11 @@ def bundle_steps(profile: Profile) -> list[list[str]]:
             with_={"ref": ref},
         ),
     ]
+
+
+def database_steps(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
+    """The steps of the job that fetches the vulnerability database."""
+    return [checkout_step(profile), *bundle_steps(profile), *_fetch(job), database_step(file, profile)]
 
 
 def _fetch(job: Job) -> list[list[str]]:

@@ -92,9 +92,13 @@ def _run_from(file: CalledFile) -> tuple[GitLabInput, ...]:
 
 
 def _evaluate(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:
-    if not any(job.machine == "evaluate" for job in file.jobs):
+    evaluates = [job for job in file.jobs if "evaluate" in job.stages]
+    if not evaluates:
         return ()
     about = 'tags of the runner for what evaluates: one with a GPU where [evaluate] on = "gpu"'
+    if all(job.machine != "evaluate" for job in evaluates):
+        # There all the same: what a site includes stays right when it changes its profile.
+        about = "not asked: no registry carries the image, so what evaluates is in the job that trains"
     return (GitLabInput(name="runner-evaluate", kind="array", default=profile.cpu_tags, about=about),)
 
 

@@ -47,7 +47,7 @@ def jobs(file: CalledFile, inputs: tuple[GitLabInput, ...]) -> dict[str, Explain
         why = "Jobs that change what others see: neither interrupted nor for what is not merged."
         found[hidden(HIDDEN_CHANGING)] = Explained(why, _shared_changing(file))
     for job in file.jobs:
-        body = _database(job) if job.name == database_job.NAME else _job(file, job)
+        body = {"extends": hidden(HIDDEN), **fetches(job)} if job.name == database_job.NAME else _job(file, job)
         found[named(job.name)] = Explained(_summary(job), body)
         if job.name == APPROVED:
             found[named("approve")] = Explained("A person starts it when promote waits for one.", _approve(file, job))
@@ -152,12 +152,12 @@ def _job(file: CalledFile, job: Job) -> Mapped:
     return found
 
 
-def _database(job: Job) -> Mapped:
+def fetches(job: Job) -> Mapped:
+    """What the job that fetches the vulnerability database has of its own."""
     return {
-        "extends": hidden(HIDDEN),
         "tags": use(f"runner-{job.machine}"),
         "timeout": f"{job.minutes} minutes",
-        "needs": Flow([named("plan")]),
+        "needs": Flow([named(one) for one in job.needs]),
         "environment": Explained(
             "No deployment: variables with the login that have this scope reach this job alone.",
             Flow({"name": database_job.ENVIRONMENT, "action": "access"}),

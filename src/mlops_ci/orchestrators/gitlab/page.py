@@ -201,15 +201,15 @@ again.
 
 Where neither the project's own registry nor another can be reached, let no image travel: `images = "one-job"` in a
 profile, or rendered with `--profile no-registry`. The job `train` then makes the images on the GPU machine and does all
-that is done in them, up to `evaluate`; `timeout` is the limit of all of it, and the files have no input
-`runner-evaluate`. `publish`, `promote` and `publish.yml` go on with it as usual.
+that is done in them, up to `evaluate`; `timeout` is the limit of all of it, and `runner-evaluate`
+names no machine. `publish`, `promote` and `publish.yml` go on with it as usual.
 
 ### The database of the scanner
 
 Where `[mirrors] trivy-db` names a registry that asks for a login, render with `database = "job"` in a profile: a job
 `database` fetches it and hands it to the job that scans, which needs no login. Set the variables
 `MLOPS_CI_DATABASE_USERNAME` and `MLOPS_CI_DATABASE_PASSWORD` with the scope of the environment `mlops-database`: GitLab
-then gives them to that job alone.
+then gives them to that job alone. `rescan.yml` has the job too.
 
 ### What runs
 

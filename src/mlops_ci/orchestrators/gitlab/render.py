@@ -44,8 +44,9 @@ def include_example(file: CalledFile, profile: GitLabProfile, *, component: bool
 
 def _text(file: CalledFile, profile: GitLabProfile, *, component: bool) -> str:
     file = file if file.name in (DECAY, ROLLBACK) else signing(handing_over(file, profile.handover), profile.signing)
+    file = fetching(file, profile.database)
     if file.name not in COMMANDS:
-        file = together(fetching(file, profile.database), profile.images)
+        file = together(file, profile.images)
     inputs = inputs_of(file, profile, component=component)
     example = include_example(file, profile, component=component)
     head = comment(f"{file.title}: {file.about}.\n\n{NOTE}\n\n" + "".join(f"  {one}\n" for one in example.splitlines()))
