@@ -73,9 +73,8 @@ def run(session: Session) -> Result:
         session.console.say("nothing is new since an earlier finished run: same code, data, image, settings and seed")
     idle = freshness.why if freshness and not freshness.due else None
     without = left_out(session, trusted=trusted, why=why, idle=idle)
-    for name, reason in without.items():
-        if reason != NO_ENTRY:
-            session.console.say(f"{name} is left out: {reason}")
+    for name, reason in _worth_telling(without).items():
+        session.console.say(f"{name} is left out: {reason}")
     canary = session.settings.tables.nightly.canary if freshness and freshness.due and trusted else None
     if canary is not None:
         session.console.say(f"canary: [mode.{canary}] runs beside, is told, and decides nothing")
@@ -100,6 +99,11 @@ def run(session: Session) -> Result:
             guarded_changes=tuple(GuardedChange(**vars(one)) for one in governance.changes),
         )
     )
+
+
+def _worth_telling(without: Mapping[str, str]) -> dict[str, str]:
+    """Not what the configuration does not even mention."""
+    return {name: reason for name, reason in without.items() if reason != NO_ENTRY}
 
 
 def _sweep(session: Session) -> str:
