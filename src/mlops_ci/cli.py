@@ -161,10 +161,11 @@ def reproduce_command(run_id: str, tolerances: tuple[str, ...], **values: Any) -
 
 @main_group.command("approve", short_help="Approve a promotion that waits for a human.")
 @click.argument("run_id", metavar="RUN")
+@click.option("--deploy/--no-deploy", default=True, show_default=True, help="Deploy it here too, where [deploy] is set.")
 @stage_options
-def approve_command(run_id: str, **values: Any) -> int:
+def approve_command(run_id: str, *, deploy: bool, **values: Any) -> int:
     """Approve a promotion that waits for a human."""
-    return call("approve:approve", options(values), run_id)
+    return call("approve:approve", options(values), run_id, deploy=deploy)
 
 
 @main_group.command("clean", short_help="Say what .mlops holds, and free it.")

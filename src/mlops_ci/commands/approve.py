@@ -19,12 +19,12 @@ class NotWaitingError(UsageError):
     """The run does not wait for an approval."""
 
 
-def approve(options: Options, name: str) -> int:
-    """Note the approval, then promote, deploy where that is asked for, and report."""
+def approve(options: Options, name: str, *, deploy: bool = True) -> int:
+    """Note the approval, then promote, deploy where that is asked for and wanted here, and report."""
     run = open_run(Workspace(root=load_settings(options).root).runs, name)
     record = run.record("promote")
     if record is None or record.status != "waiting":
         raise NotWaitingError(f"run {run.id} does not wait for an approval", hint="`mlops-ci runs` shows which do")
     note(run, getpass.getuser())
     click.echo(f"approved {run.id}", err=True)
-    return run_command(replace(options, run=run.id, only=True), ("promote", "deploy", "report"))
+    return run_command(replace(options, run=run.id, only=True), ("promote", *(("deploy",) if deploy else ()), "report"))

@@ -332,7 +332,7 @@ def test_a_promotion_that_waits_is_let_through_by_the_reviewers_of_an_environmen
         assert "needs.promote.outputs.waiting == 'true'" in approve["if"]
         assert approve["environment"] == "${{ inputs.approve-environment }}"
         (step,) = [step for step in approve["steps"] if step.get("id") == "stages"]
-        assert step["run"] == "mlops-ci approve latest"
+        assert step["run"] == "mlops-ci approve latest --no-deploy"
         (before,) = [step for step in promote["steps"] if step.get("id") == "stages"]
         assert step["env"] == {"LOGNAME": "${{ inputs.approve-environment }}", **before["env"]}
         assert secrets_in(approve) == secrets_in(promote)

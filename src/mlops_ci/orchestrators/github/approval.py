@@ -15,7 +15,8 @@ from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, section
 
 NAME = "approve"
-COMMAND = "mlops-ci approve latest"
+# Its permissions are those of promote, which may push no image.
+COMMAND = "mlops-ci approve latest --no-deploy"
 CODES = "steps.stages.outputs.exit-code || steps.collect.outputs.exit-code"
 
 

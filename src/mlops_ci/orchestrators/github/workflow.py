@@ -72,7 +72,7 @@ def workflow(file: CalledFile, profile: Profile) -> str:
 def _jobs(file: CalledFile, profile: Profile) -> Iterator[list[str]]:
     for job in file.jobs:
         yield _job(job, file, profile)
-        if job.guarded:
+        if "promote" in job.stages:
             yield approve_job(job, file, profile, permission_lines(job))
 
 
