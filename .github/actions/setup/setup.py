@@ -130,6 +130,9 @@ def make(base: str, folder: Path) -> None:
         ]
     else:
         options = ["--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
+        if not os.environ.get("PYTHONDONTWRITEBYTECODE"):
+            # As uv does it: what a job imports gets compiled then; the most of it, no job imports.
+            options.append("--no-compile")
         steps = [
             [base, "-m", "venv", str(folder)],
             [python, "-m", "pip", "install", *options, "-r", str(LOCK)],

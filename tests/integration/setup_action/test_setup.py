@@ -128,7 +128,9 @@ def test_without_one_it_is_made_once_from_the_lock(checkout, tmp_path):
     assert first.exit_code == 0, first.said
     (folder,) = (cache / "mlops-ci").glob("environment-*/")
     made = (folder / "complete").stat().st_mtime_ns
-    assert next(folder.glob("lib/python3*/site-packages/click"))
+    (click,) = folder.glob("lib/python3*/site-packages/click")
+    assert (click / "testing.py").exists()
+    assert not list(click.glob("__pycache__/testing.*")), "what no job imports is not compiled"
     assert setup(small, tmp_path, MLOPS_CI_ENVIRONMENT=None, RUNNER_TOOL_CACHE=str(cache)).exit_code == 0
     assert (folder / "complete").stat().st_mtime_ns == made
     (folder / "complete").unlink()
