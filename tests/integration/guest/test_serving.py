@@ -83,7 +83,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, int, subprocess.Popen[str]]]:
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait until it holds; a server that does not answer yet is no reason to give up."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             if holds():
