@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def home(folder: Path, text: str) -> tuple[Path, int]:
     (folder / "model").mkdir()
     (folder / "app" / "serve.py").write_text(text)
     (port,) = free_ports(1)
-    limits = Limits(body=1000, workers=2, queue=0, drain=10.0)
+    limits = Limits(body=1000, workers=2, queue=0, drain=60.0)
     service = Service(
         entry="serve.py:load", port=port, model={"name": "m"}, limits=limits, example=Example(inputs=[0.0])
     )
@@ -74,15 +75,21 @@ def ask(port: int, method: str, path: str, body: bytes | None = None, **headers:
 def served(tmp_path: Path) -> Iterator[tuple[Path, int, subprocess.Popen[str]]]:
     folder, port = home(tmp_path, SERVE)
     child = start(folder)
-    for _ in range(400):
-        try:
-            if ask(port, "GET", "/health")[0] == 200:
-                break
-        except OSError:
-            time.sleep(0.05)
+    until(lambda: ask(port, "GET", "/health")[0] == 200)
     yield folder, port, child
     child.kill()
     child.communicate()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds; a server that does not answer yet is no reason to give up."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if holds():
+                return
+        time.sleep(0.02)
+    raise AssertionError("it did not come to that")
 
 
 def health(folder: Path) -> int:
@@ -121,12 +128,10 @@ def test_on_sigterm_what_is_under_way_is_answered_and_nothing_new_is_taken(serve
     answers: list[tuple[int, str]] = []
     slow = threading.Thread(target=lambda: answers.append(ask(port, "POST", "/predict", b'{"inputs": [1.0]}', **JSON)))
     slow.start()
-    while "mlops_serve_busy 1" not in ask(port, "GET", "/metrics")[1]:
-        time.sleep(0.02)
+    until(lambda: "mlops_serve_busy 1" in ask(port, "GET", "/metrics")[1])
     assert health(folder) == 0
     child.send_signal(signal.SIGTERM)
-    while '"draining"' not in ask(port, "GET", "/health")[1]:
-        time.sleep(0.02)
+    until(lambda: '"draining"' in ask(port, "GET", "/health")[1])
     assert ask(port, "POST", "/predict", b'{"inputs": [0.0]}', **JSON)[0] == 503
     (folder / "model" / "go").touch()
     slow.join(20)

@@ -19,7 +19,7 @@ from mlops_ci.guest.serving.config import FILE, Service, read
 from mlops_ci.guest.serving.loading import limit_threads, load
 from mlops_ci.guest.serving.server import Server
 
-TICK, ASK = 0.05, 5.0
+TICK, WAKE, ASK = 0.05, 0.2, 5.0
 
 
 def main(arguments: Sequence[str], home: Path, app: Path, model: Path) -> int:
@@ -43,7 +43,9 @@ def serve(service: Service, app: Path, model: Path, *, host: str = "0.0.0.0") ->
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": TICK}, daemon=True).start()
         threading.Thread(target=_load, args=(serving, app, model, failed, ended), daemon=True).start()
         print(json.dumps({"listening": server.server_address[1], "pid": os.getpid()}), flush=True)
-        ended.wait()
+        # Woken now and then: a signal that another thread got is handled only when this one runs.
+        while not ended.wait(WAKE):
+            pass
         serving.drain()
         deadline = time.monotonic() + service.limits.drain
         while serving.under_way and time.monotonic() < deadline:
@@ -51,6 +53,11 @@ def serve(service: Service, app: Path, model: Path, *, host: str = "0.0.0.0") ->
         # The last answer is on its way to its client.
         time.sleep(TICK)
         server.shutdown()
+    if serving.under_way:
+        # The interpreter would wait for them: a prediction that never ends is to hold nobody up.
+        print("mlops-serve: requests were under way and are given up", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(exits.OUT_OF_TIME)
     return failed[0] if failed else exits.OK
 
 
