@@ -216,7 +216,7 @@ def certificate(tmp_path):
     return tmp_path / "cert.pem", context
 
 
-def test_tls_with_a_site_s_own_authority(place, certificate):
+def test_tls_with_a_site_s_own_authority(place, certificate, tmp_path):
     bundle, context = certificate
     place.put("x", b"1")
     with cutting_proxy(place.server.endpoint, tls=context) as proxy:
@@ -224,7 +224,12 @@ def test_tls_with_a_site_s_own_authority(place, certificate):
             open_store(place.uri, endpoint=proxy.endpoint).get_bytes("x")
         assert caught.value.exit_code == 3
         assert "ca-bundle" in caught.value.hint
-        assert open_store(place.uri, endpoint=proxy.endpoint, ca_bundle=bundle).get_bytes("x") == b"1"
+        store = open_store(place.uri, endpoint=proxy.endpoint, ca_bundle=bundle)
+        assert store.get_bytes("x") == b"1"
+        items = files(tmp_path / "in", 3)
+        assert store.put_files(items) == (3, 0)
+        assert store._bucket._wires, "they went the short way"
+    assert place.store().hash_object(items[0].key).sha256 == items[0].sha256
 
 
 def test_a_server_killed_half_way_and_started_again_ends_in_the_same_state(tmp_path, monkeypatch):
