@@ -161,7 +161,9 @@ def reproduce_command(run_id: str, tolerances: tuple[str, ...], **values: Any) -
 
 @main_group.command("approve", short_help="Approve a promotion that waits for a human.")
 @click.argument("run_id", metavar="RUN")
-@click.option("--deploy/--no-deploy", default=True, show_default=True, help="Deploy it here too, where [deploy] is set.")
+@click.option(
+    "--deploy/--no-deploy", default=True, show_default=True, help="Deploy it here too, where [deploy] is set."
+)
 @stage_options
 def approve_command(run_id: str, *, deploy: bool, **values: Any) -> int:
     """Approve a promotion that waits for a human."""
