@@ -22,6 +22,8 @@ from support.rendered_gitlab import PROFILES, all_jobs
 Jobs = dict[str, dict[str, Any]]
 # Exit codes that mean: another try may end better.
 WORTH_IT = {10, 11, 12}
+# One at a time in the whole project: who moves the champion, and who deploys it.
+LOCKS = {"promote": "mlops-ci-promotion", "rollback": "mlops-ci-promotion", "deploy": "mlops-ci-deployment"}
 LOST_MACHINE = {"max": 2, "when": ["runner_system_failure"]}
 
 
@@ -39,12 +41,12 @@ def _wanted(job: Any) -> dict[str, Any]:
     codes = [] if job.always else list(job.retry)
     retry = {**LOST_MACHINE, **({"exit_codes": codes} if codes else {})}
     minutes = "$[[ inputs.timeout ]]" if job.minutes is None else job.minutes
-    changes = bool({"publish", "promote"} & set(job.stages))
+    changes = bool({"publish", "promote", "deploy", "rollback"} & {*job.stages, job.name})
     return {
         "retry": retry,
         "timeout": f"{minutes} minutes",
         "interruptible": not changes,
-        "resource_group": "mlops-ci-promotion" if job.guarded else None,
+        "resource_group": LOCKS.get(job.name),
     }
 
 

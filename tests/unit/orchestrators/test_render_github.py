@@ -144,7 +144,7 @@ def test_who_signs_keylessly_are_the_jobs_that_build_and_publish_and_no_other():
 def test_a_key_reaches_the_build_for_own_code_alone():
     for name, job, body in jobs():
         with_key = [step for step in body["steps"] if "COSIGN_PRIVATE_KEY" in step.get("env", {})]
-        assert bool(with_key) == (job in ("build", "publish")), (name, job)
+        assert bool(with_key) == (job in ("build", "publish", "deploy")), (name, job)
         if job == "build":
             (step,) = with_key
             assert step["id"] == "stages"
