@@ -53,7 +53,7 @@ def test_what_an_older_recipe_or_another_compression_made_is_told_from_what_is_n
     now = plan(tmp_path)
     made = locked(now)
     base = made[images_lock.key("docker", "2.13-cpu", "base")]
-    assert base.inputs["compression"] == "zstd 3"
+    assert base.inputs["compression"] == "zstd 7"
     images_lock.write(tmp_path, made)
     known = catalogue.load()
     other = replace(known, packing=replace(known.packing, level=9))
@@ -61,7 +61,7 @@ def test_what_an_older_recipe_or_another_compression_made_is_told_from_what_is_n
     lines = compare(tmp_path, plan(tmp_path))
     assert {one.content_key for one in now}.isdisjoint(one.content_key for one in plan(tmp_path))
     assert lines == tuple(
-        f"images.lock: {one.name} differs from what was built: compression: zstd 3 -> zstd 9" for one in now
+        f"images.lock: {one.name} differs from what was built: compression: zstd 7 -> zstd 9" for one in now
     )
     older = {name: value for name, value in base.inputs.items() if name != "compression"}
     older["schema"] = "mlops-ci/content-key/1"
