@@ -37,7 +37,7 @@ class Fake:
 
 @pytest.fixture
 def state(tmp_path, monkeypatch):
-    made = tuple(type(name, (Fake,), {"name": name}) for name in ("docker", "s3", "mlflow"))
+    made = tuple(type(name, (Fake,), {"name": name}) for name in ("docker", "docker-containerd", "s3", "mlflow"))
     monkeypatch.setattr(bed, "SERVICES", made)
     monkeypatch.setattr(bed.image_registry, "offer_base_image", lambda _: Fake.heard.append("base image"))
     Fake.heard.clear()
@@ -46,12 +46,13 @@ def state(tmp_path, monkeypatch):
     return State(tmp_path)
 
 
-def test_services_start_beside_each_other_and_mlflow_after_the_engine(state):
+def test_services_start_beside_each_other_but_mlflow_and_the_second_engine_after_the_first(state):
     said = []
-    bed.start(state, ("docker", "s3", "mlflow"), said.append)
-    assert Fake.heard.index("mlflow begins") > Fake.heard.index("docker runs")
+    bed.start(state, ("docker", "docker-containerd", "s3", "mlflow"), said.append)
+    for name in ("mlflow", "docker-containerd"):
+        assert Fake.heard.index(f"{name} begins") > Fake.heard.index("docker runs")
     assert Fake.heard[-1] == "base image"
-    assert len(said) == 4
+    assert len(said) == 5
 
 
 def test_one_that_does_not_start_stops_those_that_were_started(state):

@@ -491,11 +491,8 @@ def test_the_call_that_scores_the_champion_is_checked(empty: Repository, only: O
 
 
 def test_it_begins_no_run_that_another_call_could_take_for_its_own(repository: Repository):
-    before = repository.github().findings
-    job = WEEKLY.partition("jobs:\n")[2].replace("  mlops:\n", "  weekly:\n", 1)
-    repository.write(WORKFLOW, (repository.root / WORKFLOW).read_text().replace("jobs:\n", "jobs:\n" + job, 1))
+    before, text = repository.github().findings, (repository.root / WORKFLOW).read_text()
+    weekly = WEEKLY.partition("jobs:\n")[2].replace("  mlops:\n", "  weekly:\n", 1)
+    repository.write(WORKFLOW, text.replace("jobs:\n", f"jobs:\n{weekly}", 1))
     assert repository.github().findings == before
-
-
-def test_without_s3_there_are_no_policies(repository: Repository):
-    assert repository.github().policies is None
+    assert repository.github().policies is None, "nothing is on S3"
