@@ -33,7 +33,8 @@ NEED_BASE_IMAGE = frozenset({"docker", "docker-containerd"})
 NEED_TOOLS = frozenset({"s3", "mlflow"})
 # Not a service, but what tests need too: it can be installed by its name, before the rest.
 TORCH = "torch"
-# MLflow listens on the bridge that the engine makes. Two engines that start at once take each other's iptables chains away.
+# MLflow listens on the bridge that the engine makes. Two engines that start at once take each other's iptables chains
+# away.
 AFTER = {"mlflow": "docker", "docker-containerd": "docker"}
 
 Report = Callable[[str], None]
