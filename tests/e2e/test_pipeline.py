@@ -127,8 +127,8 @@ def test_the_same_command_after_a_finished_stage_does_nothing(project, engine_se
     before = records(project)
     locked = {name.rpartition("/")[2]: image.digest for name, image in (images_lock.read(project) or {}).items()}
     assert locked == {name: image["digest"] for name, image in before["build"]["outputs"]["images"].items()}
-    handed_on = newest_run(project) / "report" / images_lock.NAME
-    assert handed_on.read_bytes() == (project / images_lock.NAME).read_bytes(), "a CI job's artifact has it"
+    handed_on = newest_run(project) / "sbom" / images_lock.NAME
+    assert handed_on.read_bytes() == (project / images_lock.NAME).read_bytes(), "a CI job hands it on"
     again = call(project, "run", "check", environment=engine_settings)
     assert again.exit_code == 0
     assert "nothing has changed" in again.stderr
