@@ -40,10 +40,11 @@ def test_each_layer_sees_those_below(host_project: ImageProject, monkeypatch: py
     built = host_project.build(requirements="requirements.txt")
     assert list(built.images) == ["base", "torch", "train", "requirements"]
     assert built.warnings == ()
-    below = environment_folder(built.images["torch"].ref)
-    assert not list(below.rglob("__pycache__")), "most of what is installed is never imported"
+    torch, train = (environment_folder(built.images[name].ref) for name in ("torch", "train"))
+    assert list(torch.rglob("torch/__pycache__/*.pyc")), "no job with a time limit pays for compiling it"
+    assert not list(train.rglob("__pycache__")), "most of what is installed is never imported"
     place = python(built, "import extra, trainlib, torch; print(torch.__file__)")
-    assert list(below.rglob("torch/__pycache__/*.pyc")), "what was imported once starts faster"
+    assert list(train.rglob("__pycache__/*.pyc")), "what was imported once starts faster"
     assert place.startswith(str(environment_folder(built.images["torch"].ref)))
     assert python(built, "", command="torchrun") == str(environment_folder(built.ref)), "started by the top's Python"
 

@@ -74,7 +74,7 @@ def test_which_file_differs_is_said(
     refs = []
     for text in ("one", "two"):
         containerd.write(Dockerfile=f"{HEAD}RUN echo {text} > /opt/differs; echo same > /opt/same\nUSER 10001:10001\n")
-        refs.append(containerd.build(layer="base", dockerfile="Dockerfile").ref)
+        refs.append(containerd.build(layer="python", dockerfile="Dockerfile").ref)
     capsys.readouterr()
     assert image_look.compare(*refs, as_json=False) == 1
     said = capsys.readouterr().out

@@ -88,7 +88,8 @@ def start(state: State, names: Iterable[str], report: Report) -> None:
     try:
         for future in futures.values():
             future.result()
-        _timed(report, "base image in the registry", lambda: image_registry.offer_base_image(state))
+        if wanted:
+            _timed(report, "base image in the registry", lambda: image_registry.offer_base_image(state))
     except BaseException:
         for service in reversed(wanted):
             service.stop()
