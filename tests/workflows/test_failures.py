@@ -116,7 +116,7 @@ def test_code_of_a_fork_reaches_neither_own_runner_nor_data_nor_store_nor_secret
         "report",
     }
     left_out = records["plan"]["outputs"]["left_out"]
-    assert set(left_out) == {"prepare", "verify", "train", "evaluate", "publish", "promote"}
+    assert set(left_out) == {"prepare", "verify", "train", "evaluate", "publish", "promote", "deploy"}
     assert all("fork" in reason for reason in left_out.values())
     assert records["train"]["status"] == "skipped"
 

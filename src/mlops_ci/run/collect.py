@@ -73,12 +73,15 @@ def check_place(ref: FileRef, what: str) -> None:
 
 
 def check_needs(run: Run, stages: Iterable[str]) -> None:
-    """Everything that these stages need is done, by themselves or by the jobs before; raises `HandoverError`."""
+    """Everything that these stages need is done, by themselves or by the jobs before; raises `HandoverError`.
+
+    What waits for a human has had its say: what comes after it knows that there is nothing to do yet.
+    """
     coming = set(stages)
     for stage in pipeline.NAMES:
         for need in pipeline.stage(stage).needs if stage in coming else ():
             record = run.record(need)
-            if need not in coming and (record is None or not record.done):
+            if need not in coming and (record is None or not (record.done or record.status == "waiting")):
                 state = "has left no record" if record is None else f"has {record.status}"
                 raise HandoverError(
                     f"{stage} needs {need}, which {state} in run {run.id}",

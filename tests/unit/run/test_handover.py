@@ -124,6 +124,14 @@ def test_what_a_job_did_counts_and_not_that_it_was_left_out_before(run, artifact
     check_needs(found, ["promote"])
 
 
+def test_what_comes_after_a_promotion_that_waits_for_a_human_begins_and_sees_that(run, artifacts, there):
+    hand_on(run, artifacts, "plan", "plan")
+    hand_on(run, artifacts, "publish", "publish")
+    hand_on(run, artifacts, "promote", "promote", status="waiting", reason="a human must approve")
+    found, _ = collect(artifacts, there)
+    check_needs(found, ["deploy"])
+
+
 def test_the_embedded_stores_go_along_and_the_last_job_wins(tmp_path, run, artifacts, there):
     store = tmp_path / "one" / ".mlops" / "mlflow"
     store.mkdir()

@@ -11,8 +11,8 @@ from support.gitlab_ci import CONSUMER_PROJECT, expand, make_consumer, planned
 
 from .conftest import EXAMPLE
 
-ALL = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "approve", "result")
-UNMERGED = tuple(name for name in ALL if name not in {"publish", "promote", "approve"})
+ALL = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "approve", "deploy", "result")
+UNMERGED = tuple(name for name in ALL if name not in {"publish", "promote", "approve", "deploy"})
 MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_COMMIT_BRANCH": ""}
 
 

@@ -27,7 +27,7 @@ include:
   - {project: org/mlops-ci, ref: v1, file: ci/gitlab/train.yml, inputs: {runner-gpu: [gpu], dry-run: true}}
   - {project: org/mlops-ci, ref: v1, file: ci/gitlab/publish.yml, inputs: {run-from: mlops-}}
 """
-TRAINED = ("plan", "database", "train", "publish", "promote", "result")
+TRAINED = ("plan", "database", "train", "publish", "promote", "deploy", "result")
 PUBLISHED = ("plan", "publish", "promote", "result")
 SITE = '\n[publish]\nstore = "{store}"\n\n[tracking]\nuri = "{mlflow}"\n\n[verify]\nlevel = "static"\n'
 
