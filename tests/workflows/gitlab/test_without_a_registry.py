@@ -72,4 +72,4 @@ def test_the_gpu_job_makes_all_that_another_file_publishes(
     assert (second["model"], second["promoted"]) == ({"name": name, "version": "1"}, True)
     records = done.artifacts("mlops-publish-result").parent.parent / "builds"
     found = {path.stem for path in records.glob("mlops-publish-result/.mlops/runs/*/records/*.json")}
-    assert found == set(pipeline.NAMES)
+    assert found == set(pipeline.NAMES) - {"deploy"}, "the file that publishes asks for no right to push images"
