@@ -7,6 +7,7 @@ import pytest
 from mlops_ci.guest.health.active import matmul, throttle, transfer
 from mlops_ci.guest.health.active.catalogue import CHECKS
 from mlops_ci.guest.health.active.collective import judged as judged_ranks
+from mlops_ci.guest.health.active.collective import run as all_reduce
 from mlops_ci.guest.health.active.context import NEEDS, Context, applies
 from mlops_ci.guest.health.active.guard import failed, guarded
 from mlops_ci.guest.health.active.history import against_history, rates
@@ -260,3 +261,10 @@ def test_a_driver_that_lacks_a_symbol_gives_no_value():
     assert (reading.sm_mhz, reading.memory_mhz, reading.reasons) == (1500, 2619, 0x20)
     assert (reading.power_watts, reading.pcie_width) == (None, None)
     assert reading.held_ns["reliability"] == 50
+
+
+def test_one_gpu_has_nobody_to_reduce_with():
+    torch = SimpleNamespace(cuda=SimpleNamespace(device_count=lambda: 1))
+    (check,) = all_reduce(Context(torch=torch, device="cuda:0", budget=60, table=H100))
+    assert (check.id, check.status) == ("allreduce.exact.node", "SKIP")
+    assert "needs two GPUs, and torch sees 1" in check.cause
