@@ -69,9 +69,10 @@ def _result(options: Options, file: str) -> int:
     nodes = looked(run) if run is not None else ()
     if run is not None:
         plan = run.record("plan")
-        left_out = {**not_to_deploy(run.records()), **(plan.outputs.get("left_out", {}) if plan is not None else {})}
+        left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
         stages = {stage for job in jobs for stage in job.stages}
-        mine = {stage: why for stage, why in left_out.items() if stage in stages}
+        # What the page says of them; `outcome` knows by itself that there may be nothing to deploy.
+        mine = {stage: why for stage, why in {**not_to_deploy(run.records()), **left_out}.items() if stage in stages}
         _canary_without_word(run, ends.get(CANARY))
         code = _report(
             replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out, nodes))

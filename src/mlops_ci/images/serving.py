@@ -12,10 +12,9 @@ from mlops_ci.errors import UsageError
 from mlops_ci.files import regular_files
 from mlops_ci.guest.serving import config
 from mlops_ci.guest.serving.config import Service
-from mlops_ci.images import content_key
 from mlops_ci.images.catalogue import CORE
 from mlops_ci.images.content_key import ContextFile
-from mlops_ci.images.specs import LayerSpec, Recipe, bundled_files, document_of
+from mlops_ci.images.specs import LayerSpec, Recipe, bundled_layer
 from mlops_ci.run.lineage import CodeFile
 from mlops_ci.settings.settings import Settings
 
@@ -73,30 +72,13 @@ def serve_layer(recipe: Recipe, served: Served) -> LayerSpec:
     layer = recipe.catalogue.serve
     service = json.dumps(config.as_json(served.service), indent=1, sort_keys=True)
     files = (
-        *bundled_files(recipe.catalogue, layer),
         *_program(),
         *(ContextFile(path=f"app/{name}", source=path) for name, path in sorted(served.app.items())),
         *_model(served.model),
         ContextFile(path="service.json", content=f"{service}\n".encode()),
     )
-    text = (layer.folder / "Dockerfile").read_bytes()
-    args = {"PORT": str(served.service.port)}
-    document = {
-        **document_of(recipe, layer.name, files),
-        "dockerfile": content_key.digest_bytes(text),
-        "args": args,
-    }
-    return LayerSpec(
-        name=layer.name,
-        document=document,
-        files=files,
-        dockerfile=text,
-        shown=f"images/{layer.name}/Dockerfile",
-        args=args,
-        labels={f"{LABEL}.{name}": value for name, value in served.service.model.items()},
-        platform=recipe.variant.platform,
-        time=recipe.time,
-    )
+    labels = {f"{LABEL}.{name}": value for name, value in served.service.model.items()}
+    return bundled_layer(recipe, layer, files=files, args={"PORT": str(served.service.port)}, labels=labels)
 
 
 def serving_files(settings: Settings, code: tuple[CodeFile, ...]) -> dict[str, Path]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from mlops_ci.images import content_key, host_python, lockfile
@@ -114,3 +115,37 @@ def bundled_files(catalogue: Catalogue, layer: Layer) -> tuple[ContextFile, ...]
         **{path.relative_to(layer.folder).as_posix(): path for path in programs},
     }
     return tuple(ContextFile(path=name, content=path.read_bytes()) for name, path in paths.items())
+
+
+def bundled_layer(
+    recipe: Recipe,
+    layer: Layer,
+    *,
+    files: tuple[ContextFile, ...],
+    args: Mapping[str, str],
+    requirements: str | None = None,
+    companions: bool = False,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> LayerSpec:
+    """A layer with a Dockerfile of ours, over files that are not."""
+    files += bundled_files(recipe.catalogue, layer)
+    text = (layer.folder / "Dockerfile").read_bytes()
+    document = {
+        **document_of(recipe, layer.name, files),
+        "dockerfile": content_key.digest_bytes(text),
+        "args": dict(args),
+    }
+    return LayerSpec(
+        name=layer.name,
+        document=document,
+        files=files,
+        dockerfile=text,
+        shown=f"images/{layer.name}/Dockerfile",
+        args=args,
+        uses=layer.uses,
+        requirements=requirements,
+        companions=companions,
+        labels=labels,
+        platform=recipe.variant.platform,
+        time=recipe.time,
+    )

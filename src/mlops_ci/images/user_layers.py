@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from mlops_ci.errors import UsageError
 from mlops_ci.images import build_context, content_key, dockerfile, requirements_file, uv_lock
-from mlops_ci.images.catalogue import Layer
 from mlops_ci.images.content_key import ContextFile
-from mlops_ci.images.specs import CONSTRAINTS, FILES, PROJECT, LayerSpec, Recipe, bundled_files, document_of
+from mlops_ci.images.specs import CONSTRAINTS, FILES, PROJECT, LayerSpec, Recipe, bundled_layer, document_of
 from mlops_ci.registry.reference import parse
 from mlops_ci.run.lineage import code_files
 from mlops_ci.settings.image import ImageSettings
@@ -61,7 +59,7 @@ def _packages(recipe: Recipe, apt: tuple[str, ...]) -> LayerSpec:
             requirements=named,
             companions=companions,
         )
-    return _bundled(
+    return bundled_layer(
         recipe,
         layer,
         files=files,
@@ -99,39 +97,7 @@ def _code_layer(recipe: Recipe) -> LayerSpec:
     outputs = os.path.normpath(recipe.settings.tables.train.outputs).split(os.sep)[0]
     listed = code_files(root, skip=(outputs, "images.lock"))
     files = tuple(ContextFile(path=f"{FILES}/{one.path}", source=root / one.path) for one in listed)
-    return _bundled(recipe, recipe.catalogue.code, files=files, args={})
-
-
-def _bundled(
-    recipe: Recipe,
-    layer: Layer,
-    *,
-    files: tuple[ContextFile, ...],
-    args: Mapping[str, str],
-    requirements: str | None = None,
-    companions: bool = False,
-) -> LayerSpec:
-    """A layer of the user with a Dockerfile of ours."""
-    files += bundled_files(recipe.catalogue, layer)
-    text = (layer.folder / "Dockerfile").read_bytes()
-    document = {
-        **document_of(recipe, layer.name, files),
-        "dockerfile": content_key.digest_bytes(text),
-        "args": dict(args),
-    }
-    return LayerSpec(
-        name=layer.name,
-        document=document,
-        files=files,
-        dockerfile=text,
-        shown=f"images/{layer.name}/Dockerfile",
-        args=args,
-        uses=layer.uses,
-        requirements=requirements,
-        companions=companions,
-        platform=recipe.variant.platform,
-        time=recipe.time,
-    )
+    return bundled_layer(recipe, recipe.catalogue.code, files=files, args={})
 
 
 def _project_layer(recipe: Recipe, name: str) -> LayerSpec:

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlops_ci.signing import bundle
 from mlops_ci.signing.keys import PrivateKey, PublicKey
-from mlops_ci.signing.statement import PAYLOAD_TYPE, STATEMENT
+from mlops_ci.signing.statement import PAYLOAD_TYPE, STATEMENT, statement
 
 # What `cosign` writes in the place of STATEMENT; the fields that are read here are the same.
 STATEMENT_BEFORE = "https://in-toto.io/Statement/v0.1"
@@ -52,13 +52,7 @@ class Signed:
 
 def sign(what: Signed, key: PrivateKey) -> bytes:
     """The bundle."""
-    statement = {
-        "_type": STATEMENT,
-        "subject": [{"name": what.model, "digest": {"sha256": hashlib.sha256(what.digests).hexdigest()}}],
-        "predicateType": MODEL,
-        "predicate": what.predicate,
-    }
-    data = json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
+    data = statement(what.model, f"sha256:{hashlib.sha256(what.digests).hexdigest()}", MODEL, what.predicate)
     return bundle.bundle(data, key, hint=hashlib.sha256(key.public.pem().encode()).hexdigest())
 
 

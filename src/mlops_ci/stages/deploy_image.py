@@ -25,15 +25,14 @@ from mlops_ci.records.build import BuiltImage
 from mlops_ci.records.publish import PublishOutputs
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.registry.reference import repository
-from mlops_ci.run.clock import now
 from mlops_ci.scanning.findings import ScanTarget
 from mlops_ci.scanning.outputs import MARKDOWN
 from mlops_ci.scanning.sbom import file_name, write_sboms
-from mlops_ci.scanning.scan import Scan, scan
+from mlops_ci.scanning.scan import scan
 from mlops_ci.settings.waivers import WAIVERS_FILE
 from mlops_ci.stages.jobs import fresh
-from mlops_ci.stages.repository import sources
 from mlops_ci.stages.sboms import keep, settled
+from mlops_ci.stages.scan import asked
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signing import intend, sign
 from mlops_ci.stages.trees import targets
@@ -195,20 +194,10 @@ def _scanned(own: Session, trees: tuple[ScanTarget, ...], sboms: tuple[Path, ...
     """Judged by the policy of the stage scan. Raises its errors."""
     reports = own.run.path(FOLDER, "scan")
     outputs = scan(
-        Scan(
-            targets=trees,
-            paths=sboms,
-            settings=own.settings.tables.scan,
-            mirrors=own.settings.tables.mirrors,
-            trivy=replace(own.trivy, cache=own.workspace.cache / "trivy"),
-            reports=reports,
-            local=own.provider.local,
-            console=own.console,
+        replace(
+            asked(own, targets=trees, paths=sboms, reports=reports),
             # Of what this image is built from, the repository's own files were judged by the stage scan.
             root=catalogue.load().serve.folder,
-            exceptions=own.settings.exceptions,
-            sources=sources(own.settings),
-            today=now().date(),
         )
     )
     if outputs.verdict == "findings":

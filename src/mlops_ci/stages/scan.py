@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from mlops_ci.records.codec import to_json
 from mlops_ci.records.scan import ScanOutputs
 from mlops_ci.run.clock import now
 from mlops_ci.scanning.database import cached_digest
+from mlops_ci.scanning.findings import ScanTarget
 from mlops_ci.scanning.scan import Scan, scan
 from mlops_ci.scanning.waivers import ended
 from mlops_ci.settings.settings import Settings
@@ -71,24 +72,36 @@ def run(session: Session) -> Result:
     reports.mkdir(exist_ok=True)
     with activity(session.console, "scanning"):
         outputs = scan(
-            Scan(
-                targets=(*targets(session, built.images, built.top), *extra.targets(session)),
-                paths=[session.run.open(ref) for ref in built.sbom],
-                settings=session.settings.tables.scan,
-                mirrors=session.settings.tables.mirrors,
-                trivy=replace(session.trivy, cache=session.workspace.cache / "trivy"),
-                reports=reports,
-                local=session.provider.local,
-                console=session.console,
-                root=session.settings.root,
+            replace(
+                asked(
+                    session,
+                    targets=(*targets(session, built.images, built.top), *extra.targets(session)),
+                    paths=[session.run.open(ref) for ref in built.sbom],
+                    reports=reports,
+                ),
                 layers=built.layers,
                 kept=[session.run.open(ref) for ref in built.contents],
-                exceptions=session.settings.exceptions,
-                sources=sources(session.settings),
-                today=now().date(),
             )
         )
     return judged(outputs, reports)
+
+
+def asked(session: Session, *, targets: Sequence[ScanTarget], paths: Sequence[Path], reports: Path) -> Scan:
+    """What is judged by the policy of this run, with its exceptions; `reports` is the folder for what it writes."""
+    return Scan(
+        targets=targets,
+        paths=paths,
+        settings=session.settings.tables.scan,
+        mirrors=session.settings.tables.mirrors,
+        trivy=replace(session.trivy, cache=session.workspace.cache / "trivy"),
+        reports=reports,
+        local=session.provider.local,
+        console=session.console,
+        root=session.settings.root,
+        exceptions=session.settings.exceptions,
+        sources=sources(session.settings),
+        today=now().date(),
+    )
 
 
 def judged(outputs: ScanOutputs, reports: Path) -> Result:

@@ -85,7 +85,6 @@ NODES = Input(
     about="a JSON list of labels, one entry for each machine to look at; empty: one machine, with runner-gpu",
     variable=fanning.VARIABLE,
 )
-
 APPROVAL = Input(
     name="approve-environment",
     kind="string",
