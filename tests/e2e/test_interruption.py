@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-from support.cli import call, clean_environment, records
+from support.cli import begun, call, records
 from support.leftovers import of_project
 
 
@@ -20,16 +18,7 @@ def test_a_training_that_is_interrupted_goes_on_where_it_was(project, mlflow_ser
         "MLOPS_CI_TRACKING__URI": mlflow_server,
         "MLOPS_CI_PROJECT__NAME": f"interrupted-{time.time_ns()}",
     }
-    child = subprocess.Popen(
-        [sys.executable, "-m", "mlops_ci", "run", "--set", "train.params.seconds=15"],
-        cwd=project,
-        env=clean_environment(settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    child = begun(project, "run", "--set", "train.params.seconds=15", environment=settings, session=True)
     assert child.stderr is not None
     said = []
     for line in child.stderr:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import uuid
 
 import boto3
 
 from mlops_ci.stores.open import open_store
-from support.cli import call, clean_environment, newest_run, records
+from support.cli import begun, call, newest_run, records
 from support.guest_job import until
 from support.leftovers import of_project
 from support.mlflow_restartable import RestartableServer
@@ -45,25 +43,12 @@ def settings_for(s3_server, mlflow_server, bucket):
     }
 
 
-def _started(project, settings):
-    """A whole run whose narration is read while it goes on."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mlops_ci", "run"],
-        cwd=project,
-        env=clean_environment(settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_a_whole_run_on_servers(project, s3_server, mlflow_server, monkeypatch):
     bucket = bucket_of(s3_server)
     kept = f"s3://{bucket}/kept"
     settings = {**settings_for(s3_server, mlflow_server, bucket), "MLOPS_CI_TRAIN__CHECKPOINT_STORE": kept}
     # Killed in the middle, and gone on with as on another machine: its checkpoints are in the store only.
-    with _started(project, settings) as child:
+    with begun(project, "run", environment=settings) as child:
         for line in child.stderr:
             if line.startswith("epoch 4 "):
                 child.kill()
@@ -94,7 +79,7 @@ def test_mlflow_killed_half_way_loses_nothing(project, tmp_path):
     server.start()
     settings = {"MLOPS_CI_ENGINE": "host", "MLOPS_CI_TRACKING__URI": server.uri}
     try:
-        with _started(project, settings) as child:
+        with begun(project, "run", environment=settings) as child:
             for line in child.stderr:
                 if line.startswith("epoch 3 "):
                     server.kill()

@@ -42,6 +42,22 @@ def call(project: Path, *arguments: str, environment: dict[str, str] | None = No
     return Called(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
+def begun(
+    project: Path, *arguments: str, environment: dict[str, str] | None = None, session: bool = False
+) -> subprocess.Popen[str]:
+    """A call whose narration (standard error) is read while it goes on; `session`: in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlops_ci", *arguments],
+        cwd=project,
+        env=clean_environment(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=session,
+    )
+
+
 def clean_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """This process's environment as a laptop's: no CI provider, none of our switches, but the caches."""
     ours = ("MLOPS_CI_", "GITHUB_", "GITLAB_", "AWS_", "MLFLOW_")
