@@ -46,8 +46,13 @@ def jobs(profile: str = "default") -> list[tuple[str, str, dict[str, Any]]]:
     return [(name, job, body) for name, one in workflows(profile).items() for job, body in one["jobs"].items()]
 
 
-def opt_in(name: str, profile: str = "default") -> Any:
+@cache
+def _opt_in(name: str, profile: str) -> Any:
     return parsed(render(load_profile(profile))[f".github/workflows/{name}.yml"])
+
+
+def opt_in(name: str, profile: str = "default") -> Any:
+    return copy.deepcopy(_opt_in(name, profile))
 
 
 def secrets_in(value: Any) -> set[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ def bundle(name: str) -> Path:
     )
 
 
-def read_toml(name: str) -> dict[str, Any]:
-    """The content of `resources/NAME`."""
+@cache
+def read_toml(name: str) -> Mapping[str, Any]:
+    """The content of `resources/NAME`: one object for all who ask, so nobody changes it."""
     with (HERE / name).open("rb") as stream:
         return tomllib.load(stream)

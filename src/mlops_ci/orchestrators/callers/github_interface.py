@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from mlops_ci.orchestrators import decay, rolling_back
 from mlops_ci.orchestrators.called import CalledFile, Handover, Input, handing_over
@@ -35,7 +36,8 @@ class Interface:
     reading_jobs: tuple[str, ...] = ()
 
 
-def interfaces(way: Handover = "artifact", database: Database = "scan") -> dict[str, Interface]:
+@cache
+def interfaces(way: Handover = "artifact", database: Database = "scan") -> Mapping[str, Interface]:
     """All of them, by name, where jobs hand the run on in this way, and who scans gets its database so."""
     files = (
         file if file.name in decay.ALONE else fetching(handing_over(file, way), database) for file in decay.all_files()
