@@ -45,7 +45,9 @@ def resume_folder(work: str | os.PathLike[str] = FOLDER) -> str | None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     with tarfile.open(found.path) as archive:
-        archive.extractall(target, filter="data")
+        # Filters came with Python 3.11.4; before, everything is taken as `_pack` wrote it.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        archive.extractall(target)
     return str(target)
 
 
