@@ -29,9 +29,8 @@ def deploying(file: CalledFile) -> Job | None:
     if deploy is None or approving(file) is None:
         return None
     needs = ("plan", APPROVE, *(one for one in deploy.needs if one == DATABASE))
-    return replace(
-        deploy, name=DEPLOY, summary="build, scan and smoke-test an image that serves what was approved", needs=needs
-    )
+    summary = "build, scan and smoke-test an image that serves what a person has approved"
+    return replace(deploy, name=DEPLOY, summary=summary, needs=needs, listed=deploy.name)
 
 
 def after_approval(file: CalledFile) -> tuple[Job, ...]:
