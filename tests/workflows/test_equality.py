@@ -94,6 +94,7 @@ def github(site: Site, by_nox: Records, program: Path, by_store: Path) -> Acted:
 @pytest.fixture(scope="module")
 def by_workflow(site: Site, github: Acted, tmp_path_factory: pytest.TempPathFactory) -> Records:
     """What all of its jobs left, those after the approval too: as a person fetches it from the store."""
+    assert github.exit_code == 0, github.log[-8000:]
     with pytest.MonkeyPatch.context() as patch:
         use_credentials(patch, site.s3)
         store = open_store(site.store("github"), endpoint=site.s3.endpoint)
@@ -167,7 +168,6 @@ def promoted_by(provider: str, found: Records, *, approved_by: str | None = None
 def test_a_workflow_ends_green_with_all_records(
     site: Site, github: Acted, by_workflow: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert github.exit_code == 0, github.log[-8000:]
     found, outputs = by_workflow, github.outputs
     assert promoted_by("github", found, approved_by=REVIEWERS)
     assert (outputs["result"], outputs["exit-code"], outputs["trusted"]) == ("passed", "0", "true")
