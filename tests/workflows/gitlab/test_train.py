@@ -50,6 +50,9 @@ uri = "{mlflow}"
 [verify]
 level = "static"
 
+[deploy]
+entry = "evaluate.py:load"
+
 [nightly]
 canary = "next"
 
