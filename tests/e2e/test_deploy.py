@@ -46,6 +46,7 @@ def load(folder):
 DEPLOY = """
 [deploy]
 entry = "serve.py:load"
+layer = "torch"
 example = "example.json"
 command = "sh handed-on.sh {image}"
 """

@@ -18,11 +18,13 @@ from support import act, gitlab_ci
 from support.cli import Called, call
 from support.fixtures_servers import S3Endpoint
 from support.gitlab_ci import Pipeline
-from support.project import CONFIG, make_project
+from support.project import CONFIG, TRAIN, make_project
 from support.s3_places import BUCKET, make_bucket
 from support.signing import PASSWORD, Signer
 
 SESSIONS = ("build", "verify", "train")
+# Who lets a promotion through that waits for a person: an environment at GitHub.
+REVIEWERS = "reviewers"
 # What a repository adds to the example to use servers: variables and secrets of the organisation, one by one.
 REGISTRY = "      registry: ${{ vars.IMAGE_REGISTRY }}\n"
 BUNDLE = "      # Only where the server does not tell"
@@ -30,6 +32,9 @@ SERVERS = (
     f"\n{REGISTRY}"
     """\
       settings: ${{ vars.MLOPS_CI_SETTINGS }}
+      approve-environment: """
+    f"{REVIEWERS}\n"
+    """\
     secrets:
       aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}
       aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}
@@ -44,6 +49,26 @@ key = "env://COSIGN_PRIVATE_KEY"
 public-key = "cosign.pub"
 required = "verify"
 models = "required"
+"""
+# What serves the model, on Python alone: of the image that trains nothing but its two lowest layers.
+DEPLOY = """
+[deploy]
+entry = "serve.py:load"
+example = "example.json"
+"""
+SERVE = '''"""The weight times each input."""
+import struct
+from pathlib import Path
+
+
+def load(folder):
+    (weight,) = struct.unpack("<d", (Path(folder) / "model.safetensors").read_bytes()[-8:])
+    return lambda inputs: [weight * one for one in inputs]
+'''
+RECORDED = """
+recorded = {"inputs": [1.0, 2.0], "outputs": [state["weight"], 2 * state["weight"]]}
+with open(os.path.join(os.environ["MLOPS_OUTPUT_DIR"], "example.json"), "w") as file:
+    json.dump(recorded, file)
 """
 # Two trainings, the better of which goes on.
 SWEEP = """
@@ -76,11 +101,13 @@ class Site:
         config += '\n[verify]\nlevel = "static"\n'
         files = {
             "cosign.pub": self.signer.public.read_text(),
+            "serve.py": SERVE,
+            "train.py": TRAIN + RECORDED,
             ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + act.AFTER,
             ".github/workflows/rescan.yml": act.RESCAN.read_text().replace(BUNDLE, REGISTRY + BUNDLE) + act.AFTER,
             ".gitlab-ci.yml": gitlab_ci.EXAMPLE.read_text(),
         }
-        make_project(self.folder / "origin", config=config + SIGNING + SWEEP, files=files)
+        make_project(self.folder / "origin", config=config + SIGNING + SWEEP + DEPLOY, files=files)
         make_bucket(self.s3)
 
     def clone(self, who: str, host: str) -> Path:
@@ -131,8 +158,9 @@ def by_sessions(site: Site) -> tuple[Called, Path]:
 
 
 def by_act(site: Site, program: Path, bundle: Path) -> act.Acted:
-    """GitHub's workflow."""
-    consumer, settings = site.clone("github", "github.com"), site.fresh("github")
+    """GitHub's workflow, at a site where a person lets each promotion through."""
+    consumer = site.clone("github", "github.com")
+    settings = {**site.fresh("github"), "publish.approval": "true"}
     return act.act(
         program,
         consumer,

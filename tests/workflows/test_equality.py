@@ -1,7 +1,8 @@
 """The same commit by nox, GitHub Actions and GitLab CI, on Docker, with a registry, an object store and MLflow.
 
 Each of the three ends green with all records; and the records are equal but for what their schema marks as volatile.
-The two CI systems hand the run on through the object store; other tests do so by artifacts.
+The two CI systems hand the run on through the object store; other tests do so by artifacts. At GitHub a person approves
+before the champion moves; everywhere the new champion is served by an image.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from mlops_ci import pipeline
+from mlops_ci.publishing.gather import gather
 from mlops_ci.publishing.parts import newest_parts
 from mlops_ci.publishing.verify import verify
 from mlops_ci.records.codec import from_json
 from mlops_ci.records.lasting import lasting
 from mlops_ci.records.record import Record
+from mlops_ci.registry.client import Registry
 from mlops_ci.run.handover import Handover
 from mlops_ci.stores.open import open_store
 from support import act, gitlab_ci, signing
@@ -28,11 +32,12 @@ from support.fixtures_servers import S3Endpoint
 from support.gitlab_ci import Pipeline
 from support.oci_server import OciServer
 from support.s3_places import use_credentials
-from support.same_commit import Site, by_act, by_gitlab, by_sessions, rescanned
+from support.same_commit import REVIEWERS, Site, by_act, by_gitlab, by_sessions, rescanned
 
 Records = dict[str, dict[str, Any]]
 BY_STORE = "object-store"
-JOBS = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote", "result")
+JOBS = ("plan", "build", "scan", "prepare", "train", "evaluate", "publish", "promote")
+CHECKS = dict.fromkeys(("health", "predict", "refuse", "metrics", "stop"), "PASS")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,17 @@ def github(site: Site, by_nox: Records, program: Path, by_store: Path) -> Acted:
 
 
 @pytest.fixture(scope="module")
+def by_workflow(site: Site, github: Acted, tmp_path_factory: pytest.TempPathFactory) -> Records:
+    """What all of its jobs left, those after the approval too: as a person fetches it from the store."""
+    assert github.exit_code == 0, github.log[-8000:]
+    with pytest.MonkeyPatch.context() as patch:
+        use_credentials(patch, site.s3)
+        store = open_store(site.store("github"), endpoint=site.s3.endpoint)
+        run = gather(store, github.outputs["run-id"], tmp_path_factory.mktemp("fetched"), light=True).run
+    return {path.stem: json.loads(path.read_text()) for path in run.path("records").glob("*.json")}
+
+
+@pytest.fixture(scope="module")
 def gitlab(site: Site, github: Acted, gitlab_ci_local: None, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """The pipeline, which begins when the workflow has ended."""
     bundle = gitlab_ci.make_bundle(tmp_path_factory.mktemp("store") / "mlops-ci", profile=BY_STORE)
@@ -116,30 +132,52 @@ def signed(site: Site, found: Records, said: str) -> bool:
     return True
 
 
-def promoted_by(provider: str, found: Records) -> bool:
+def served(site: Site, who: str, found: Records) -> str:
+    """The image that serves the champion: tested, scanned, signed, and in the registry under its names."""
+    deploy, key = found["deploy"]["outputs"], f"key {site.signer.key.public.id}"
+    assert {one["id"]: one["status"] for one in deploy["smoke"]} == CHECKS
+    assert (deploy["version"], deploy["scan"]["verdict"], deploy["signed_by"]) == ("1", "passed", key)
+    image, place = deploy["image"], f"{site.registry}/{site.images(who)}/"
+    repository, _, digest = image["pinned"].partition("@")
+    assert (repository.startswith(place), digest) == (True, image["digest"])
+    assert image["tags"] == [f"{repository}:v1", f"{repository}:current"]
+    assert [Registry().head(name) for name in image["tags"]] == [digest] * 2
+    return str(image["pinned"])
+
+
+def known_to_serve(site: Site) -> str:
+    """What the model registry says of the champion: the image that serves it."""
+    champion = MlflowClient(tracking_uri=site.mlflow).get_model_version_by_alias(site.name, "champion")
+    assert str(champion.version) == "1"
+    return str(champion.tags["mlops.serving_image"])
+
+
+def promoted_by(provider: str, found: Records, *, approved_by: str | None = None) -> bool:
     """A whole run in containers whose model, the first of its name, became the champion."""
-    assert {name: one["status"] for name, one in found.items()} == {
-        **dict.fromkeys(pipeline.NAMES, "passed"),
-        "deploy": "skipped",
-    }
+    assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(pipeline.NAMES, "passed")
     assert {(one["provider"], one["engine"]) for one in found.values()} == {(provider, "docker")}
     assert found["scan"]["outputs"]["verdict"] == "passed"
     assert found["scan"]["outputs"]["db"]["digest"]
     # The better of two trials goes on, and who publishes it signs it.
     assert (found["train"]["outputs"]["sweep"]["best"], found["evaluate"]["outputs"]["verdict"]) == (2, "promote")
     assert found["publish"]["outputs"]["signature"].startswith("key ")
-    return found["promote"]["outputs"] == {"alias": "champion", "from": None, "to": "1", "approved_by": None}
+    moved = {"alias": "champion", "from": None, "to": "1", "approved_by": approved_by}
+    return bool(found["promote"]["outputs"] == moved)
 
 
-def test_a_workflow_ends_green_with_all_records(site: Site, github: Acted, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert github.exit_code == 0, github.log[-8000:]
-    found, outputs = github.records(), github.outputs
-    assert promoted_by("github", found)
+def test_a_workflow_ends_green_with_all_records(
+    site: Site, github: Acted, by_workflow: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, outputs = by_workflow, github.outputs
+    assert promoted_by("github", found, approved_by=REVIEWERS)
     assert (outputs["result"], outputs["exit-code"], outputs["trusted"]) == ("passed", "0", "true")
     assert (outputs["model-version"], outputs["promoted"]) == ("1", "true")
     facts = json.loads(outputs["result-json"])
     assert facts["run"] == outputs["run-id"] == found["plan"]["run"]
     assert json.loads(outputs["images"]) == facts["images"]
+    # act does not wait for a person either: the approval is there when the jobs are counted, its deployment is not.
+    assert (facts["promoted"], facts["jobs"]["deploy"], facts["deployed"]) == (True, "left out", None)
+    assert outputs["deployed"] == served(site, "github", found) == known_to_serve(site)
     assert (github.artifacts / outputs["report"] / facts["run"] / "report" / "index.html").is_file()
 
     image = found["build"]["outputs"]["images"][found["build"]["outputs"]["top"]]
@@ -151,10 +189,13 @@ def test_a_workflow_ends_green_with_all_records(site: Site, github: Acted, monke
     assert signed(site, found, github.log)
 
     parts = in_the_store(site, "github", facts["run"])
-    assert {one.job for one in parts} == set(JOBS)
+    assert {one.job for one in parts} == {*JOBS, "approve", "deploy-approved", "result"}
     assert {one.attempt for one in parts} == {1}
     # By artifacts goes the page, and what those read that have no identity at the store: nothing large.
-    assert {path.name for path in github.artifacts.iterdir()} == {"mlops-train-result-1", outputs["report"]}
+    pages = {f"report-mlops-train-{job}1" for job in ("", "approve-", "deploy-approved-")}
+    assert {path.name for path in github.artifacts.iterdir()} == {"mlops-train-result-1", *pages}
+    (page,) = github.artifacts.glob("report-mlops-train-deploy-approved-1/*/report/index.html")
+    assert outputs["deployed"] in page.read_text()
     assert not list(github.artifacts.rglob("*.safetensors"))
     for reads, job in ((True, "publish"), (False, "promote"), (False, "result")):
         said = "\n".join(line for line in github.log.splitlines() if f"/{job}]" in line or f"/{job} " in line)
@@ -180,26 +221,35 @@ def test_the_next_day_its_images_are_held_against_the_database(
 def test_a_pipeline_ends_green_with_all_records(site: Site, gitlab: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gitlab.exit_code == 0, gitlab.output[-8000:]
     assert promoted_by("gitlab", gitlab.records())
+    said = gitlab.outputs("mlops-result")["MLOPS_RESULT_DEPLOYED"]
+    assert said == served(site, "gitlab", gitlab.records()) == known_to_serve(site)
     assert signed(site, gitlab.records(), gitlab.output)
     assert gitlab.outputs("mlops-result")["MLOPS_RESULT_RESULT"] == "passed"
     assert site.s3.secret_key not in gitlab.output
 
     use_credentials(monkeypatch, site.s3)
     parts = in_the_store(site, "gitlab", gitlab.outputs("mlops-plan")["MLOPS_RESULT_RUN_ID"])
-    assert {one.job for one in parts} == {*JOBS, "deploy"} - {"result"}
+    assert {one.job for one in parts} == {*JOBS, "deploy"}
     assert not list(gitlab.state.glob("artifacts/*/.mlops/handover"))
     assert "left in the store" in gitlab.log("mlops-result")
     assert "left in the store" not in gitlab.log("mlops-publish")
 
 
-def test_their_records_are_equal_but_for_what_is_marked(by_nox: Records, github: Acted, gitlab: Pipeline) -> None:
+def test_their_records_are_equal_but_for_what_is_marked(
+    site: Site, by_nox: Records, by_workflow: Records, gitlab: Pipeline
+) -> None:
     assert promoted_by("local", by_nox)
-    assert what_lasts(github.records()) == what_lasts(by_nox)
+    assert served(site, "nox", by_nox)
+    all_three = (by_nox, by_workflow, gitlab.records())
+    # There it waited first, and was asked again when a person had approved.
+    assert by_workflow["promote"]["attempt"] == 2
+    at_once = {**by_workflow, "promote": {**by_workflow["promote"], "attempt": 1}}
+    assert what_lasts(at_once) == what_lasts(by_nox)
     assert what_lasts(gitlab.records()) == what_lasts(by_nox)
     # No machine, provider or server is among what a training is made from.
     for stage in ("build", "check", "prepare", "train", "evaluate"):
-        assert len({found[stage]["fingerprint"] for found in (by_nox, github.records(), gitlab.records())}) == 1
-    assert len({found["plan"]["run"] for found in (by_nox, github.records(), gitlab.records())}) == 3
+        assert len({found[stage]["fingerprint"] for found in all_three}) == 1
+    assert len({found["plan"]["run"] for found in all_three}) == 3
 
 
 @pytest.mark.parametrize(

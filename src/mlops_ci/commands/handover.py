@@ -17,6 +17,7 @@ from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.engines.select import choose
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
+from mlops_ci.orchestrators.approving import after_approval
 from mlops_ci.orchestrators.fanning import CELL
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.together import files_of
@@ -100,7 +101,7 @@ def the_job(name: str, file: str) -> Job:
         raise UnknownJobError(
             f"there is no called file `{file}`{did_you_mean(file, files)}", hint=f"files: {', '.join(files)}"
         )
-    jobs = {job.name: job for job in files[file].jobs}
+    jobs = {job.name: job for job in (*files[file].jobs, *after_approval(files[file]))}
     if name not in jobs:
         raise UnknownJobError(f"{file} has no job `{name}`{did_you_mean(name, jobs)}", hint=f"jobs: {', '.join(jobs)}")
     return jobs[name]

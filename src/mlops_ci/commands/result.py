@@ -72,7 +72,9 @@ def _result(options: Options, file: str) -> int:
         left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
         stages = {stage for job in jobs for stage in job.stages}
         # What the page says of them; `outcome` knows by itself that there may be nothing to deploy.
-        mine = {stage: why for stage, why in {**not_to_deploy(run.records()), **left_out}.items() if stage in stages}
+        mine = {
+            stage: why for stage, why in {**not_to_deploy(run.records(), ends), **left_out}.items() if stage in stages
+        }
         _canary_without_word(run, ends.get(CANARY))
         code = _report(
             replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out, nodes))

@@ -18,6 +18,8 @@ GENERAL = "general"
 CPU = "cpu"
 # The layer that holds PyTorch itself.
 CORE = "torch"
+# The one below it: Python, and no package at all.
+PLAIN = "python"
 Kind = Literal["cpu", "cuda"]
 
 

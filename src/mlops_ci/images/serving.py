@@ -12,7 +12,7 @@ from mlops_ci.errors import UsageError
 from mlops_ci.files import regular_files
 from mlops_ci.guest.serving import config
 from mlops_ci.guest.serving.config import Service
-from mlops_ci.images.catalogue import CORE
+from mlops_ci.images.catalogue import CORE, PLAIN
 from mlops_ci.images.content_key import ContextFile
 from mlops_ci.images.specs import LayerSpec, Recipe, bundled_layer
 from mlops_ci.run.lineage import CodeFile
@@ -50,11 +50,12 @@ class Served:
 
 
 def serving_settings(settings: Settings) -> Settings:
-    """The settings as if this image were the run's own: PyTorch and what serving needs, and nothing that trains."""
+    """The settings as if this image were the run's own: what serving needs, on PyTorch or on Python alone."""
     deploy = settings.tables.deploy
+    below = PLAIN if settings.tables.image.layer == PLAIN else CORE
     image = replace(
         settings.tables.image,
-        layer=CORE,
+        layer=deploy.layer or below,
         variant=deploy.variant,
         requirements=deploy.requirements,
         apt=deploy.apt,

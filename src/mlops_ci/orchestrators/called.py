@@ -177,13 +177,15 @@ TAIL: tuple[Output, ...] = (
     Output(name="report", about="name of the artifact that holds the report"),
 )
 
+# What goes on with a run whose model was trained and judged.
+PUBLISHING = ("publish", "promote", "deploy")
 # name, title, what it is for, the stages that it is for, how its inputs differ
 _FILES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("train", "Train", "the whole pipeline, from plan to deploy", pipeline.NAMES),
     ("build", "Build", "images by content key, their SBOM, and your own checks", ("build", "check")),
     ("scan", "Scan", "vulnerabilities, secrets and misconfiguration against the policy", ("scan",)),
     ("verify", "Verify", "may this node train in this image?", ("verify",)),
-    ("publish", "Publish", "publish and promote what another run has trained and judged", ("publish", "promote")),
+    ("publish", "Publish", "publish, promote and deploy what another run has trained and judged", PUBLISHING),
     ("nightly", "Nightly", "the whole pipeline when something is new since the last time", pipeline.NAMES),
 )
 
@@ -238,7 +240,8 @@ def _reaching_out(job: Job, *, tells: bool, whole: bool, nightly: bool) -> Job:
     """
     last = job.name == "result" and tells
     if not last and not (nightly and job.name == "plan"):
-        return _with_identity(job, only_reads=True) if whole and job.name in FETCHING else job
+        fetches = job.name in FETCHING if whole else "deploy" in job.stages
+        return _with_identity(job, only_reads=True) if fetches else job
     more: tuple[Secret, ...] = ("store", *(("channels",) if last else ()), *(("ping",) if nightly else ()))
     return _with_identity(replace(job, secrets=tuple(dict.fromkeys((*job.secrets, *more)))))
 

@@ -27,6 +27,9 @@ def fetching(file: CalledFile, who: Database) -> CalledFile:
         return file
     before = tuple(job for job in file.jobs if job.name == "plan")
     own = _fetching() if before else replace(_fetching(), needs=(), untrusted=False)
+    if before and not any(map(scans, file.jobs)):
+        # Plan names it for the scan: here there is nothing to judge but an image that serves.
+        own = replace(own, listed=next(job.name for job in file.jobs if takes(job)))
     others = (_waiting(job) for job in file.jobs if job not in before)
     return replace(file, jobs=(*before, own, *others))
 

@@ -47,7 +47,8 @@ class Job:
     `signs` is true where the job has an identity to sign images with. A job
     `beside` the others has a run of its own: it may fail, and neither its end nor its records count. `parts` are jobs
     that share this one, in order: each has its own step, with its own secrets. A job that `fans` runs once for each
-    node that plan names, where the CI system can do that.
+    node that plan names, where the CI system can do that. `listed` is the job by whose name plan says that this
+    one is to run, where it is another one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Job:
     fans: bool = False
     signs: bool = False
     parts: tuple[Job, ...] = ()
+    listed: str = ""
 
     @property
     def machine(self) -> str:

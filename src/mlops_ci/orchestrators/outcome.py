@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mlops_ci.errors import UsageError
+from mlops_ci.orchestrators.approving import DEPLOY as APPROVED
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.records.record import Record
 from mlops_ci.run.nodes import Looked
@@ -74,7 +75,7 @@ def outcome(
 
     `nodes` are those that plan named: the job that runs for each of them fails where it failed, or was lost, on one.
     """
-    left_out = {**not_to_deploy(records), **left_out}
+    left_out = {**not_to_deploy(records, ends), **left_out}
     # A job that leaves no record is known by its end alone, where the CI system tells it.
     told = [job for job in jobs if job.stages or job.name in ends]
     found = {
@@ -139,13 +140,19 @@ def _one(
     return _without_record(end)
 
 
-def not_to_deploy(records: Mapping[str, Record]) -> dict[str, str]:
-    """The stage deploy, and why no job was to run it: promote has ended, and there is no new champion."""
+def not_to_deploy(records: Mapping[str, Record], ends: Mapping[str, JobEnd]) -> dict[str, str]:
+    """The stage deploy, and why its job was not to run it: promote has ended, and there is no new champion, or a person
+    has approved it since, and another job deploys.
+    """
     promote = records.get("promote")
     if promote is None or _bad(promote):
         return {}
-    moved = promote.status == "passed" and promote.outputs.get("to") != promote.outputs.get("from")
-    return {} if moved else {"deploy": "nothing was promoted, so there is nothing to deploy"}
+    if promote.status != "passed" or promote.outputs.get("to") == promote.outputs.get("from"):
+        return {"deploy": "nothing was promoted, so there is nothing to deploy"}
+    passed_over = "deploy" in ends and ends["deploy"].result == "skipped"
+    if passed_over and (who := promote.outputs.get("approved_by")) is not None:
+        return {"deploy": f"promoted when {who} had approved: the job {APPROVED} deploys it"}
+    return {}
 
 
 def _by_its_end(end: JobEnd) -> tuple[str, int, str]:

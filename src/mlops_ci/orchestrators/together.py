@@ -27,8 +27,10 @@ def together(file: CalledFile, images: Images) -> CalledFile:
     """
     shared = [job for job in file.jobs if not job.beside and (BEFORE | IN_THE_IMAGE) & set(job.stages)]
     file = replace(file, images=images)
-    if images != ONE_JOB or not any(job.runner == "gpu" for job in shared):
+    if images != ONE_JOB:
         return file
+    if not any(job.runner == "gpu" for job in shared):
+        return file if shared else replace(file, jobs=tuple(map(_pulling, file.jobs)))
     one = _one(shared)
     names = {job.name for job in shared}
     jobs = [one if job.name == one.name else job for job in file.jobs if job.name not in names - {one.name}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mlops_ci.records.marks import VOLATILE
+from mlops_ci.records.marks import VOLATILE, VOLATILE_CONTENT
 from mlops_ci.records.record import FileRef
 from mlops_ci.records.scan import ScanOutputs
 
@@ -45,5 +45,5 @@ class DeployOutputs:
     device: str = ""
     ready_seconds: Annotated[float, VOLATILE] = 0.0
     signed_by: Annotated[str, VOLATILE] = ""
-    sbom: tuple[FileRef, ...] = ()
+    sbom: Annotated[tuple[FileRef, ...], VOLATILE_CONTENT] = ()
     command: str | None = None

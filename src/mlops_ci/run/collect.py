@@ -128,14 +128,14 @@ def _among_nodes(found: Found) -> tuple[bool, str]:
     return (failed, found.handover.node)
 
 
-def _position(handover: Handover) -> tuple[int, bool, str]:
-    """In pipeline order, so that later jobs write last.
+def _position(handover: Handover) -> tuple[int, bool, str, str]:
+    """In pipeline order, so that later jobs write last; of jobs that ran the same stage, who ran it last.
 
     The last job also notes the stages that no job ran: where another file's job runs one after that, it counts.
     """
     positions = [pipeline.NAMES.index(stage) for stage in handover.stages if stage in pipeline.NAMES]
     last = any(pipeline.STAGES[one].always for one in positions)
-    return (min(positions) if last else max(positions, default=0), not last, handover.job)
+    return (min(positions) if last else max(positions, default=0), not last, handover.packed_at, handover.job)
 
 
 def _check(found: Found) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mlops_ci.settings.image import Package, Variant
 from mlops_ci.settings.marks import Example, Form, Range, Stricter
@@ -27,8 +27,11 @@ class DeploySettings(Table):
     files: tuple[Text, ...] = ()
     """Files and folders of the repository that the image holds. Default: the Python files in the entry's folder and
     below."""
+    layer: Annotated[Literal["torch", "python"] | None, Example("python")] = None
+    """What the image is built on: PyTorch, or Python alone for a model that needs no PyTorch. Default: `python` where
+    `[image] layer` is that, else `torch`."""
     requirements: Annotated[Text | None, Example("serve-requirements.txt")] = None
-    """What serving needs beside PyTorch, relative to this file. What training needs is not in the image."""
+    """What serving needs beside that layer, relative to this file. What training needs is not in the image."""
     apt: tuple[Package, ...] = ()
     """Debian packages that serving needs."""
     variant: Variant = "cpu"

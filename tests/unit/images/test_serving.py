@@ -56,6 +56,24 @@ def test_nothing_that_trains_is_below_a_model(tmp_path):
     assert (ours.code, ours.tags, ours.dockerfile, ours.extra) == (False, False, None, None)
 
 
+@pytest.mark.parametrize(
+    ("trains", "asked", "serves"),
+    [
+        ("vision", None, "torch"),
+        ("train", "python", "python"),
+        ("python", None, "python"),
+        ("python", "torch", "torch"),
+    ],
+)
+def test_a_model_is_served_without_pytorch_where_it_is_trained_without_or_where_that_is_asked_for(
+    tmp_path, trains, asked, serves
+):
+    made = settings(tmp_path, layer=asked)
+    image = replace(made.tables.image, layer=trains)
+    made = replace(made, tables=replace(made.tables, image=image))
+    assert serving_settings(made).tables.image.layer == serves
+
+
 def test_by_default_the_python_files_beside_the_entry_are_served(tmp_path, code):
     assert set(serving_files(settings(tmp_path), code)) == {"app/serve.py", "app/net/block.py"}
     found = serving_files(settings(tmp_path, files=("app/labels.json", "tests")), code)

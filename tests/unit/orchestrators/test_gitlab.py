@@ -132,6 +132,7 @@ def test_what_changes_the_champion_is_guarded():
     ]
     assert TRAIN["deploy"]["resource_group"] == "mlops-ci-deployment"
     assert TRAIN["deploy"]["environment"]["name"] == "$[[ inputs.deploy-environment ]]"
+    assert TRAIN["approve"]["artifacts"]["reports"] == {"dotenv": ".mlops/gitlab/outputs.env"}
     for name in ("publish", "promote", "approve", "deploy"):
         assert {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', "when": "never"} in TRAIN[name]["rules"]
 

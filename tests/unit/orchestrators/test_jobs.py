@@ -104,9 +104,12 @@ def test_partial_files_can_leave_out_what_is_done():
 
 def test_publish_goes_on_with_a_run_and_has_no_job_with_a_gpu():
     publish = called_file("publish")
-    assert [job.name for job in publish.jobs] == ["plan", "publish", "promote", "result"]
+    assert [job.name for job in publish.jobs] == ["plan", "publish", "promote", "deploy", "result"]
     assert publish.job("promote").needs == ("plan", "publish")
     assert publish.input("run-id").default is None
+    deploy = publish.job("deploy")
+    assert deploy == called_file("train").job("deploy"), "whichever file it is"
+    assert deploy.only_reads
 
 
 def test_every_file_has_the_same_head_and_tail():

@@ -144,6 +144,18 @@ def test_where_nothing_was_promoted_no_job_deploys_and_that_is_no_failure(run):
     assert outcome(JOBS, ends(deploy="skipped"), lost, {}).exit_code == 4, "there was something to deploy"
 
 
+def test_what_a_person_has_approved_before_the_jobs_are_counted_is_another_jobs_to_deploy(run):
+    moved = {"outputs": {"alias": "champion", "from": "1", "to": "2", "approved_by": "reviewers"}}
+    approved = {name: one for name, one in records(run, promote=moved).items() if name != "deploy"}
+    found = outcome(JOBS, ends(deploy="skipped"), approved, {})
+    assert (found.result, found.jobs["promote"], found.jobs["deploy"]) == ("passed", "passed", "left out")
+    assert "reviewers" in found.reason
+    assert "deploy-approved" in found.reason
+    assert outcome(JOBS, ends(), approved, {}).jobs["deploy"] == "was lost", "its own job has ended well"
+    told = records(run, promote=moved, deploy={"status": "failed", "exit_code": 1})
+    assert outcome(JOBS, ends(deploy="skipped"), told, {}).exit_code == 1, "counted again when that job has failed"
+
+
 def test_the_facts_name_the_image_that_serves(run):
     image = {"image": {"pinned": "r.example/digits-serve@sha256:1"}}
     told = facts(outcome(JOBS, ends(), records(run), {}), {}, records(run, deploy={"outputs": image}))

@@ -27,6 +27,9 @@ from support.rendered_github import (
     workflows,
 )
 
+# Who signs what was built or published.
+SIGNING = ("build", "publish", "deploy", "deploy-approved")
+
 
 def test_what_is_committed_is_the_default_profile():
     assert stale(render(load_profile("default")), ROOT) == [], "run: mlops-ci render github"
@@ -131,12 +134,10 @@ def test_who_signs_keylessly_are_the_jobs_that_build_and_publish_and_no_other():
         assert body["permissions"] == {**before["permissions"], **more}, (name, job)
         said = json.dumps(body)
         assert "COSIGN_PRIVATE_KEY" not in said, "no key where the job's identity signs"
-        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job in ("build", "publish", "deploy")), (
-            "and else for the jobs that sign alone"
-        )
+        assert ("COSIGN_PRIVATE_KEY" in json.dumps(before)) == (job in SIGNING), "and else for the jobs that sign alone"
         assert "AWS_ROLE_ARN" not in said or "AWS_ROLE_ARN" in json.dumps(before), "the identity is for nothing else"
         calls = [step["name"] for step in body["steps"] if "cosign-installer" in step.get("uses", "")]
-        asking = ("build", "prepare", "train", "evaluate", "publish", "promote", "approve", "deploy", "canary")
+        asking = (*SIGNING, "prepare", "train", "evaluate", "promote", "approve", "canary")
         assert bool(calls) == (job in asking), (name, job)
     assert "cosign-installer" not in json.dumps(list(usual.values()))
 
@@ -144,7 +145,7 @@ def test_who_signs_keylessly_are_the_jobs_that_build_and_publish_and_no_other():
 def test_a_key_reaches_the_build_for_own_code_alone():
     for name, job, body in jobs():
         with_key = [step for step in body["steps"] if "COSIGN_PRIVATE_KEY" in step.get("env", {})]
-        assert bool(with_key) == (job in ("build", "publish", "deploy")), (name, job)
+        assert bool(with_key) == (job in SIGNING), (name, job)
         if job == "build":
             (step,) = with_key
             assert step["id"] == "stages"
@@ -264,7 +265,27 @@ def test_a_promotion_that_waits_is_let_through_by_the_reviewers_of_an_environmen
         assert step["env"] == {"LOGNAME": "${{ inputs.approve-environment }}", **before["env"]}
         assert secrets_in(approve) == secrets_in(promote)
         assert approve["permissions"] == promote["permissions"]
-        assert "approve" not in called["jobs"]["result"]["needs"], "the page of the run does not wait for a person"
+        waiting = {"approve", "deploy-approved"} & set(called["jobs"]["result"]["needs"])
+        assert not waiting, "the page of the run does not wait for a person"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_a_person_has_approved_is_deployed_as_what_needed_no_approval(profile):
+    for name in ("train", "publish", "nightly"):
+        called = workflows(profile)[name]
+        before, approve, after = (called["jobs"][job] for job in ("deploy", "approve", "deploy-approved"))
+        assert approve["outputs"]["promoted"] == "${{ steps.stages.outputs.promoted }}"
+        assert after["needs"] == ["plan", "approve"]
+        assert after["if"] == before["if"].replace("needs.promote.", "needs.approve.")
+        for key in ("runs-on", "timeout-minutes", "environment", "permissions", "env"):
+            assert after[key] == before[key], (name, key)
+        same = json.dumps(after["steps"]).replace("deploy-approved", "deploy")
+        assert [step for step in before["steps"] if json.dumps(step) not in same] == []
+        more = [step["name"] for step in after["steps"][len(before["steps"]) :]]
+        assert more == ["Report on it", "Keep the report for people"]
+        told = called["on"]["workflow_call"]["outputs"]
+        assert told["promoted"]["value"] == "${{ jobs.approve.outputs.promoted || jobs.result.outputs.promoted }}"
+        assert told["deployed"]["value"].startswith("${{ jobs.deploy-approved.outputs.deployed || ")
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -276,7 +297,8 @@ def test_every_job_but_plan_runs_only_when_plan_says_so(profile):
         elif job == "approve":
             assert condition.startswith("${{ !cancelled() && inputs.approve-environment != '' && needs.promote.")
         else:
-            assert f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{job}')" in condition
+            said = job.removesuffix("-approved")
+            assert f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{said}')" in condition
             assert "!failure()" in condition
             # Labels of a matrix are plan's too.
             chosen = body.get("strategy", {}).get("matrix", body["runs-on"])
@@ -326,13 +348,13 @@ def test_who_moves_the_champion_and_who_deploys_wait_for_an_environment_and_no_o
     assert guarded == {
         **{(name, "promote"): "${{ inputs.promote-environment }}" for name in files},
         **{(name, "approve"): "${{ inputs.approve-environment }}" for name in files},
-        **{(name, "deploy"): "${{ inputs.deploy-environment }}" for name in ("train", "nightly")},
+        **{(name, job): "${{ inputs.deploy-environment }}" for name in files for job in ("deploy", "deploy-approved")},
     }
 
 
 def test_a_new_champion_is_deployed_and_nothing_else_is():
     deploys = [body for _, job, body in jobs() if job == "deploy"]
-    assert len(deploys) == 2
+    assert len(deploys) == 3
     for body in deploys:
         assert "needs.promote.outputs.promoted == 'true'" in body["if"]
         assert "contains(fromJSON(needs.plan.outputs.jobs || '[]'), 'deploy')" in body["if"]
@@ -374,8 +396,10 @@ def test_a_job_that_cannot_go_on_with_the_run_tells_its_exit_code():
 def test_every_output_comes_from_a_job_that_has_it():
     for name, one in workflows().items():
         for output, body in one["on"]["workflow_call"]["outputs"].items():
-            job, key = re.fullmatch(r"\$\{\{ jobs\.(\w+)\.outputs\.([\w-]+) \}\}", body["value"]).groups()
-            assert key in one["jobs"][job]["outputs"], (name, output)
+            told = re.fullmatch(r"\$\{\{ (.*) \}\}", body["value"]).group(1).split(" || ")
+            for each in told:
+                job, key = re.fullmatch(r"jobs\.([\w-]+)\.outputs\.([\w-]+)", each).groups()
+                assert key in one["jobs"][job]["outputs"], (name, output)
 
 
 def test_an_older_artifact_service_is_asked_in_its_own_words():

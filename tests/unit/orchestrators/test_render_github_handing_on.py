@@ -27,9 +27,7 @@ def test_through_the_store_every_job_hands_on_what_it_made_and_gets_what_was_mad
         found[name, job].append(step["run"].split()[2])
     for (name, job), done in found.items():
         begins = job == "plan" and name in ("train", "nightly")
-        # Whoever approves hands nothing on: the page is all that comes after.
-        last = job == "approve"
-        assert done == (["push"] if begins else ["pull"] if last else ["pull", "push"]), (name, job)
+        assert done == (["push"] if begins else ["pull", "push"]), (name, job)
 
 
 def test_who_hands_on_through_the_store_has_its_identity_in_these_steps_alone_and_a_fork_has_none():
@@ -89,7 +87,7 @@ def test_a_job_that_cannot_hand_on_through_the_store_tells_its_exit_code():
     for name, job, body in jobs("object-store"):
         names = {step.get("id") for step in body["steps"]}
         told = re.findall(r"steps\.([\w-]+)\.outputs\.exit-code", body["outputs"]["exit-code"])
-        assert told[0] == ("stages" if job == "approve" else "hand-on"), (name, job)
+        assert told[0] == "hand-on", (name, job)
         assert set(told) == names & {"hand-on", "stages", "collect", "unpack"}
 
 

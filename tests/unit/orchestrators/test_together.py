@@ -80,8 +80,11 @@ def test_no_image_travels(file):
 
 
 def test_a_file_without_a_gpu_job_has_the_jobs_that_it_had():
-    for name in ("build", "scan", "publish"):
+    for name in ("build", "scan"):
         assert together(called_file(name), "one-job").jobs == called_file(name).jobs
+    publish = together(called_file("publish"), "one-job")
+    assert [job.name for job in publish.jobs] == [job.name for job in called_file("publish").jobs]
+    assert publish.job("deploy").permissions["packages"] == "read", "no image is pushed anywhere"
     assert together(called_file("train"), "registry") == called_file("train")
 
 

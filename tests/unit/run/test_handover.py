@@ -109,6 +109,19 @@ def test_of_two_files_with_a_job_of_that_name_the_last_one_counts_whatever_its_i
     assert found.record("plan").reason == "publish 20"
 
 
+@pytest.mark.parametrize("order", [("promote", "approve"), ("approve", "promote")])
+def test_of_two_jobs_that_ran_a_stage_the_later_one_counts(run, artifacts, there, monkeypatch, order):
+    """A person's approval takes the place of what waited for it, and a later promotion that of an earlier approval."""
+    moments = iter(f"2026-11-26T08:00:0{second}.000Z" for second in range(9))
+    monkeypatch.setattr("mlops_ci.run.handover.stamp", lambda _: next(moments))
+    for job in order:
+        files = {"approval.json": "{}"} if job == "approve" else {}
+        hand_on(run, artifacts, job, "promote", reason=job, files=files)
+    found, _ = collect(artifacts, there)
+    assert found.record("promote").reason == order[-1]
+    assert found.path("approval.json").is_file()
+
+
 def test_what_a_job_did_counts_and_not_that_it_was_left_out_before(run, artifacts, there):
     """A dry run, whose last job notes what no job ran; another file then publishes it and promotes it."""
     hand_on(run, artifacts, "plan", "plan")

@@ -50,6 +50,9 @@ uri = "{mlflow}"
 [verify]
 level = "static"
 
+[deploy]
+entry = "evaluate.py:load"
+
 [nightly]
 canary = "next"
 
@@ -143,6 +146,11 @@ def test_a_person_approves_and_the_champion_moves(green: Green) -> None:
     assert str(champion.version) == "1"
     page = green.done.artifacts(f"{PREFIX}approve") / ".mlops" / "gitlab" / "report.html"
     assert re.search(r"is now the champion, approved by \S+", page.read_text())
+    told = green.done.outputs(f"{PREFIX}approve")
+    assert (told["MLOPS_RESULT_PROMOTED"], told["MLOPS_RESULT_WAITING"]) == ("true", "false")
+    (path,) = (green.done.state / "builds").glob(f"{PREFIX}approve/.mlops/runs/*/records/deploy.json")
+    deploy = json.loads(path.read_text())
+    assert (deploy["status"], "builds no images" in deploy["reason"]) == ("skipped", True), "after it, in the same job"
 
 
 def test_a_person_rolls_back_from_the_version_that_is_named(site: Site, green: Green, tmp_path: Path) -> None:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.github.expressions import expression, job_labels
-from mlops_ci.orchestrators.github.handing_on import approved_page, collect
+from mlops_ci.orchestrators.github.handing_on import collect, exit_codes, hand_on, page_afterwards
 from mlops_ci.orchestrators.github.interface import APPROVAL
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.github.step import a_step
 from mlops_ci.orchestrators.github.steps import bundle_steps, checkout_step, cosign_steps, secrets
 from mlops_ci.orchestrators.jobs import Job
-from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, section
+from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, pairs, section
 
-NAME = "approve"
-# Its permissions are those of promote, which may push no image.
+# Its permissions are those of promote, which may push no image: who deploys is a job of its own.
 COMMAND = "mlops-ci approve latest --no-deploy"
-CODES = "steps.stages.outputs.exit-code || steps.collect.outputs.exit-code"
 
 
 def approve_job(job: Job, file: CalledFile, profile: Profile, permissions: list[str]) -> list[str]:
-    """The job that follows `job`, which promotes; it may do the same."""
+    """The job, which may do what promote may."""
     environment = f"inputs.{APPROVAL.name}"
-    waits = f"!cancelled() && {environment} != '' && needs.{job.name}.outputs.waiting == 'true'"
+    waits = f"!cancelled() && {environment} != '' && needs.promote.outputs.waiting == 'true'"
     who: dict[str, Value] = {"LOGNAME": expression(environment)}
     steps = [
         checkout_step(profile),
         *bundle_steps(profile),
-        *collect(replace(job, name=NAME), file, profile),
+        *collect(job, file, profile),
         *cosign_steps(job, profile),
         a_step(
             "Note the approval, promote, report",
@@ -37,12 +33,17 @@ def approve_job(job: Job, file: CalledFile, profile: Profile, permissions: list[
             env={**who, **secrets(job)},
             run=COMMAND,
         ),
-        approved_page(file, profile),
+        *hand_on(job, file, profile),
+        page_afterwards(job, file, profile),
     ]
     about = "A person lets it through when promote waits for one: a verdict `review`, or [publish] approval."
+    outputs = {
+        "promoted": expression("steps.stages.outputs.promoted"),
+        "exit-code": expression(" || ".join(exit_codes(job, file, profile))),
+    }
     body = [
-        *pair("name", NAME),
-        f"needs: [plan, {job.name}]",
+        *pair("name", job.name),
+        f"needs: [{', '.join(job.needs)}]",
         *comment("Without an environment that has reviewers nobody could say no, and nothing is approved."),
         *pair("if", expression(waits)),
         *pair("runs-on", job_labels(job, profile)),
@@ -50,7 +51,7 @@ def approve_job(job: Job, file: CalledFile, profile: Profile, permissions: list[
         *pair("environment", expression(environment)),
         *section("permissions", permissions),
         *section("env", pair("MLOPS_CI_RUN", expression("needs.plan.outputs.run-id"))),
-        *section("outputs", pair("exit-code", expression(CODES))),
+        *section("outputs", pairs(dict(outputs))),
         *section("steps", [line for one in steps for line in item(one)]),
     ]
-    return [*comment(about), *section(NAME, body)]
+    return [*comment(about), *section(job.name, body)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops_ci.orchestrators.approving import APPROVE, DEPLOY
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.jobs import Job
 
@@ -58,10 +59,11 @@ def job_condition(job: Job, profile: Profile, *, continues: bool) -> str:
         return expression(plan_condition(profile))
     if job.always:
         return expression(f"always() && ({plan_condition(profile)})")
-    conditions = ["!cancelled()", "!failure()", f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{job.name}')"]
+    wanted = f"contains(fromJSON(needs.plan.outputs.jobs || '[]'), '{job.listed or job.name}')"
+    conditions = ["!cancelled()", "!failure()", wanted]
     if "deploy" in job.stages:
         # An approval is asked for what there is to deploy, and for nothing else.
-        conditions.append("needs.promote.outputs.promoted == 'true'")
+        conditions.append(f"needs.{APPROVE if job.name == DEPLOY else 'promote'}.outputs.promoted == 'true'")
     if continues and not job.target:
         conditions.append("inputs.run-id == ''")
     return expression(" && ".join(conditions))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_ci.orchestrators import database_job
+from mlops_ci.orchestrators import approving, database_job
 from mlops_ci.orchestrators.called import CalledFile
 from mlops_ci.orchestrators.github.expressions import cell, expression, not_of_a_fork, trusted
 from mlops_ci.orchestrators.github.interface import ROLE_HANDOVER, SECRETS
@@ -84,6 +84,9 @@ def reports(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
         # The folder of the night has no page yet: this is the job's own.
         name = f"report-{expression('inputs.artifact-prefix')}{file.name}-{job.name}-{expression('github.run_attempt')}"
         return [_keep("Keep its own report for people", name, PAGES, profile, started(job))]
+    if job.name == approving.DEPLOY:
+        again = a_step("Report on it", why="A stage that fails has done that.", run="mlops-ci run report --only")
+        return [again, page_afterwards(job, file, profile)]
     return [report_step(job, file, profile)] if job.name == "result" else []
 
 
@@ -121,10 +124,10 @@ def report_step(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     return _keep("Keep the report for people", report_name(file), PAGES, profile, started(job))
 
 
-def approved_page(file: CalledFile, profile: Profile) -> list[str]:
-    """The page as it is after an approval."""
-    name = f"report-{expression('inputs.artifact-prefix')}{file.name}-approve-{expression('github.run_attempt')}"
-    return _keep("Keep the report for people", name, PAGES, profile, "always() && steps.stages.outcome != 'skipped'")
+def page_afterwards(job: Job, file: CalledFile, profile: Profile) -> list[str]:
+    """The page as it is after a job that comes when the run has been counted up: the approval, what follows it."""
+    name = f"report-{expression('inputs.artifact-prefix')}{file.name}-{job.name}-{expression('github.run_attempt')}"
+    return _keep("Keep the report for people", name, PAGES, profile, started(job))
 
 
 def report_name(file: CalledFile) -> str:
@@ -211,7 +214,7 @@ def _identity(job: Job) -> dict[str, Value]:
 
 def _for(job: Job) -> str:
     """What a job needs is checked; plan, the last job and the one that approves take what there is."""
-    return "" if job.name in ("plan", "result", "approve") else f" --for {job.name}"
+    return "" if job.name in ("plan", "result", approving.APPROVE) else f" --for {job.name}"
 
 
 def _join(*conditions: str) -> str:

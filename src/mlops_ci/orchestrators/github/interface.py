@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mlops_ci.orchestrators import database_job, fanning
-from mlops_ci.orchestrators.called import CalledFile, Input
+from mlops_ci.orchestrators import approving, database_job, fanning
+from mlops_ci.orchestrators.called import CalledFile, Input, Output
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
 from mlops_ci.orchestrators.jobs import Job
@@ -151,7 +151,7 @@ def workflow_call(file: CalledFile, profile: Profile) -> list[str]:
         *section("inputs", [line for one in inputs_of(file, profile) for line in input_lines(one)]),
         "# Declared one by one, none is required: `secrets: inherit` would hand over what this file has no use for.",
         *section("secrets", [line for name, _, about in secrets_of(file) for line in _secret(name, about)]),
-        *section("outputs", [line for one in file.outputs for line in _output(one.name, one.about, one.job)]),
+        *section("outputs", [line for one in file.outputs for line in _output(file, one)]),
     ]
 
 
@@ -191,5 +191,13 @@ def _secret(name: str, about: str) -> list[str]:
     return section(name, [*pair("description", about), "required: false"])
 
 
-def _output(name: str, about: str, job: str) -> list[str]:
-    return section(name, [*pair("description", about), *pair("value", expression(f"jobs.{job}.outputs.{name}"))])
+def _output(file: CalledFile, one: Output) -> list[str]:
+    told = (*_told_after_approval(file, one), one.job)
+    value = expression(" || ".join(f"jobs.{job}.outputs.{one.name}" for job in told))
+    return section(one.name, [*pair("description", one.about), *pair("value", value)])
+
+
+def _told_after_approval(file: CalledFile, one: Output) -> tuple[str, ...]:
+    """Who knows more than the job that counts, which does not wait for a person."""
+    later = {"promoted": approving.APPROVE, "deployed": approving.DEPLOY}.get(one.name)
+    return tuple(job.name for job in approving.after_approval(file) if job.name == later)

@@ -77,8 +77,9 @@ but plan runs for a fork. `promote` waits for the protection rules of the enviro
 
 When the verdict is `review` (or `[publish] approval` is set) promote itself ends waiting. Name an environment that has
 **required reviewers** in the input `approve-environment`: the job `approve` then waits for one of them, moves the
-champion and writes the page again. Without that input nothing is approved here: `mlops-ci approve RUN` where the run
-lies, or not at all. The environment is noted as who approved, since GitHub tells no job which reviewer it was.
+champion and writes the page again, and `deploy-approved` [deploys](../deploy.md#in-ci) what was approved. `result`
+waits for neither. Without that input nothing is approved here: `mlops-ci approve RUN` where the run lies, or not at
+all. The environment is noted as who approved, since GitHub tells no job which reviewer it was.
 `rollback.yml` has an environment of its own, `mlops-rollback`: [published models](../models.md#as-a-job).
 
 ## The comment on a pull request

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mlops_ci.orchestrators import fanning
+from mlops_ci.orchestrators.approving import DEPLOY, approving, deploying
 from mlops_ci.orchestrators.called import CalledFile, handing_over
 from mlops_ci.orchestrators.database_job import fetching
 from mlops_ci.orchestrators.github.approval import approve_job
@@ -43,6 +44,7 @@ OWN_CODE_WHY = {
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "plan": ("run-id", "trusted", "jobs", "runners", "runner-cpu", "runner-gpu", "runner-evaluate"),
     "promote": ("promoted", "waiting"),
+    DEPLOY: ("deployed",),
     "result": ("result", "result-json", "images", "model-version", "promoted", "deployed"),
 }
 
@@ -70,10 +72,13 @@ def workflow(file: CalledFile, profile: Profile) -> str:
 
 
 def _jobs(file: CalledFile, profile: Profile) -> Iterator[list[str]]:
+    approve, deploy = approving(file), deploying(file)
     for job in file.jobs:
         yield _job(job, file, profile)
-        if "promote" in job.stages:
-            yield approve_job(job, file, profile, permission_lines(job))
+        if "promote" in job.stages and approve is not None:
+            yield approve_job(approve, file, profile, permission_lines(approve))
+        if "deploy" in job.stages and deploy is not None:
+            yield _job(deploy, file, profile)
 
 
 def document(file: CalledFile, profile: Profile, jobs: Iterable[list[str]]) -> str:
@@ -108,7 +113,7 @@ def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     if job.guarded:
         why = "are the approval: who may promote" if job.name == "promote" else "say who may deploy"
         body += comment(f"The environment's protection rules {why}, and from which branch.")
-        body += pair("environment", expression(f"inputs.{job.name}-environment"))
+        body += pair("environment", expression(f"inputs.{job.stages[0]}-environment"))
     body += section("permissions", permission_lines(job))
     environment = _environment(job, continues=continues)
     body += section("env", environment) if environment else []
@@ -153,6 +158,8 @@ def _about(job: Job) -> str:
         parts.append("Alone in its job, so that an approval is asked for this and nothing else.")
     if job.name == "deploy":
         parts.append("Only where [deploy] is set and there is a new champion.")
+    if job.name == DEPLOY:
+        parts.append("Not counted by `result`, which waits for nobody.")
     if job.beside:
         parts.append("Begins when the night has been judged, and never when that failed: it takes nobody's machine.")
     if job.name == "result":

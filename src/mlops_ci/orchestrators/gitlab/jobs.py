@@ -12,7 +12,7 @@ from mlops_ci.orchestrators.gitlab.document import Explained, Flow
 from mlops_ci.orchestrators.gitlab.inputs import BUNDLE_REF, ROLE_HANDOVER, GitLabInput, use
 from mlops_ci.orchestrators.gitlab.order import needs_of, retry
 from mlops_ci.orchestrators.gitlab.rules import fork_rules, rules
-from mlops_ci.orchestrators.jobs import Job, jobs_of
+from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE, shares
 
 Mapped = dict[str, Any]
@@ -229,15 +229,17 @@ def _artifacts(job: Job) -> Mapped:
 
 
 def _approve(file: CalledFile, job: Job) -> Mapped:
-    # What a person has approved is deployed in the same job.
-    deploys = next((one for one in file.jobs if one.name == "deploy"), *jobs_of(("deploy",)))
+    # What a person has approved is deployed in the same job: programs that run a pipeline on one's own machine refuse
+    # one with a job behind what nobody has started.
+    deploys = file.job("deploy")
+    fetched = [named(database_job.NAME)] if database_job.is_fetched(file) else []
     return {
         "extends": hidden(HIDDEN_CHANGING),
         "tags": use(f"runner-{job.runner}"),
         "timeout": f"{(job.minutes or 0) + (deploys.minutes or 0)} minutes",
         "when": "manual",
         "allow_failure": Explained("The pipeline does not wait for it.", True),
-        "needs": [*(_need(one, name) for one, name in needs_of(file, job)), named(job.name)],
+        "needs": [*(_need(one, name) for one, name in needs_of(file, job)), named(job.name), *fetched],
         **_guard(job),
         "variables": {
             "LOGNAME": Explained("Who starts the job is who approves.", "$GITLAB_USER_LOGIN"),
@@ -245,7 +247,12 @@ def _approve(file: CalledFile, job: Job) -> Mapped:
         },
         **({"id_tokens": tokens} if (tokens := _tokens(deploys)) else {}),
         "script": scripts.approve_script(file, job),
-        "artifacts": {"paths": [f"{scripts.FOLDER}/"]},
+        "artifacts": {
+            "paths": [f"{scripts.FOLDER}/"],
+            "reports": {
+                "dotenv": Explained("For jobs of yours behind it: what it promoted and deployed.", scripts.OUTPUTS)
+            },
+        },
     }
 
 

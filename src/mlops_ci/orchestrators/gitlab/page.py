@@ -221,8 +221,9 @@ skipped by its job, which starts and ends at once.
 When a promotion waits for a person (verdict `review`, or `[publish] approval`), start the manual job `mlops-approve`:
 who starts it is noted as who approved. It and `promote` belong to the environment `mlops-champion` (input
 `environment`): protect it to say who may. Both hold the resource group `mlops-ci-promotion`, so that one promotion runs
-at a time in the project. With [`[deploy]`](../deploy.md) the approved model is deployed in that job; where
-none is asked for, the job `deploy` does it, in the environment `mlops-deploy` (input `deploy-environment`).
+at a time in the project. With [`[deploy]`](../deploy.md#in-ci) the approved model is deployed in that job; where
+none is asked for, the job `deploy` does it, in the environment `mlops-deploy` (input `deploy-environment`). Jobs of
+yours that need `mlops-approve` find `MLOPS_RESULT_PROMOTED` and `MLOPS_RESULT_DEPLOYED`.
 
 ## What GitLab shows
 

@@ -93,8 +93,9 @@ def after_script(file: CalledFile, job: Job) -> list[Line]:
 
 
 def approve_script(file: CalledFile, job: Job) -> list[Line]:
-    """A person's yes: noted, promoted, reported."""
-    return [_collect(job, file), "mlops-ci approve latest", reports()]
+    """A person's yes: noted, promoted, deployed, reported."""
+    takes = [database_job.TAKE] if database_job.is_fetched(file) else []
+    return [_collect(job, file), *takes, "mlops-ci approve latest", reports()]
 
 
 def fork_script() -> list[Line]:

@@ -226,7 +226,7 @@ def test_the_lines_to_paste_are_those_of_the_called_file(empty: Repository, only
 
 
 def test_a_file_that_goes_on_needs_the_run_that_it_goes_on_with(empty: Repository, only: Only):
-    grant = "    permissions: {contents: read, packages: read, id-token: write}\n"
+    grant = "    permissions: {contents: read, packages: write, id-token: write}\n"
     head = "on: push\nconcurrency: {group: x}\njobs:\n  a:\n" + HERE.replace("train", "publish") + "\n" + grant
     empty.write(WORKFLOW, head)
     found = only(empty.github())
