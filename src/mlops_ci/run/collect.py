@@ -14,7 +14,7 @@ from mlops_ci.records.codec import RecordFormatError, from_json
 from mlops_ci.records.record import FileRef
 from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover, is_large, newest
 from mlops_ci.run.nodes import NODE, NODES
-from mlops_ci.run.run import HandoverError, Run, is_run_id, open_run, read_json
+from mlops_ci.run.run import BESIDE_ID, HandoverError, Run, is_run_id, open_run, read_json
 
 # An artifact may be unpacked into the folder itself, or into a folder of its own name.
 DEEPEST = 3
@@ -108,7 +108,8 @@ def _found(folder: Path) -> list[Found]:
 
 def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Found]:
     """Of each job of the run the newest attempt."""
-    runs = {one.handover.run for one in found}
+    # What was made beside a run is asked for by its name.
+    runs = {one.handover.run for one in found if not BESIDE_ID.fullmatch(one.handover.run)}
     if run_id is None and len(runs) > 1:
         raise HandoverError(f"{folder} holds several runs: {', '.join(sorted(runs))}", hint="name one with --run")
     wanted = run_id or next(iter(runs), None)

@@ -169,6 +169,14 @@ def test_the_scan_of_one_goes_on_with_its_own_images(planned, machine, tmp_path,
     assert (found.info.beside, set(found.records())) == (planned.id, {"plan", "build"})
 
 
+def test_who_names_no_run_gets_the_planned_one(planned, machine, tmp_path, capsys):
+    """As the file that comments on a pull request does."""
+    hand_on(machine, tmp_path, planned, "cu126")
+    machine("comment")
+    assert collect_all(Options(), tmp_path / "artifacts", (), file="scan") == 0
+    assert capsys.readouterr().out.strip() == planned.id
+
+
 def test_the_first_job_of_one_begins_with_what_was_planned(planned, machine, tmp_path, capsys):
     machine("build-cell")
     assert collect_all(Options(run=named(planned.id, "cu126")), tmp_path / "artifacts", ("build",), file="scan") == 0

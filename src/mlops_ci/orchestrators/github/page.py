@@ -199,8 +199,8 @@ run on github.com or on a GitHub Enterprise Server yet.**
 MATRIX = """
 `verify.yml` also has `nodes`, [a list of machines](../health-check.md#a-fleet): plan makes a matrix of it, and leaves
 the job out, with the reason, when the list is empty. `build.yml` and `scan.yml` do their work for [several builds of
-PyTorch](../images.md#several-builds-at-once) when `[image] variants` names some: plan makes that matrix too, and `result`
-counts all of its cells.
+PyTorch](../images.md#several-builds-at-once) when `[image] variants` names some: plan makes that matrix too, and
+`result` counts all of its cells.
 """
 
 
