@@ -125,6 +125,7 @@ def _run(
     if begins is not None:
         # It must be here: its name alone would make a run beside none.
         open_run(workspace.runs, begins)
+        variants.check(options.run, resolution.variant)
     elif options.run is not None:
         run = open_run(workspace.runs, options.run)
         if not provider.local:

@@ -6,8 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops_ci.errors import UsageError
 from mlops_ci.run.nodes import Looked
 from mlops_ci.run.run import BESIDE_ID, Run, open_run, run_ids
+
+
+class OtherBuildError(UsageError):
+    """A run that is named after one build of PyTorch is asked to make the images of another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,16 @@ def beside(name: str | None) -> Beside | None:
 def named(run: str, variant: str) -> str:
     """The name of the run that makes the images of a build."""
     return f"{run}-{variant}"
+
+
+def check(name: str | None, variant: str) -> None:
+    """Raise `OtherBuildError` where a run of this name is not for this build."""
+    found = beside(name)
+    if found is not None and found.variant != variant:
+        raise OtherBuildError(
+            f"run {name} is for the images of {found.variant}, and this is {variant}",
+            hint=f"say --variant {found.variant}, or leave --run out",
+        )
 
 
 def begins_beside(name: str | None, runs: Path) -> str | None:

@@ -107,8 +107,10 @@ def further_builds(session: Session) -> tuple[tuple[str, ...], str]:
     `PendingLockError`.
     """
     wanted = session.settings.tables.image.variants
-    if not wanted or not switched_on(session, spreading.VARIABLE) or session.run.info.beside is not None:
+    if not wanted or session.run.info.beside is not None:
         return (), ""
+    if not switched_on(session, spreading.VARIABLE):
+        return (), f"[image] variants is for build.yml and scan.yml at GitHub: here are the images of {session.variant}"
     before = session.run.record("plan")
     if before is not None and before.done and not before.outputs.get("variants"):
         # Another file began it without them, and made none of their images.

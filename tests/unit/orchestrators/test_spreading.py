@@ -10,6 +10,7 @@ import pytest
 from mlops_ci.commands.handover import collect as collect_all
 from mlops_ci.commands.handover import pack as pack_job
 from mlops_ci.commands.options import Options
+from mlops_ci.commands.runs import runs
 from mlops_ci.orchestrators.called import called_file, called_files
 from mlops_ci.orchestrators.outcome import JobEnd, facts, outcome
 from mlops_ci.orchestrators.spreading import matrix
@@ -121,7 +122,7 @@ def all_of(machine, tmp_path, run, *names):
             hand_on(machine, tmp_path, run, name, job)
 
 
-def test_all_are_made_and_the_last_job_knows_them(planned, machine, tmp_path):
+def test_all_are_made_and_the_last_job_knows_them(planned, machine, tmp_path, capsys):
     all_of(machine, tmp_path, planned, *BUILDS)
     found = together(machine, tmp_path, planned)
     result = ended(found)
@@ -134,6 +135,12 @@ def test_all_are_made_and_the_last_job_knows_them(planned, machine, tmp_path):
         assert f"| {name} | passed |" in summary(data)
         assert name in html(data)
     assert found.record("build").variant == "cpu", "the run's own build is what it was planned for"
+    capsys.readouterr()
+    assert runs(Options()) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.partition("  images for ")[2] for line in listed if "images for" in line] == [
+        f"{name} of {planned.id}" for name in reversed(BUILDS)
+    ]
 
 
 def test_one_that_fails_is_the_pipelines_failure_and_says_which(planned, machine, tmp_path):

@@ -111,7 +111,11 @@ def test_the_images_of_further_builds_are_made_beside_the_runs_own():
         (("cpu",), {}, "[image] variants names no build but cpu, which is this run's own"),
         (("cu130",), {"engine": "inside"}, "[image] variants: the engine inside makes no images"),
         # A file that does not make images for their own sake, the run of one of them, and one that such a file began.
-        (("cu130",), {"MLOPS_CI_SPREADS": ""}, ""),
+        (
+            ("cu130",),
+            {"MLOPS_CI_SPREADS": ""},
+            "[image] variants is for build.yml and scan.yml at GitHub: here are the images of cpu",
+        ),
         (("cu130",), {"beside": NIGHT}, ""),
         (("cu130",), {"planned": SimpleNamespace(done=True, outputs={"variants": ()})}, ""),
     ],
