@@ -56,14 +56,17 @@ def builds(run: Run) -> tuple[str, ...]:
     return tuple(map(str, (plan.outputs.get("variants") if plan is not None else None) or ()))
 
 
-def built(run: Run) -> tuple[Looked, ...]:
-    """What the jobs of each of them left; no records where they left nothing."""
+def runs_of(run: Run) -> dict[str, Run]:
+    """Build to the run that made its images, for each that is here."""
     runs = run.folder.parent
     known = set(run_ids(runs))
-    return tuple(
-        Looked(name=one, records=open_run(runs, name).records() if (name := named(run.id, one)) in known else {})
-        for one in builds(run)
-    )
+    return {one: open_run(runs, name) for one in builds(run) if (name := named(run.id, one)) in known}
+
+
+def built(run: Run) -> tuple[Looked, ...]:
+    """What the jobs of each of them left; no records where they left nothing."""
+    there = runs_of(run)
+    return tuple(Looked(name=one, records=there[one].records() if one in there else {}) for one in builds(run))
 
 
 def handed_on_of(run: Run, found: Iterable[str]) -> tuple[str, ...]:
