@@ -37,7 +37,7 @@ def test_each_job_says_above_it_what_it_is_for_and_each_permission_why(profile):
     for name in called:
         text = TEXTS[profile][f".github/workflows/{name}.yml"]
         lines = text.splitlines()
-        names = [index for index, line in enumerate(lines) if re.fullmatch(r"  [a-z]+:", line)]
+        names = [index for index, line in enumerate(lines) if re.fullmatch(r"  [a-z-]+:", line)]
         found = [index for index in names if index > lines.index("jobs:")]
         assert len(found) == len(called[name]["jobs"])
         for index in found:
