@@ -283,7 +283,12 @@ def github() -> str:
     starter = github_starter.files(Bundle(repository=profile.repository, ref=release()), branch="main")
     files = {github_starter.TRAIN: starter[github_starter.TRAIN]}
     said = doctored(files, MISTAKES_GITHUB, lambda root: review_github(root, profile.repository, ORIGIN["github"]))
-    return github_page(profile, GITHUB_EXAMPLE.read_text(encoding="utf-8"), said)
+    return github_page(
+        profile,
+        GITHUB_EXAMPLE.read_text(encoding="utf-8"),
+        GITHUB_EXAMPLE.with_name("retry.yml").read_text(encoding="utf-8"),
+        said,
+    )
 
 
 def gitlab() -> str:

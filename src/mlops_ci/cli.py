@@ -191,7 +191,9 @@ for _command in (
 
 
 @main_group.command("doctor", short_help="Say what this machine, or the repository's CI files, have and lack.")
-@click.option("--provider", type=click.Choice(["github", "gitlab"]), help="Check the files of this CI system instead.")
+@click.option(
+    "--provider", type=click.Choice(["github", "gitlab", "both"]), help="Check the files of this CI system instead."
+)
 @BUNDLE
 @JSON
 def doctor_command(provider: str | None, bundle: str | None, **values: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import secrets
+import struct
 from datetime import timedelta
 from html import unescape
 
@@ -13,7 +14,7 @@ import pytest
 from mlops_ci import pipeline
 from mlops_ci.run.clock import parse, stamp
 from support.cli import call, newest_run, records
-from support.project import CONFIG, make_project
+from support.project import CONFIG, TRAIN, make_project
 
 WORK = pipeline.NAMES[1:-1]
 QUICK = {
@@ -22,6 +23,16 @@ QUICK = {
     "MLOPS_CI_VERIFY__LEVEL": "static",
     "DOCKER_HOST": "unix:///nonexistent.sock",
 }
+
+# A training that goes on from the champion's weight, where there is a champion.
+GOES_ON = TRAIN.replace(
+    "found = resume()",
+    """before = os.path.join(os.environ["MLOPS_CHAMPION_DIR"], "model.safetensors")
+if os.path.exists(before):
+    state["weight"] = struct.unpack("<d", open(before, "rb").read()[-8:])[0]
+    print("from the champion:", state["weight"], flush=True)
+found = resume()""",
+)
 
 OVERLAYS = """
 [mode.next.image]
@@ -37,7 +48,11 @@ command = 'python -c "raise SystemExit(3)"'
 @pytest.fixture
 def repository(tmp_path):
     """The data is no part of the code: it comes from elsewhere, every day."""
-    return make_project(tmp_path / "project", config=CONFIG + OVERLAYS, files={".gitignore": ".mlops/\ndata/\n"})
+    return make_project(
+        tmp_path / "project",
+        config=CONFIG.replace("gpus = 0\n", 'gpus = 0\nstart-from = "champion"\n') + OVERLAYS,
+        files={".gitignore": ".mlops/\ndata/\n", "train.py": GOES_ON},
+    )
 
 
 def night(repository, settings, **more):
@@ -58,6 +73,8 @@ def test_nights_one_after_the_other(repository, scanned, mlflow_server):
     assert first["plan"]["outputs"]["freshness"]["why"] == "no earlier successful run is known"
     assert first["promote"]["outputs"]["to"] == "1"
     trained = first["plan"]["run"]
+    assert "there is no champion yet" in done.said
+    assert "from the champion" not in log_of(newest_run(repository))
 
     done, idle = night(repository, settings, MLOPS_CI_NIGHTLY__CANARY="next")
     assert done.exit_code == 0, done.said
@@ -94,8 +111,15 @@ def test_nights_one_after_the_other(repository, scanned, mlflow_server):
     night_folder, new = with_canary(repository)
     assert new["plan"]["outputs"]["freshness"]["changed"] == ["data"]
     assert new["publish"]["outputs"]["model"]["version"] == "2"
+    model = (repository / ".mlops" / "runs" / trained / "train" / "model" / "model.safetensors").read_bytes()
+    assert f"from the champion: {struct.unpack('<d', model[-8:])[0]}\n" in log_of(night_folder), "its very weight"
     assert status(repository, settings)[1]["succeeded"]["run"] == new["plan"]["run"]
     beside_it_ran_a_canary(repository, settings, night_folder, new)
+
+
+def log_of(folder):
+    """What the training of a run printed."""
+    return (folder / "logs" / "train.log").read_text()
 
 
 def with_canary(repository):

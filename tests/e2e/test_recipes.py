@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ci import pipeline
 from support.cli import records
 from support.project import CONFIG, commit, make_project
 
@@ -102,6 +103,54 @@ def test_the_lines_of_the_crontab(
         holder.terminate()
         holder.wait()
     assert (fifth.returncode, "the last night still runs" in fifth.stderr) == (10, True)
+
+
+def jenkinsfile(**values: str) -> tuple[dict[str, str], list[str]]:
+    """The environment that the file sets, what Jenkins fills in given as `values`, and what its steps hand to a shell.
+
+    The stage that installs the tool is left out: the test brings it along.
+    """
+    text = re.sub(r"^\s*//.*$", "", (EXAMPLES / "jenkins" / "Jenkinsfile").read_text(), flags=re.MULTILINE)
+    block = text.partition("environment {")[2].partition("\n    }")[0]
+    variables = dict(re.findall(r"^\s*([A-Z_]+) = '([^']*)'$", block, re.MULTILINE))
+    filled = dict(re.findall(r'^\s*([A-Z_]+) = "(.*)"$', block, re.MULTILINE))
+    assert set(filled) == {*values, "PATH"}, "what Jenkins fills in"
+    for name, value in values.items():
+        assert f"'{value}'" in filled[name], "one of the words that the file itself has"
+    steps = re.findall(r"\bsh '([^']+)'", text)
+    return {**variables, **values}, [one for one in steps if one.startswith("mlops-ci ")]
+
+
+def test_the_steps_of_the_jenkinsfile(
+    checkout: Path, tmp_path: Path, scanned: dict[str, str], shared_cache: Path, mlflow_server: str
+):
+    """Each as Jenkins' `sh` runs it, one after the other in one workspace: for what is merged."""
+    variables, steps = jenkinsfile(MLOPS_CI_MODE="main", MLOPS_CI_DRY_RUN="false")
+    assert len(steps) == 4
+    environment = {
+        **of_this_machine(),
+        **variables,
+        **scanned,
+        "PATH": f"{tool(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}",
+        "MLOPS_CI_ENGINE": "host",
+        "MLOPS_CI_CACHE": str(shared_cache),
+        "MLOPS_CI_TRAIN__PARAMS__SECONDS": "0.1",
+        "MLOPS_CI_VERIFY__LEVEL": "static",
+        "MLOPS_CI_TRACKING__URI": mlflow_server,
+        "MLOPS_CI_PROJECT__NAME": f"jenkins-{secrets.token_hex(4)}",
+        "MLOPS_CI_PUBLISH__STORE": str(tmp_path / "store"),
+    }
+    for step in steps:
+        done = shell(f"set -xe; {step}", environment, checkout)
+        assert done.returncode == 0, (step, done.stdout + done.stderr)
+    found = records(checkout)
+    assert len({one["run"] for one in found.values()}) == 1, "three calls are one run"
+    assert {name: one["status"] for name, one in found.items()} == {
+        **dict.fromkeys(pipeline.NAMES, "passed"),
+        "deploy": "skipped",
+    }
+    assert found["promote"]["outputs"]["to"] == "1"
+    assert (checkout / ".mlops" / "jenkins" / "junit.xml").is_file()
 
 
 def test_the_health_hook_lets_a_job_begin_only_on_a_node_that_may_train(tmp_path: Path, shared_cache: Path):

@@ -13,8 +13,8 @@ from mlops_ci.run.run import Lineage, Run, create, new_info
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def make_run(workspace: Path, *, engine: str = "host") -> Run:
-    """A new run below `workspace` (`.mlops`)."""
+def make_run(workspace: Path, *, engine: str = "host", name: str | None = None, beside: str | None = None) -> Run:
+    """A new run below `workspace` (`.mlops`); one with a `name` that says so is for another build, `beside` a run."""
     lineage = Lineage(
         commit="c" * 40,
         commit_time=None,
@@ -34,6 +34,8 @@ def make_run(workspace: Path, *, engine: str = "host") -> Run:
         provider="github",
         lineage=lineage,
         links={},
+        name=name,
+        beside=beside,
     )
     return create(workspace / "runs", info)
 

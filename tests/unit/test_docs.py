@@ -23,6 +23,10 @@ DOCS = ROOT / "docs"
 SHOWN = {
     "recipes/crontab.md": ("crontab/crontab", "crontab/night.sh"),
     "recipes/jenkins.md": ("jenkins/Jenkinsfile",),
+    "ci/github.md": ("github/train.yml", "github/retry.yml"),
+    "ci/gitlab.md": ("gitlab/.gitlab-ci.yml",),
+    "health-check.md": ("github/fleet.yml",),
+    "models.md": ("github/rollback.yml",),
     "nightly.md": ("github/decay.yml",),
     "scanning.md": ("github/rescan.yml",),
     "ci/runners.md": ("runner/mlops.toml", "runner/job-started.sh", "runner/arc-values.yaml"),

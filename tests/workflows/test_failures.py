@@ -47,13 +47,18 @@ def private(trivy_db_folder: Path) -> Iterator[OciServer]:
 
 
 def test_a_gate_that_says_no_to_a_run_that_another_file_began(run, private, tmp_path):
-    """A job of its own logs in and fetches the scanner's database: what scans has no secret."""
+    """A job of its own logs in and fetches the scanner's database: what scans has no secret. And all is done for the
+    images of a second build too.
+    """
     (tmp_path / "site.toml").write_text('database = "job"\n')
     done = run(
         act.going_on("build", "scan").rstrip() + LOGIN,
         files={"notes.txt": LEAK},
         bundle=act.make_bundle(tmp_path / "bundle" / act.BUNDLE, profile=str(tmp_path / "site.toml")),
-        environment={"MLOPS_CI_MIRRORS__TRIVY_DB": private.trivy_repository},
+        environment={
+            "MLOPS_CI_MIRRORS__TRIVY_DB": private.trivy_repository,
+            "MLOPS_CI_IMAGE__VARIANTS": '["cu130"]',
+        },
         secrets={"DATABASE_PASSWORD": "word-of-the-house"},
     )
     assert done.exit_code != 0
@@ -65,6 +70,10 @@ def test_a_gate_that_says_no_to_a_run_that_another_file_began(run, private, tmp_
     assert done.records()["scan"]["outputs"]["db"]["digest"]
     assert "secret" in facts["reason"]
     assert done.facts("build")["result"] == "passed"
+    made, scanned = (done.facts(file)["variants"]["cu130"] for file in ("build", "scan"))
+    assert (made["result"], list(made["images"])) == ("passed", ["base"])
+    assert (scanned["result"], scanned["exit_code"]) == ("failed", 1)
+    assert len(list(done.artifacts.glob("mlops-*-cu130-1"))) == 2, "each in a job of its own"
     records = done.records()
     assert records["scan"]["exit_code"] == 1
     assert records["report"]["status"] == "passed"

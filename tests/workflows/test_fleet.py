@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+from mlops_ci.orchestrators.fanning import EMPTY
 from support import act
 from support.forge import BOT
 from support.oci_server import OciServer
@@ -12,6 +14,7 @@ from support.project import commit, make_project
 from support.sick_node import MODEST, PLAIN, of_node, sick_nodes
 from support.web_server import Reply, web_server
 
+ENDS = ("plan", "result")
 FLEET = act.EXAMPLE.with_name("fleet.yml")
 
 
@@ -23,7 +26,7 @@ def test_a_fleet_of_which_one_node_is_sick(
     with sick_nodes(tmp_path, lambda place: of_node(place, "gpu-02")):
         done = act.act(
             program,
-            act.make_consumer(project, FLEET.read_text()),
+            act.make_consumer(project, FLEET.read_text().rstrip() + "\n" + nobody()),
             bundle,
             tmp_path / "act",
             event="workflow_dispatch",
@@ -41,7 +44,18 @@ def test_a_fleet_of_which_one_node_is_sick(
     assert facts["reason"].startswith("train failed: gpu-02: "), "and the page is of that node"
     assert facts["jobs"]["build"] == "passed", "once, for both"
     assert "another node may succeed" in done.log
+    empty = done.facts("verify", prefix="nobody-")
+    assert (empty["result"], empty["exit_code"], empty["reason"]) == ("skipped", 0, EMPTY)
+    assert set(empty["jobs"].values()) == {"passed", "left out"}
+    assert {path.name for path in done.artifacts.glob("nobody-*")} == {f"nobody-verify-{job}-1" for job in ENDS}
     again(done, project, program, bundle)
+
+
+def nobody() -> str:
+    """The same call, for a list that has become empty: act would run its matrix once, if plan did not leave it out."""
+    (call,) = FLEET.read_text().split("jobs:\n")[1:]
+    call = call.replace("  fleet:\n", "  nobody:\n").replace("fleet-", "nobody-")
+    return re.sub(r"nodes: .*", "nodes: '[]'", call)
 
 
 def again(failed: act.Acted, consumer: Path, program: Path, bundle: Path) -> None:

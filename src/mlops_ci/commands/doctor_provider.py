@@ -14,10 +14,11 @@ from mlops_ci.errors import UsageError
 from mlops_ci.orchestrators.callers.bundle import bundle
 from mlops_ci.orchestrators.callers.finding import Finding
 from mlops_ci.orchestrators.callers.origin import origin, top_of
-from mlops_ci.orchestrators.callers.review import Policies, Review, review_github, review_gitlab
+from mlops_ci.orchestrators.callers.review import Policies, Provider, Review, review_github, review_gitlab
 from mlops_ci.orchestrators.github.profile import load_profile as github_profile
 from mlops_ci.orchestrators.gitlab.profile import load_profile as gitlab_profile
 
+NAMES: dict[Provider, str] = {"github": "GitHub", "gitlab": "GitLab"}
 MARKS = {"error": "✗", "warning": "!", "advice": "·"}
 SUBJECT = {
     "github": "The subject is the branch that publishes. Where the organisation has immutable subject claims, it has "
@@ -27,21 +28,29 @@ SUBJECT = {
 }
 
 
-def check(provider: Literal["github", "gitlab"], name: str | None, *, as_json: bool) -> int:
+def check(provider: Literal["github", "gitlab", "both"], name: str | None, *, as_json: bool) -> int:
     """Print what is wrong, with its place and what to write; exit code 2 when something is."""
+    asked: tuple[Provider, ...] = ("github", "gitlab") if provider == "both" else (provider,)
+    found = [_review(one, name) for one in asked]
+    if as_json:
+        told = [asdict(one) for one in found]
+        click.echo(json.dumps(told if provider == "both" else told[0], indent=2))
+    else:
+        for one in found:
+            if provider == "both":
+                click.echo(f"{NAMES[one.provider]}:")
+            for line in lines(one):
+                click.echo(line)
+    return UsageError.exit_code if any(one.refused for one in found) else 0
+
+
+def _review(provider: Provider, name: str | None) -> Review:
     root = top_of(Path.cwd())
     if provider == "github":
         known = bundle(name, otherwise=github_profile("default").repository).repository
-        found = review_github(root, known, origin(root))
-    else:
-        known = bundle(name, otherwise=gitlab_profile().repository).repository
-        found = review_gitlab(root, known, origin(root))
-    if as_json:
-        click.echo(json.dumps(asdict(found), indent=2))
-    else:
-        for line in lines(found):
-            click.echo(line)
-    return UsageError.exit_code if found.refused else 0
+        return review_github(root, known, origin(root))
+    known = bundle(name, otherwise=gitlab_profile().repository).repository
+    return review_gitlab(root, known, origin(root))
 
 
 def lines(found: Review) -> Iterator[str]:
@@ -58,7 +67,8 @@ def lines(found: Review) -> Iterator[str]:
 
 
 def _finding(one: Finding) -> Iterator[str]:
-    yield f"{MARKS[one.level]} {one.file}:{one.line}: {one.message}"
+    place = f"{one.file}:{one.line}" if one.line else one.file
+    yield f"{MARKS[one.level]} {place}: {one.message}"
     first, *rest = one.fix.split("\n")
     if rest:
         yield "    write:"

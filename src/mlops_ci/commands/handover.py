@@ -6,7 +6,7 @@ By a folder, which the CI system carries (`pack`, `collect`), or by the object s
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
@@ -21,8 +21,9 @@ from mlops_ci.orchestrators.approving import after_approval
 from mlops_ci.orchestrators.fanning import CELL
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.together import files_of
+from mlops_ci.run import variants
 from mlops_ci.run.cancelled import note_cancelled
-from mlops_ci.run.collect import check_needs, large_files
+from mlops_ci.run.collect import check_needs, large_files, runs_in
 from mlops_ci.run.collect import collect as collect_run
 from mlops_ci.run.handover import pack as pack_run
 from mlops_ci.run.run import Run, open_run, run_ids
@@ -68,7 +69,10 @@ def collect(options: Options, folder: Path, jobs: Sequence[str], *, file: str = 
     workspace = Workspace(root=load_settings(options).root)
     workspace.prepare()
     with workspace.lock():
-        run, handovers = collect_run(folder, workspace.folder, options.run)
+        there = runs_in(folder)
+        run, handovers = collect_run(folder, workspace.folder, goes_on_with(options.run, there))
+        for name in () if jobs else variants.handed_on_of(run, there):
+            handovers += collect_run(folder, workspace.folder, name)[1]
         check_needs(run, [stage for job in jobs for stage in the_job(job, file).stages])
     for one in handovers:
         click.echo(f"collected {one.part} (attempt {one.attempt}): {len(one.files)} files", err=True)
@@ -85,10 +89,9 @@ def cancelled(options: Options, job: str, *, file: str = "train") -> int:
     if options.engine != "auto":
         ended = choose(options.engine, local=provider.local, project=settings.root, console=console).sweep()
         console.say(f"ended what was left running: {ended}")
-    if not run_ids(workspace.runs):
+    if (run := begun(workspace, options)) is None:
         console.say("the run had not begun")
         return 0
-    run = open_run(workspace.runs, options.run or "latest")
     record = note_cancelled(run, the_job(job, file).stages)
     console.say(f"run {run.id}: {record.stage if record else job} cancelled")
     return 0
@@ -107,9 +110,16 @@ def the_job(name: str, file: str) -> Job:
     return jobs[name]
 
 
+def goes_on_with(name: str | None, there: Collection[str]) -> str | None:
+    """The run with which a job goes on: one for another build begins with what was planned for the pipeline."""
+    found = variants.beside(name)
+    return found.planned if found is not None and name not in there else name
+
+
 def begun(workspace: Workspace, options: Options) -> Run | None:
     """The run that this job goes on with, or None, which is said."""
-    if not run_ids(workspace.runs):
+    known = run_ids(workspace.runs)
+    if not known or variants.begins_beside(options.run, workspace.runs):
         click.echo("there is no run: nothing is handed on", err=True)
         return None
     return open_run(workspace.runs, options.run or "latest")
@@ -124,7 +134,8 @@ def attempt() -> int:
 def handed_on(run: Run, job: Job) -> tuple[str, ...]:
     """The stages of the job; the last one has also written the records of those that no job ran."""
     if not job.always:
-        return job.stages
+        # Its plan is this job's too: no other has made one for that build.
+        return ("plan", *job.stages) if variants.beside(run.id) and "build" in job.stages else job.stages
     plan = run.record("plan")
     left_out = tuple(plan.outputs.get("left_out", {})) if plan is not None else ()
     return (*left_out, *job.stages)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from mlops_ci.commands.handover import attempt, begun, embedded, handed_on, the_job
+from mlops_ci.commands.handover import attempt, begun, embedded, goes_on_with, handed_on, the_job
 from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.surroundings import assume_role_to_hand_on
 from mlops_ci.commands.voice import new_provider
 from mlops_ci.errors import UsageError
 from mlops_ci.orchestrators.fanning import CELL
-from mlops_ci.publishing.gather import gather
+from mlops_ci.publishing.gather import Gathered, gather
+from mlops_ci.publishing.parts import has_parts
 from mlops_ci.publishing.parts import push as push_run
+from mlops_ci.run import variants
 from mlops_ci.run.collect import check_needs
 from mlops_ci.run.handover import LARGE_FOR
 from mlops_ci.run.workspace import Workspace
@@ -71,7 +74,10 @@ def pull(options: Options, jobs: Sequence[str], *, file: str = "train", light: b
     stages = [stage for job in jobs for stage in the_job(job, file).stages]
     light = light or (bool(stages) and not set(stages) & LARGE_FOR)
     with workspace.lock(), _store(settings) as store:
-        done = gather(store, options.run, workspace.folder, light=light)
+        wanted = goes_on_with(options.run, [options.run] if has_parts(store, options.run) else [])
+        done = gather(store, wanted or options.run, workspace.folder, light=light)
+        for name in () if stages else variants.builds(done.run):
+            done = _and(done, store, variants.named(done.run.id, name), workspace)
         check_needs(done.run, stages)
     for one in done.parts:
         left = f", {len(one.elsewhere)} left in the store" if one.elsewhere else ""
@@ -79,6 +85,14 @@ def pull(options: Options, jobs: Sequence[str], *, file: str = "train", light: b
     click.echo(f"fetched {done.files} files, {done.bytes / 1e6:.1f} MB", err=True)
     click.echo(done.run.id)
     return 0
+
+
+def _and(done: Gathered, store: Store, name: str, workspace: Workspace) -> Gathered:
+    """The same, with what was handed on of a run beside it."""
+    if not has_parts(store, name):
+        return done
+    more = gather(store, name, workspace.folder, light=True)
+    return replace(done, parts=(*done.parts, *more.parts), files=done.files + more.files, bytes=done.bytes + more.bytes)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from mlops_ci.engines.select import choose
 from mlops_ci.errors import UsageError
 from mlops_ci.files import digest_of
 from mlops_ci.providers.base import Provider
+from mlops_ci.run import variants
 from mlops_ci.run.clock import now
 from mlops_ci.run.run import Run, create, new_info, open_run, unfinished
 from mlops_ci.run.workspace import Workspace
@@ -74,7 +75,8 @@ def open_session(options: Options, *, purpose: str = "", beside: str | None = No
         hide_addresses(settings, os.environ, place.console.redactor)
         log_in(settings, os.environ, place.console, place.stack)
         assume_role(settings, place.provider.name, os.environ, place.stack)
-        later = options.run is not None and not place.provider.local
+        beside = variants.begins_beside(options.run, workspace.runs) or beside
+        later = options.run is not None and not place.provider.local and beside is None
         resolution = resolve(settings, workspace, place.engine, later=later)
         run = _run(options, settings, workspace, place, resolution, purpose, beside)
         place.console.say(f"run {run.id}")
@@ -119,12 +121,17 @@ def _run(
 ) -> Run:
     provider, engine = place.provider, place.engine.name
     plan = digest_of([resolution.fingerprint, purpose]) if purpose else resolution.fingerprint
-    if options.run is not None:
+    begins = variants.begins_beside(options.run, workspace.runs)
+    if begins is not None:
+        # It must be here: its name alone would make a run beside none.
+        open_run(workspace.runs, begins)
+        variants.check(options.run, resolution.variant)
+    elif options.run is not None:
         run = open_run(workspace.runs, options.run)
         if not provider.local:
             check_same(run, settings, resolution, engine)
         return run
-    known = unfinished(workspace.runs, plan, beside=beside)
+    known = unfinished(workspace.runs, plan, beside=beside) if begins is None else None
     if known is not None:
         return known
     asked = given(settings, place.console.redactor)
@@ -144,6 +151,7 @@ def _run(
             sets=asked.sets,
             withheld=asked.withheld,
             beside=beside,
+            name=options.run,
         ),
     )
     remember_settings(run, settings)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mlops_ci import pipeline
-from mlops_ci.orchestrators import fanning
+from mlops_ci.orchestrators import fanning, spreading
 from mlops_ci.orchestrators.beside import NAME as CANARY
 from mlops_ci.orchestrators.database_job import NAME as DATABASE
 from mlops_ci.orchestrators.jobs import jobs_of
@@ -40,7 +40,7 @@ def of_run(run: Run, exit_code: int) -> dict[str, str]:
 
 
 def _of_plan(plan: dict[str, Any]) -> dict[str, str]:
-    """Trust, the jobs to run, the labels of their machines, and the matrix of those that are looked at."""
+    """Trust, the jobs to run, the labels of their machines, and the two matrices that it makes."""
     left_out, runners = plan.get("left_out", {}), plan.get("runners", {})
     jobs = [job.name for job in jobs_of(pipeline.NAMES) if not set(job.stages) <= set(left_out)]
     # A file that has such a job runs it wherever it scans.
@@ -51,6 +51,7 @@ def _of_plan(plan: dict[str, Any]) -> dict[str, str]:
         "jobs": json.dumps(jobs),
         "runners": json.dumps(runners),
         **({"nodes": fanning.matrix(plan.get("nodes"), tuple(runners["gpu"]))} if "gpu" in runners else {}),
+        "variants": spreading.matrix(plan.get("variants", ())),
         **{f"runner-{name}": json.dumps(labels) for name, labels in runners.items()},
     }
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import NamedTuple
 
 import click
 
@@ -31,8 +32,9 @@ from mlops_ci.orchestrators.together import files_of
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import Record
 from mlops_ci.run.handover import RESULT
-from mlops_ci.run.nodes import looked
+from mlops_ci.run.nodes import Looked, looked
 from mlops_ci.run.run import Run, open_run, run_ids
+from mlops_ci.run.variants import built
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.canary import NAME as CANARY
@@ -45,6 +47,18 @@ from mlops_ci.stages.telling import tell_of_no_run
 
 # What the CI system says of its jobs, as JSON: too long for an argument, and no argument is safe from a shell.
 NEEDS = "MLOPS_CI_NEEDS"
+
+
+class Cells(NamedTuple):
+    """What plan spread jobs over."""
+
+    nodes: tuple[Looked, ...] = ()
+    variants: tuple[Looked, ...] = ()
+
+    @classmethod
+    def of(cls, run: Run | None) -> Cells:
+        """Those of a run; none where there is no run."""
+        return cls() if run is None else cls(looked(run), built(run))
 
 
 def result(options: Options, file: str) -> int:
@@ -66,7 +80,7 @@ def _result(options: Options, file: str) -> int:
     left_out: Mapping[str, str] = {}
     records: Mapping[str, Record] = {}
     code = 0
-    nodes = looked(run) if run is not None else ()
+    cells = Cells.of(run)
     if run is not None:
         plan = run.record("plan")
         left_out = plan.outputs.get("left_out", {}) if plan is not None else {}
@@ -77,10 +91,10 @@ def _result(options: Options, file: str) -> int:
         }
         _canary_without_word(run, ends.get(CANARY))
         code = _report(
-            replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out, nodes))
+            replace(options, run=run.id), mine, lambda: _lost(outcome(jobs, ends, run.records(), left_out, *cells))
         )
         records = {name: record for name, record in run.records().items() if name != "report"}
-    found = outcome(jobs, ends, records, left_out, nodes)
+    found = outcome(jobs, ends, records, left_out, *cells)
     if run is None and _lost(found):
         _tell_of_no_run(options, found)
     _hand_on(options, found, run, records, ends)
@@ -164,8 +178,8 @@ def _hand_on(
     about = {"run": run.id if run is not None else None, "commit": commit, "ci_attempt": provider.attempt()}
     values = outputs.of_run(run, found.exit_code) if run is not None else {"run-id": ""}
     beside = run.record(CANARY) if run is not None else None
-    nodes = looked(run) if run is not None else ()
-    told = outputs.result_json(to_json(facts(found, about, records, beside, nodes)), console.redactor)
+    cells = Cells.of(run)
+    told = outputs.result_json(to_json(facts(found, about, records, beside, *cells)), console.redactor)
     if run is not None:
         write_atomic(run.path(RESULT), told + "\n")
     values |= {
@@ -177,9 +191,11 @@ def _hand_on(
         provider.set_output(name, value)
     for name, word in found.jobs.items():
         console.say(f"{name:<9} {word}{f' ({ends[name].result})' if name in ends else ''}")
-    for node in nodes:
+    for node in cells.nodes:
         one = node_facts(node)
         console.say(f"node {node.name}: {one['verdict'] or one['result']} {one['reason']}".rstrip())
+    for other in cells.variants:
+        console.say(f"images for {other.name}: {other.result} {other.why}".rstrip())
     if found.exit_code:
         console.annotate("error", f"pipeline failed (exit {found.exit_code})", found.reason)
     click.echo(values["result-json"] if options.json else f"{found.result}: {found.reason}".rstrip(": "))

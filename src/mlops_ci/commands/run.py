@@ -15,6 +15,7 @@ from mlops_ci.commands.outputs import of_run
 from mlops_ci.errors import UsageError
 from mlops_ci.nearness import did_you_mean
 from mlops_ci.records.codec import to_json
+from mlops_ci.run import variants
 from mlops_ci.run.run import Run
 from mlops_ci.settings.settings import Settings
 from mlops_ci.stages.canary import NAME as CANARY
@@ -59,11 +60,18 @@ def run(options: Options, names: Sequence[str], *, as_planned: bool = False) -> 
         left_out = _left_out(session.run) if as_planned else {}
         waits = REPORT in wanted and not options.only and has_canary(session.settings)
         first = tuple(name for name in wanted if name != REPORT) if waits else wanted
-        code = _run(session, first, only=options.only, left_out=left_out)
+        code = _plan_for_another_build(session) or _run(session, first, only=options.only, left_out=left_out)
         if code or not waits:
             _hand_on(session, code, options)
             return code
     return _with_canary(options, session.settings, session.run)
+
+
+def _plan_for_another_build(session: Session) -> int:
+    """A run that makes the images of another build has no job of its own that plans it: who begins it does."""
+    if variants.beside(session.run.id) is None or session.run.record("plan") is not None:
+        return 0
+    return run_stages(session, ("plan",), only=True)
 
 
 def smoke(options: Options) -> int:

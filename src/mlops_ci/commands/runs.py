@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import click
 
 from mlops_ci.commands.options import Options, project_root
 from mlops_ci.errors import MlopsError
+from mlops_ci.run import variants
 from mlops_ci.run.run import Run, open_run, run_ids
 from mlops_ci.run.workspace import Workspace
 
@@ -26,9 +28,17 @@ def runs(options: Options) -> int:
             f"{row['run']}  {row['status']:<8} {row['stage'] or '-':<9} "
             f"{row['verdict'] or '-':<8} {row['model'] or '-':<16} {(row['commit'] or '-')[:12]}"
             f"{'  repeats ' + row['reproduces'] if row['reproduces'] else ''}"
-            f"{'  canary of ' + row['beside'] if row['beside'] else ''}"
+            f"{_beside(row)}"
         )
     return 0
+
+
+def _beside(row: Mapping[str, str | None]) -> str:
+    """To which run it belongs, and as what."""
+    if not row["beside"]:
+        return ""
+    other = variants.beside(row["run"])
+    return f"  {'canary' if other is None else f'images for {other.variant}'} of {row['beside']}"
 
 
 def _row(run: Run) -> dict[str, str | None]:

@@ -20,14 +20,15 @@ def layer_specs(recipe: Recipe) -> tuple[LayerSpec, ...]:
     """The layers from base to top. Raises a `UsageError` for settings that no image can be made from."""
     if recipe.engine == "host":
         host_python.check(recipe.catalogue, recipe.variant.torch)
-    _check_locked(recipe.variant)
+    check_locked(recipe.variant)
     chosen = recipe.product
     pairs = zip(chosen.layers, chosen.images, strict=True)
     specs = (_catalogue_layer(recipe, layer, image) for layer, image in pairs if _is_made(recipe, layer))
     return (*specs, *user_layers.user_layers(recipe))
 
 
-def _check_locked(variant: Variant) -> None:
+def check_locked(variant: Variant) -> None:
+    """Raises `PendingLockError` for a build that the catalogue has without its locks."""
     if variant.pending:
         raise PendingLockError(
             f"PyTorch {variant.release.series} for {variant.name} has no locks yet: {variant.pending}",

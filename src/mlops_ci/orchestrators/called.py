@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mlops_ci import pipeline
-from mlops_ci.orchestrators import fanning
+from mlops_ci.orchestrators import fanning, spreading
 from mlops_ci.orchestrators.beside import with_canary
 from mlops_ci.orchestrators.jobs import Job, jobs_of
 from mlops_ci.pipeline import Secret
@@ -225,7 +225,11 @@ def _file(name: str, title: str, about: str, targets: tuple[str, ...]) -> Called
 
 
 def _more(name: str, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-    return with_canary(jobs) if name == "nightly" else fanning.fanned(jobs) if name == fanning.FILE else jobs
+    if name == "nightly":
+        return with_canary(jobs)
+    if name == fanning.FILE:
+        return fanning.fanned(jobs)
+    return spreading.spread(jobs) if name in spreading.FILES else jobs
 
 
 # Who looks for data or the champion in the object store. The user's code runs in these jobs: they may only read.

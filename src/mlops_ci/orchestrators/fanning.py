@@ -26,7 +26,7 @@ Nodes = Mapping[str, tuple[str, ...]]
 
 def fanned(jobs: tuple[Job, ...]) -> tuple[Job, ...]:
     """The jobs of a file of which the one with a GPU runs once for each node."""
-    return tuple(replace(job, fans=True) if job.runner == "gpu" else job for job in jobs)
+    return tuple(replace(job, fans="node") if job.runner == "gpu" else job for job in jobs)
 
 
 def nodes(text: str) -> Nodes | None:

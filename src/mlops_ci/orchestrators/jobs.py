@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from mlops_ci import pipeline
 from mlops_ci.pipeline import Runner, Secret, Stage
 
 T = TypeVar("T")
+# What plan spreads a job over, where it does: machines, or builds of PyTorch.
+Fan = Literal["", "node", "variant"]
 
 # Stages that share a job, under its name; every other stage is a job of its own name. `check` needs the image that
 # `build` has just made. The node that was verified must be the node that trains. `result` also counts up the jobs.
@@ -47,8 +49,8 @@ class Job:
     `signs` is true where the job has an identity to sign images with. A job
     `beside` the others has a run of its own: it may fail, and neither its end nor its records count. `parts` are jobs
     that share this one, in order: each has its own step, with its own secrets. A job that `fans` runs once for each
-    node that plan names, where the CI system can do that. `listed` is the job by whose name plan says that this
-    one is to run, where it is another one.
+    node (or build of PyTorch) that plan names, where the CI system can do that. `listed` is the job by whose name plan
+    says that this one is to run, where it is another one.
     """
 
     name: str
@@ -67,7 +69,7 @@ class Job:
     only_reads: bool = False
     hands_on: bool = False
     beside: bool = False
-    fans: bool = False
+    fans: Fan = ""
     signs: bool = False
     parts: tuple[Job, ...] = ()
     listed: str = ""

@@ -70,17 +70,21 @@ def outcome(
     records: Mapping[str, Record],
     left_out: Mapping[str, str],
     nodes: Sequence[Looked] = (),
+    variants: Sequence[Looked] = (),
 ) -> Outcome:
     """Count up the jobs (without the one that counts). Jobs that `ends` does not name are judged by their records.
 
-    `nodes` are those that plan named: the job that runs for each of them fails where it failed, or was lost, on one.
+    `nodes` and `variants` are those that plan named: the job that runs for each of them fails where it failed, or was
+    lost, on one.
     """
     left_out = {**not_to_deploy(records, ends), **left_out}
     # A job that leaves no record is known by its end alone, where the CI system tells it.
     told = [job for job in jobs if job.stages or job.name in ends]
     found = {
         job.name: (
-            _on_nodes(job, ends.get(job.name), records, left_out, nodes) if job.stages else _by_its_end(ends[job.name])
+            _in_cells(job, ends.get(job.name), records, left_out, {"node": nodes, "variant": variants})
+            if job.stages
+            else _by_its_end(ends[job.name])
         )
         for job in told
     }
@@ -98,16 +102,46 @@ def outcome(
     return Outcome(result="passed", exit_code=0, reason="; ".join(reasons), jobs=words)
 
 
-def _on_nodes(
+def _in_cells(
     job: Job,
     end: JobEnd | None,
     records: Mapping[str, Record],
     left_out: Mapping[str, str],
-    nodes: Sequence[Looked],
+    cells: Mapping[str, Sequence[Looked]],
 ) -> tuple[str, int, str]:
-    word, code, why = _one(job, end, records, left_out)
-    if not (nodes and job.fans) or word in ("left out", "was cancelled"):
-        return word, code, why
+    found = _one(job, end, records, left_out)
+    known = cells.get(job.fans, ())
+    if not known or found[0] in ("left out", "was cancelled"):
+        return found
+    return _on_nodes(found, end, known) if job.fans == "node" else _for_builds(job, found, end, records, known)
+
+
+def _for_builds(
+    job: Job,
+    found: tuple[str, int, str],
+    end: JobEnd | None,
+    records: Mapping[str, Record],
+    builds: Sequence[Looked],
+) -> tuple[str, int, str]:
+    """Where the run's own build ended well, the first further one that did not counts."""
+    if any(stage in records and _bad(records[stage]) for stage in job.stages):
+        return found
+    for one in builds:
+        # Its plan is made in the first of these jobs.
+        mine = [one.records[name] for name in ("plan", *job.stages) if name in one.records]
+        bad = next(filter(_bad, mine), None)
+        if bad is not None:
+            word = "was cancelled" if bad.reason == "cancelled" else "failed"
+            return word, bad.exit_code, f"{one.name}: {bad.error.cause if bad.error else bad.reason}"
+    lost = [one.name for one in builds if not set(job.stages) & set(one.records)]
+    if not lost:
+        return found
+    word, code, why = _without_record(end) if end is None or end.result == "success" else found
+    return word, code, f"{', '.join(lost)}: {why}"
+
+
+def _on_nodes(found: tuple[str, int, str], end: JobEnd | None, nodes: Sequence[Looked]) -> tuple[str, int, str]:
+    word, code, why = found
     sick = [one.name for one in nodes if one.failed]
     if sick:
         return word, code, f"{', '.join(sick)}: {why}"
@@ -184,6 +218,7 @@ def facts(
     records: Mapping[str, Record],
     canary: Record | None = None,
     nodes: Sequence[Looked] = (),
+    variants: Sequence[Looked] = (),
 ) -> dict[str, Any]:
     """Every fact for later jobs as one JSON object: no file, no log, no address."""
     outputs = {name: dict(record.outputs) for name, record in records.items()}
@@ -206,6 +241,7 @@ def facts(
         "images": {name: image["digest"] for name, image in build.get("images", {}).items()},
         "node": verify.get("verdict"),
         **({"nodes": {one.name: node_facts(one) for one in nodes}} if nodes else {}),
+        **({"variants": {one.name: build_facts(one) for one in variants}} if variants else {}),
         "verdict": evaluate.get("verdict"),
         "metrics": evaluate.get("metrics", {}),
         "model": publish.get("model"),
@@ -225,6 +261,15 @@ def node_facts(one: Looked) -> dict[str, Any]:
     """How the look at one machine ended."""
     code = one.failed.exit_code if one.failed is not None else 0 if one.records else LOST
     return {"result": one.result, "exit_code": code, "verdict": one.verdict, "reason": one.why}
+
+
+def build_facts(one: Looked) -> dict[str, Any]:
+    """How a further build of the images ended, and their digests."""
+    build = one.records.get("build")
+    images = build.outputs.get("images", {}) if build is not None else {}
+    code = one.failed.exit_code if one.failed is not None else 0 if one.records else LOST
+    digests = {name: image["digest"] for name, image in images.items()}
+    return {"result": one.result, "exit_code": code, "reason": one.why, "images": digests}
 
 
 def _beside(canary: Record) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mlops_ci.records.codec import to_json
 from mlops_ci.records.record import FileRef
 from mlops_ci.run.collect import check_place, collect
 from mlops_ci.run.handover import FILES, MANIFEST, Handover, is_large
-from mlops_ci.run.run import RUN_ID, HandoverError, Run
+from mlops_ci.run.run import HandoverError, Run, is_run_id
 from mlops_ci.stores.base import Download, OnProgress, Store
 from mlops_ci.stores.errors import ObjectMissingError, from_os_error
 
@@ -37,7 +37,7 @@ def gather(
     A file that is there and right is not fetched. `light` leaves checkpoints, outputs and models in the store. On an
     error nothing below `workspace/runs` has changed. Raises `HandoverError`, `PartError`, and what a `Store` raises.
     """
-    if not RUN_ID.fullmatch(run_id):
+    if not is_run_id(run_id):
         raise HandoverError(f"{run_id!r} is no run", hint="name the run that the job `plan` has begun: --run")
     parts = [_without_large(one) if light else one for one in newest_parts(store, run_id)]
     incoming = workspace / "handover" / "fetched"

@@ -98,11 +98,20 @@ def push(
     return Pushed(handover=handover, uploaded=uploaded, reused=reused)
 
 
+def has_parts(store: Store, run_id: str) -> bool:
+    """Whether any job of the run has handed something on."""
+    return bool(_parts(store, run_id))
+
+
+def _parts(store: Store, run_id: str) -> list[str]:
+    keys = [info.key for info in store.list(f"{FOLDER}/{run_id}/parts/")]
+    return [key for key in keys if NAME.fullmatch(key.rpartition("/")[2])]
+
+
 def newest_parts(store: Store, run_id: str) -> list[Handover]:
     """Of each job of the run what its newest attempt handed on; raises `HandoverError` when there is nothing."""
     # The same attempt may have handed on twice: before it was cancelled, and after.
-    keys = [info.key for info in store.list(f"{FOLDER}/{run_id}/parts/")]
-    found = [_read(store, key, run_id) for key in keys if NAME.fullmatch(key.rpartition("/")[2])]
+    found = [_read(store, key, run_id) for key in _parts(store, run_id)]
     if not found:
         raise HandoverError(
             f"nothing of run {run_id} was handed on in {store.uri}",

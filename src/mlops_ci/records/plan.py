@@ -64,7 +64,8 @@ class PlanOutputs:
     `freshness`), or, in other modes, of one that this directory holds.
 
     `runners`: labels by class of machine. `nodes`: machines that are looked at, each in a job of its own, as name to
-    labels; null where there is no such list. `left_out`: stages that no job of the pipeline runs, with the reason.
+    labels; null where there is no such list. `variants`: further builds of PyTorch whose images are made beside, each
+    in a job of its own. `left_out`: stages that no job of the pipeline runs, with the reason.
     `canary`: the overlay with which a night runs a second cell beside its own, null where it runs none. `sweep`: what a
     sweep will try, in words.
     `bounds`: dotted setting to what `policies` demand of it. `base`: the commit of a pull request from which guarded
@@ -80,6 +81,7 @@ class PlanOutputs:
     runners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[str, tuple[str, ...]] | None = None
+    variants: tuple[str, ...] = ()
     freshness: Freshness | None = None
     canary: str | None = None
     sweep: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,7 @@ from mlops_ci.reporting.series import Series
 from mlops_ci.reporting.usage import StageUsage, read_usage
 from mlops_ci.run.nodes import Looked, looked
 from mlops_ci.run.run import Lineage, Run, RunInfo, read_json
+from mlops_ci.run.variants import built
 
 T = TypeVar("T")
 
@@ -62,7 +63,8 @@ class ReportData:
     """One run. `records` has no report stage: a report does not report on itself. `problems` is what could not be read.
     `canary` is the record of the cell beside a night, `smoke` that of the smoke run before a training.
 
-    `nodes` are the machines that it looked at, each in a job of its own.
+    `nodes` are the machines that it looked at, `variants` the further builds that images were made for, each in a job
+    of its own.
     `metrics` are the training's series by step, `usage` the machine's by seconds, one for each job with samples.
     """
 
@@ -73,6 +75,7 @@ class ReportData:
     smoke: Record | None = None
     outputs: Outputs = field(default_factory=Outputs)
     nodes: tuple[Looked, ...] = ()
+    variants: tuple[Looked, ...] = ()
     metrics: tuple[Series, ...] = ()
     usage: tuple[StageUsage, ...] = ()
     problems: tuple[str, ...] = ()
@@ -95,7 +98,8 @@ class ReportData:
             canary=beside.get(CANARY),
             smoke=beside.get(SMOKE),
             outputs=_outputs({**records, **beside}, problems),
-            nodes=_nodes(run_dir, info, problems),
+            nodes=_cells(run_dir, info, problems, looked),
+            variants=_cells(run_dir, info, problems, built),
             metrics=metrics,
             usage=tuple(_usage(run_dir, problems)),
             problems=tuple(problems),
@@ -149,11 +153,13 @@ def _records(run_dir: Path, info: RunInfo, problems: list[str]) -> dict[str, Rec
     return found
 
 
-def _nodes(run_dir: Path, info: RunInfo, problems: list[str]) -> tuple[Looked, ...]:
+def _cells(
+    run_dir: Path, info: RunInfo, problems: list[str], read: Callable[[Run], tuple[Looked, ...]]
+) -> tuple[Looked, ...]:
     try:
-        return looked(Run(folder=run_dir, info=info))
+        return read(Run(folder=run_dir, info=info))
     except (RecordFormatError, AttributeError, TypeError) as error:
-        problems.append(f"what was seen of each node: {error}".replace(f"{run_dir}/", ""))
+        problems.append(f"what was {read.__name__} in jobs of their own: {error}".replace(f"{run_dir}/", ""))
         return ()
 
 

@@ -103,6 +103,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "info": data.info,
         "out": data.outputs,
         "nodes": data.nodes,
+        "variants": data.variants,
         "verdict": found,
         "exit_meaning": exit_meaning(found.failed.exit_code) if found.failed else "",
         "notices": notices(data),

@@ -42,6 +42,7 @@ def summary(data: ReportData) -> str:
         about(data),
         stages(data),
         *nodes(data),
+        *variants(data),
         *metrics(data),
         *canary(data),
         *(details(title, content) for title, content in parts(data)),
@@ -121,6 +122,13 @@ def nodes(data: ReportData) -> Iterable[str]:
     if data.nodes:
         rows = [(text(one.name), text(one.verdict or one.result), text(one.why, CHANGED)) for one in data.nodes]
         yield table(("node", "verdict", "why"), rows)
+
+
+def variants(data: ReportData) -> Iterable[str]:
+    """One row per further build of PyTorch that images were made for."""
+    if data.variants:
+        rows = [(text(one.name), text(one.result), text(one.why, CHANGED)) for one in data.variants]
+        yield table(("images for", "result", "why"), rows)
 
 
 def _stage(line: StageLine) -> tuple[str, ...]:

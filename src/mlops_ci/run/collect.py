@@ -14,7 +14,7 @@ from mlops_ci.records.codec import RecordFormatError, from_json
 from mlops_ci.records.record import FileRef
 from mlops_ci.run.handover import FILES, MANIFEST, SCHEMA, Handover, is_large, newest
 from mlops_ci.run.nodes import NODE, NODES
-from mlops_ci.run.run import RUN_ID, HandoverError, Run, open_run, read_json
+from mlops_ci.run.run import BESIDE_ID, HandoverError, Run, is_run_id, open_run, read_json
 
 # An artifact may be unpacked into the folder itself, or into a folder of its own name.
 DEEPEST = 3
@@ -44,6 +44,11 @@ def collect(folder: Path, workspace: Path, run_id: str | None = None) -> tuple[R
         run.path(name).mkdir(exist_ok=True)
     check_records(run, [ref for one in found for ref in one.handover.elsewhere])
     return run, tuple(one.handover for one in found)
+
+
+def runs_in(folder: Path) -> frozenset[str]:
+    """The runs of which something was handed on in this folder."""
+    return frozenset(one.handover.run for one in _found(folder))
 
 
 def check_records(run: Run, elsewhere: Iterable[FileRef] = ()) -> None:
@@ -103,7 +108,8 @@ def _found(folder: Path) -> list[Found]:
 
 def _newest(found: Sequence[Found], run_id: str | None, folder: Path) -> list[Found]:
     """Of each job of the run the newest attempt."""
-    runs = {one.handover.run for one in found}
+    # What was made beside a run is asked for by its name.
+    runs = {one.handover.run for one in found if not BESIDE_ID.fullmatch(one.handover.run)}
     if run_id is None and len(runs) > 1:
         raise HandoverError(f"{folder} holds several runs: {', '.join(sorted(runs))}", hint="name one with --run")
     wanted = run_id or next(iter(runs), None)
@@ -142,7 +148,7 @@ def _check(found: Found) -> None:
     what = f"{found.handover.part} (attempt {found.handover.attempt})"
     if found.handover.node and not NODE.fullmatch(found.handover.node):
         raise HandoverError(f"{what}: {found.handover.node!r} is no node", hint="was it made by `handover pack`?")
-    if not RUN_ID.fullmatch(found.handover.run):
+    if not is_run_id(found.handover.run):
         raise HandoverError(f"{what}: {found.handover.run!r} is no run", hint="was it made by `handover pack`?")
     for ref in found.handover.files:
         check_place(ref, what)

@@ -20,6 +20,9 @@ from mlops_ci.run.clock import stamp
 
 RUN_SCHEMA = "mlops-ci/run/1"
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+# A run that makes the images of another build of PyTorch has the name of the planned one and the build's: every job of
+# both knows it without being told.
+BESIDE_ID = re.compile(rf"(?P<planned>{RUN_ID.pattern})-(?P<variant>cpu|cu[0-9]+)")
 
 T = TypeVar("T")
 
@@ -53,8 +56,8 @@ class RunInfo:
     """The content of `run.json`. By the fingerprint `plan` an unfinished run is recognised as the same work.
 
     `file` is the configuration's name; `sets` are the settings that came from outside of it, as `--set` takes them, and
-    `withheld` the keys of those that hold a secret. `reproduces` is the run that this one repeats, `beside` the night
-    whose canary it is.
+    `withheld` the keys of those that hold a secret. `reproduces` is the run that this one repeats, `beside` the run
+    that it belongs to: a night whose canary it is, or one beside which it makes the images of another build.
     """
 
     schema: str = RUN_SCHEMA
@@ -76,7 +79,7 @@ class RunInfo:
 
     @property
     def own(self) -> bool:
-        """Whether it is work of its own: neither the repetition of another run, nor the canary beside one."""
+        """Whether it is work of its own: neither the repetition of another run, nor anything beside one."""
         return self.reproduces is None and self.beside is None
 
 
@@ -172,6 +175,11 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def is_run_id(name: str) -> bool:
+    """Whether a run may be called that: after its moment, or also after the build that it is for."""
+    return (RUN_ID.fullmatch(name) or BESIDE_ID.fullmatch(name)) is not None
+
+
 def new_run_id(moment: datetime) -> str:
     """`YYYYMMDD-HHMMSS-` and six hex digits: three that sort by time within the second, three random ones."""
     return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
@@ -210,7 +218,7 @@ def run_ids(runs: Path) -> list[str]:
     """The ids of all runs, oldest first."""
     if not runs.is_dir():
         return []
-    return sorted(one.name for one in runs.iterdir() if RUN_ID.fullmatch(one.name) and (one / "run.json").is_file())
+    return sorted(one.name for one in runs.iterdir() if is_run_id(one.name) and (one / "run.json").is_file())
 
 
 def unfinished(runs: Path, plan: str, *, beside: str | None = None) -> Run | None:
@@ -252,10 +260,11 @@ def new_info(
     withheld: tuple[str, ...] = (),
     reproduces: str | None = None,
     beside: str | None = None,
+    name: str | None = None,
 ) -> RunInfo:
-    """The description of a run that starts now."""
+    """The description of a run that starts now; `name` is its id where that follows from another run's."""
     return RunInfo(
-        run=new_run_id(moment),
+        run=name or new_run_id(moment),
         created_at=stamp(moment),
         project=project,
         plan=plan,

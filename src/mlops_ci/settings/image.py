@@ -11,6 +11,7 @@ from mlops_ci.settings.words import Text
 
 Release = Annotated[str, Form(r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", 'a release such as "2.13" (in quotes)')]
 Variant = Annotated[str, Form(r"^(auto|cpu|cu[0-9]+)$", '"auto", "cpu", or a CUDA variant such as "cu128"')]
+Build = Annotated[str, Form(r"^(cpu|cu[0-9]+)$", '"cpu", or a CUDA variant such as "cu128"')]
 Capability = Annotated[str, Form(r"^[0-9]{1,2}\.[0-9]$", 'a compute capability such as "12.0" (in quotes)')]
 Driver = Annotated[str, Form(r"^[0-9]{3}(\.[0-9]+){0,2}$", 'a driver such as "535.183.01" (in quotes)')]
 LayerName = Annotated[
@@ -31,6 +32,9 @@ class ImageSettings(Table):
     """Release series of PyTorch, as `mlops-ci images list` shows them."""
     variant: Variant = "auto"
     """`cpu`, a CUDA variant such as `cu128`, or `auto`: the newest CUDA that this machine's driver runs, else `cpu`."""
+    variants: Annotated[tuple[Build, ...], Example(["cpu", "cu126"])] = ()
+    """Further builds of PyTorch whose images GitHub's `build.yml` makes and `scan.yml` scans beside those of `variant`,
+    each in a job of its own: `plan` makes the matrix. Nothing is trained in them."""
     sm: tuple[Capability, ...] = ()
     """Compute capabilities of the GPUs that must be able to run it, such as `12.0`. A build without code for one of
     them is refused, and `auto` passes over it."""

@@ -10,7 +10,7 @@ from mlops_ci.publishing.manifest import MODELS, NAME, check_model
 from mlops_ci.publishing.reach import Library
 from mlops_ci.records.codec import RecordFormatError
 from mlops_ci.records.publish import PublishOutputs
-from mlops_ci.run.run import RUN_ID, HandoverError, open_run, run_ids
+from mlops_ci.run.run import HandoverError, is_run_id, open_run, run_ids
 from mlops_ci.stages.champion import MANIFEST_DIGEST_TAG, MANIFEST_TAG
 from mlops_ci.stages.premises import Premises
 
@@ -52,7 +52,7 @@ class Located:
 def parse(text: str) -> Address:
     """The address; raises `BadArtifactNameError`."""
     model, at, which = text.rpartition("@")
-    if RUN_ID.fullmatch(text) or text == LATEST:
+    if is_run_id(text) or text == LATEST:
         return Address(text=text, run=text)
     if text.startswith(MODELS) and text.endswith(f"/{NAME}"):
         return Address(text=text, manifest=text)

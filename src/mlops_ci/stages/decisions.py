@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops_ci import pipeline
-from mlops_ci.orchestrators import fanning
+from mlops_ci.images import catalogue
+from mlops_ci.images.layers import check_locked
+from mlops_ci.orchestrators import fanning, spreading
 from mlops_ci.orchestrators.labels import hosted, labels
 from mlops_ci.orchestrators.together import ONE_JOB, VARIABLE
+from mlops_ci.run import variants
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.stages.session import Session
 
@@ -33,7 +36,9 @@ def no_publishing(session: Session) -> str | None:
     if (repeated := session.run.info.reproduces) is not None:
         return f"a reproduction of run {repeated}: nothing is published"
     if (night := session.run.info.beside) is not None:
-        return f"the canary of run {night}: it is never published"
+        other = variants.beside(session.run.id)
+        what = "the canary" if other is None else f"only the images for {other.variant}"
+        return f"{what} of run {night}: it is never published"
     return "dry run: nothing is published" if switched_on(session, DRY_RUN) else None
 
 
@@ -94,6 +99,29 @@ def named_nodes(session: Session) -> fanning.Nodes | None:
     `RunnerLabelError`.
     """
     return fanning.nodes(session.environ.get(fanning.VARIABLE, ""))
+
+
+def further_builds(session: Session) -> tuple[tuple[str, ...], str]:
+    """The builds of PyTorch whose images are made beside, each in a job of its own; or why there are none although
+    some are named. Raises `UnknownVariantError`, `ImpossibleVariantError`,
+    `PendingLockError`.
+    """
+    wanted = session.settings.tables.image.variants
+    if not wanted or session.run.info.beside is not None:
+        return (), ""
+    if not switched_on(session, spreading.VARIABLE):
+        return (), f"[image] variants is for build.yml and scan.yml at GitHub: here are the images of {session.variant}"
+    before = session.run.record("plan")
+    if before is not None and before.done and not before.outputs.get("variants"):
+        # Another file began it without them, and made none of their images.
+        return (), ""
+    if session.engine.name == "inside":
+        return (), "[image] variants: the engine inside makes no images"
+    series = session.settings.tables.image.torch
+    others = tuple(name for name in dict.fromkeys(wanted) if name != session.variant)
+    for name in others:
+        check_locked(catalogue.load().variant(series, name))
+    return others, "" if others else f"[image] variants names no build but {session.variant}, which is this run's own"
 
 
 def _untrusted(session: Session, why: str) -> dict[str, str]:

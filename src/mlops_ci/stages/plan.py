@@ -9,13 +9,24 @@ from typing import Any
 from mlops_ci.config.explain import effective
 from mlops_ci.engines.local_gpus import local_gpus
 from mlops_ci.images import catalogue, extra, images_lock
+from mlops_ci.orchestrators.fanning import Nodes
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, PlanOutputs
 from mlops_ci.run.clock import now, stamp
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.settings.governance import Governance
 from mlops_ci.stages import night
-from mlops_ci.stages.decisions import ALWAYS, DRY_RUN, NIGHTLY, NO_ENTRY, left_out, named_nodes, runners, switched_on
+from mlops_ci.stages.decisions import (
+    ALWAYS,
+    DRY_RUN,
+    NIGHTLY,
+    NO_ENTRY,
+    further_builds,
+    left_out,
+    named_nodes,
+    runners,
+    switched_on,
+)
 from mlops_ci.stages.fit import misfits
 from mlops_ci.stages.result import Result
 from mlops_ci.stages.session import Session
@@ -34,6 +45,7 @@ def inputs(session: Session) -> Mapping[str, Any]:
         "governance": to_json(session.settings.governance),
         "switches": [switched_on(session, name) for name in (DRY_RUN, ALWAYS)],
         **({} if (nodes := named_nodes(session)) is None else {"nodes": nodes}),
+        **({"variants": further} if (further := further_builds(session)[0]) else {}),
     }
     # "Nothing to do" holds for the moment: the last success grows old.
     return known if night.idle(session.run) is None else {**known, "asked_again": stamp(now())}
@@ -54,9 +66,7 @@ def run(session: Session) -> Result:
     if resolution.data_digest is not None:
         session.console.say(f"data: {resolution.data_digest}")
     machines = runners(session.settings.tables.runners, session.settings.tables.evaluate.on)
-    nodes = named_nodes(session)
-    for name, own in (nodes or {}).items():
-        session.console.say(f"node {name}: {', '.join(own)}")
+    nodes, variants = _tell_cells(session)
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
     session.console.say(f"isolation: {session.engine.isolation}")
@@ -88,6 +98,7 @@ def run(session: Session) -> Result:
             trusted_because=why,
             runners=machines,
             nodes=nodes,
+            variants=variants,
             left_out=without,
             freshness=freshness,
             canary=canary,
@@ -99,6 +110,17 @@ def run(session: Session) -> Result:
             guarded_changes=tuple(GuardedChange(**vars(one)) for one in governance.changes),
         )
     )
+
+
+def _tell_cells(session: Session) -> tuple[Nodes | None, tuple[str, ...]]:
+    """The machines that are looked at and the further builds that get images, each in a job of its own."""
+    nodes = named_nodes(session)
+    variants, why_none = further_builds(session)
+    said = [f"node {name}: {', '.join(own)}" for name, own in (nodes or {}).items()]
+    said += [f"images for {name}: in a job of their own" for name in variants]
+    for words in (*said, *filter(None, [why_none])):
+        session.console.say(words)
+    return nodes, variants
 
 
 def _worth_telling(without: Mapping[str, str]) -> dict[str, str]:

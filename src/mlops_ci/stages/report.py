@@ -15,6 +15,7 @@ from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.page import write_page
 from mlops_ci.reporting.redacted import redacted
 from mlops_ci.reporting.terminal import page_text
+from mlops_ci.run import variants
 from mlops_ci.run.run import HandoverError
 from mlops_ci.scanning.outputs import SARIF
 from mlops_ci.stages.result import Result
@@ -31,7 +32,11 @@ def inputs(session: Session) -> Mapping[str, Any]:
     }
     canary = session.run.record("canary")
     beside = {"canary": [canary.status, canary.attempt, canary.finished_at]} if canary is not None else {}
-    return {**records, **beside, "lost_job": session.lost_job}
+    cells = {
+        one.name: [[name, record.status, record.attempt, record.finished_at] for name, record in one.records.items()]
+        for one in variants.built(session.run)
+    }
+    return {**records, **beside, **({"variants": cells} if cells else {}), "lost_job": session.lost_job}
 
 
 def inputs_of_page(session: Session) -> Mapping[str, Any]:
@@ -76,8 +81,18 @@ def _alerts(session: Session, data: ReportData, folder: Path) -> tuple[Path, ...
 
 
 def _lock(session: Session, folder: Path) -> tuple[Path, ...]:
-    """The repository's images.lock, where this run has changed it: in CI nobody keeps the checkout."""
-    made = session.run.path("sbom", images_lock.NAME)
-    if not made.is_file():
+    """The repository's images.lock, where this run has changed it: in CI nobody keeps the checkout.
+
+    Where images were made for further builds, what each of their jobs has changed is in it.
+    """
+    runs = (session.run, *variants.runs_of(session.run).values())
+    made = [run.path("sbom") for run in runs if run.path("sbom", images_lock.NAME).is_file()]
+    if not made:
         return ()
-    return (Path(shutil.copyfile(made, folder / images_lock.NAME)),)
+    if len(made) == 1:
+        return (Path(shutil.copyfile(made[0] / images_lock.NAME, folder / images_lock.NAME)),)
+    before = images_lock.read(session.settings.root) or {}
+    read = [(images_lock.read(each) or {}).items() for each in made]
+    changed = {key: image for entries in read for key, image in entries if before.get(key) != image}
+    images_lock.write(folder, {**before, **changed})
+    return (folder / images_lock.NAME,)

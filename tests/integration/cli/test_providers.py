@@ -57,11 +57,32 @@ def test_both_providers_are_set_up_and_doctor_agrees(call, repository):
     for name in ("mlops.toml", TRAIN, NIGHTLY, WEEKLY, ".gitlab-ci.yml"):
         assert f"wrote {repository / name}" in done.stderr
     assert "still to set at GitHub:" in done.stderr
-    assert "MLOPS_CI_RUNNER_GPU" in done.stderr
+    for name in ("MLOPS_CI_RUNNER_GPU", "MLOPS_CI_AWS_ROLE", "mlops-promote", "mlops / result", "[tracking] uri"):
+        assert name in done.stderr, "what is still to set"
     assert "branches: [trunk]" in (repository / TRAIN).read_text()
     for provider, calls, files in (("github", 4, f"{WEEKLY}, {NIGHTLY}, {TRAIN}"), ("gitlab", 3, ".gitlab-ci.yml")):
         checked = call(repository, "doctor", "--provider", provider)
         assert (checked.exit_code, checked.stdout) == (0, f"✓ {calls} calls of the bundle in {files}\n")
+
+
+def test_doctor_looks_at_both_as_init_wrote_both(call, repository):
+    lost = call(repository, "doctor", "--provider", "both")
+    assert (lost.exit_code, lost.stdout.count("1 to correct")) == (2, 2)
+    assert "✗ .github/workflows: no workflow calls the bundle\n" in lost.stdout
+    assert "✗ .gitlab-ci.yml: there is no such file\n" in lost.stdout
+    call(repository, "init", "--provider", "both")
+    done = call(repository, "doctor", "--provider", "both")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "GitHub:",
+        f"✓ 4 calls of the bundle in {WEEKLY}, {NIGHTLY}, {TRAIN}",
+        "GitLab:",
+        "✓ 3 calls of the bundle in .gitlab-ci.yml",
+    ]
+    told = json.loads(call(repository, "doctor", "--provider", "both", "--json").stdout)
+    assert [(one["provider"], one["findings"]) for one in told] == [("github", []), ("gitlab", [])]
+    (repository / ".gitlab-ci.yml").unlink()
+    assert call(repository, "doctor", "--provider", "both").exit_code == 2, "one that is wrong is enough"
 
 
 def test_the_same_command_again_changes_nothing(call, repository):

@@ -11,6 +11,7 @@ from mlops_ci.commands.options import Options
 from mlops_ci.errors import UsageError
 from mlops_ci.records.codec import to_json
 from mlops_ci.run.run import HandoverError, open_run
+from mlops_ci.run.variants import built, named
 from support.run_folder import a_record, make_run, write_files
 
 CONFIG = '[project]\nname = "demo"\n\n[train]\ncommand = "true"\n'
@@ -62,6 +63,27 @@ def test_each_job_gets_what_it_needs_and_models_only_who_reads_them(run, at, tmp
     assert open_run(here, run.id).record("train").done
     assert pull(Options(run=run.id), ("evaluate",)) == 0
     assert (here / run.id / MODEL).read_text() == "weights"
+
+
+def test_the_images_of_another_build_have_a_run_of_their_own_which_the_last_job_gets_too(run, at, tmp_path, capsys):
+    run.write(a_record(run, "plan", attempt=2, outputs={"trusted": True, "variants": ["cu126", "cu130"]}))
+    name = named(run.id, "cu126")
+    at("one")
+    push(Options(run=run.id), "plan", file="build")
+    at("cell")
+    assert pull(Options(run=name), ("build",), file="build") == 0
+    assert capsys.readouterr().out.strip() == run.id, "it begins with what was planned"
+    cell = make_run(tmp_path / "cell" / ".mlops", name=name, beside=run.id)
+    cell.write(a_record(cell, "plan"))
+    cell.write(a_record(cell, "build"))
+    assert push(Options(run=name), "build", file="build") == 0
+    at("scanning")
+    assert pull(Options(run=name), ("scan",), file="scan") == 0
+    assert capsys.readouterr().out.strip() == name
+    at("last")
+    assert pull(Options(run=run.id), (), light=True) == 0
+    found = open_run(tmp_path / "last" / ".mlops" / "runs", run.id)
+    assert [(one.name, one.result) for one in built(found)] == [("cu126", "passed"), ("cu130", "lost")]
 
 
 def test_what_a_job_needs_and_nobody_handed_on_is_named(run, at):

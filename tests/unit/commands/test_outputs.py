@@ -49,6 +49,12 @@ def test_plan_makes_the_matrix_of_what_fans_out(run, nodes, cells):
     assert ("train" in json.loads(found["jobs"])) == bool(cells), "an empty matrix never begins"
 
 
+@pytest.mark.parametrize("variants", [[], ["cu126", "cu130"]])
+def test_plan_makes_the_matrix_of_further_builds(run, variants):
+    run.write(a_record(run, "plan", outputs={**PLAN, "variants": variants}))
+    assert [one["variant"] for one in json.loads(of_run(run, 0)["variants"])["include"]] == ["", *variants]
+
+
 def test_model_and_promotion(run):
     run.write(a_record(run, "publish", outputs={"model": {"name": "m", "version": "3"}}))
     run.write(a_record(run, "promote", outputs={"from": "2", "to": "3"}))

@@ -388,7 +388,9 @@ def test_a_job_that_cannot_go_on_with_the_run_tells_its_exit_code():
     for name, job, body in jobs():
         names = [step.get("id") for step in body["steps"]]
         wanted = f"{own} || steps.collect.outputs.exit-code" if "collect" in names else own
-        wanted = f"!matrix.node && ({wanted}) || ''" if "strategy" in body else wanted
+        if "strategy" in body:
+            cell = "node" if "outputs.nodes" in body["strategy"]["matrix"] else "variant"
+            wanted = f"!matrix.{cell} && ({wanted}) || ''"
         assert body["outputs"]["exit-code"] == f"${{{{ {wanted} }}}}", (name, job)
         assert "collect" in names or job == "plan"
 

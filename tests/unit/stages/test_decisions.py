@@ -7,14 +7,25 @@ from types import SimpleNamespace
 
 import pytest
 
+from mlops_ci.images.catalogue import ImpossibleVariantError
+from mlops_ci.images.layers import PendingLockError
 from mlops_ci.orchestrators.labels import RunnerLabelError
 from mlops_ci.providers.github import github_provider
 from mlops_ci.providers.local import local_provider
 from mlops_ci.settings.deploy import DeploySettings
+from mlops_ci.settings.image import ImageSettings
 from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.settings.tracking import TrackingSettings
-from mlops_ci.stages.decisions import forced, left_out, no_deployment, no_memory, no_promotion, no_publishing
+from mlops_ci.stages.decisions import (
+    forced,
+    further_builds,
+    left_out,
+    no_deployment,
+    no_memory,
+    no_promotion,
+    no_publishing,
+)
 
 SERVED = DeploySettings(entry="serve.py:load")
 CONFIGURED = {
@@ -37,6 +48,9 @@ def session(
     reproduces=None,
     beside=None,
     engine="docker",
+    variant="cpu",
+    planned=None,
+    run="20260102-030405-abcdef",
     **environ,
 ):
     maker = github_provider if provider == "github" else local_provider
@@ -44,7 +58,10 @@ def session(
     return SimpleNamespace(
         environ=around,
         engine=SimpleNamespace(name=engine),
-        run=SimpleNamespace(info=SimpleNamespace(reproduces=reproduces, beside=beside)),
+        variant=variant,
+        run=SimpleNamespace(
+            id=run, info=SimpleNamespace(reproduces=reproduces, beside=beside), record={"plan": planned}.get
+        ),
         provider=maker(around, io.StringIO()),
         settings=SimpleNamespace(mode=mode, tables=SimpleNamespace(runners=runners or RunnerSettings(), **tables)),
     )
@@ -65,6 +82,60 @@ def test_a_canary_publishes_and_promotes_nothing_whatever_the_switches_say():
     one = session(beside="20260101-000000-abcdef", MLOPS_CI_DRY_RUN="false")
     assert set(decided(one).values()) == {"the canary of run 20260101-000000-abcdef: it is never published"}
     assert set(decided(one)) == {"publish", "promote", "deploy"}
+
+
+NIGHT = "20260101-000000-abcdef"
+
+
+def builds(*names, torch="2.13", **more):
+    tables = {**CONFIGURED, "image": ImageSettings(torch=torch, variants=names)}
+    return further_builds(session(tables=tables, **{"MLOPS_CI_SPREADS": "true", **more}))
+
+
+def test_a_run_for_the_images_of_another_build_publishes_nothing():
+    one = session(beside=NIGHT, run=f"{NIGHT}-cu130")
+    assert set(decided(one).values()) == {f"only the images for cu130 of run {NIGHT}: it is never published"}
+
+
+def test_the_images_of_further_builds_are_made_beside_the_runs_own():
+    assert builds("cu130", "cpu", "cu130") == (("cu130",), "")
+    assert builds("cpu", "cu130", variant="cu130") == (("cpu",), "")
+    done = SimpleNamespace(done=True, outputs={"variants": ("cu130",)})
+    assert builds("cu130", planned=done) == (("cu130",), "")
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "why"),
+    [
+        ((), {}, ""),
+        (("cpu",), {}, "[image] variants names no build but cpu, which is this run's own"),
+        (("cu130",), {"engine": "inside"}, "[image] variants: the engine inside makes no images"),
+        # A file that does not make images for their own sake, the run of one of them, and one that such a file began.
+        (
+            ("cu130",),
+            {"MLOPS_CI_SPREADS": ""},
+            "[image] variants is for build.yml and scan.yml at GitHub: here are the images of cpu",
+        ),
+        (("cu130",), {"beside": NIGHT}, ""),
+        (("cu130",), {"planned": SimpleNamespace(done=True, outputs={"variants": ()})}, ""),
+    ],
+)
+def test_where_there_is_none_and_why(names, more, why):
+    assert builds(*names, **more) == ((), why)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "code", "words"),
+    [
+        ("cu118", ImpossibleVariantError, 2, "was never built for `cu118`"),
+        ("cu126", PendingLockError, 3, "has no locks yet"),
+    ],
+)
+def test_a_build_that_cannot_be_made_is_refused_before_any_job_begins(name, error, code, words):
+    with pytest.raises(error, match=words) as refused:
+        builds("cu130", name)
+    assert refused.value.exit_code == code
+    assert refused.value.hint
 
 
 def test_own_code_with_servers_runs_everything():

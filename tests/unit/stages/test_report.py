@@ -9,9 +9,12 @@ from mlops_ci.console import Console
 from mlops_ci.images import images_lock
 from mlops_ci.records.record import ErrorInfo
 from mlops_ci.run.run import open_run
+from mlops_ci.run.variants import named
 from mlops_ci.stages import report
 from support.heard import Heard
 from support.report_run import make_run
+from support.run_folder import a_record
+from support.run_folder import make_run as make_small_run
 
 SECRET = 'a<b&"hidden'
 
@@ -41,3 +44,38 @@ def test_no_secret_comes_into_the_page_or_the_summary(tmp_path):
     for text in (*summaries, run.path("report", "index.html").read_text(), "\n".join(console.sink.lines)):
         assert "refused: " in text
         assert "hidden" not in text
+
+
+def of_two_builds(tmp_path):
+    """A session whose run has made images, with a run beside it that has made those of another build."""
+    run = make_small_run(tmp_path / ".mlops")
+    run.write(a_record(run, "plan", outputs={"variants": ["cu130"]}))
+    other = make_small_run(tmp_path / ".mlops", name=named(run.id, "cu130"), beside=run.id)
+    other.write(a_record(other, "build"))
+    settings = SimpleNamespace(root=tmp_path)
+    provider = SimpleNamespace(summary=str)
+    session = SimpleNamespace(run=run, settings=settings, console=Console(sink=Heard()), provider=provider, lost_job="")
+    return session, other
+
+
+def locked(key):
+    return images_lock.LockedImage(ref=f"r/{key}", digest=f"sha256:{key}", content_key=key, inputs={"a": key})
+
+
+def test_the_images_lock_of_several_builds_has_what_each_has_changed(tmp_path):
+    session, other = of_two_builds(tmp_path)
+    before = {"docker/2.13-cpu/base": locked("old"), "docker/2.13-cu130/base": locked("old")}
+    images_lock.write(tmp_path, before)
+    for run, name in ((session.run, "docker/2.13-cpu/base"), (other, "docker/2.13-cu130/base")):
+        run.path("sbom").mkdir()
+        images_lock.write(run.path("sbom"), {**before, name: locked("new")})
+    report.page(session)
+    assert images_lock.read(session.run.path("report")) == dict.fromkeys(before, locked("new"))
+
+
+def test_the_page_is_written_anew_when_the_job_of_another_build_has_run_again(tmp_path):
+    session, other = of_two_builds(tmp_path)
+    before = report.inputs(session)
+    assert report.inputs(session) == before
+    other.write(a_record(other, "build", attempt=2))
+    assert report.inputs(session) != before

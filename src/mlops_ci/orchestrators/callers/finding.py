@@ -14,7 +14,8 @@ ORDER: tuple[Level, ...] = ("error", "warning", "advice")
 class Finding:
     """An `error` stops the pipeline or makes it do what nobody wants; a `warning` may; an `advice` is no fault.
 
-    `fix` may have several lines, to be pasted as they stand.
+    `line` is 0 where the whole file is meant, or there is none. `fix` may have several lines, to be pasted as they
+    stand.
     """
 
     level: Level

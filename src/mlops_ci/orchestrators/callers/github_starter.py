@@ -111,6 +111,7 @@ NEXT = (
     "  MLOPS_CI_RUNNER_EVALUATE  the label of a runner that scores the champion once a week (else a hosted one)",
     "no registry at all? let the bundle be rendered with `--profile no-registry`: images then stay on the GPU machine",
     "in mlops.toml: [publish] store = 's3://BUCKET/PREFIX' and [tracking] uri, or there is no champion between runs",
+    "under Settings > Environments: mlops-promote, with the branches (and people) that may let a model become champion",
     "in the branch protection: require `mlops / result`, and no other job",
 )
 

@@ -59,7 +59,7 @@ def review_github(root: Path, known: str, origin: Origin) -> Review:
     found: list[Finding] = []
     all_calls = calls(root, known, found.append)
     if not all_calls and not found:
-        found.append(_none(f"{FOLDER}/mlops.yml", "no workflow calls the bundle", "github"))
+        found.append(_none(FOLDER, "no workflow calls the bundle", "github"))
     stores, role, reading = Stores(), "", ""
     for call in all_calls:
         found += github_checks.check(call)
@@ -87,7 +87,7 @@ def review_gitlab(root: Path, known: str, origin: Origin) -> Review:
     found: list[Finding] = []
     all_includes = includes(root, known, found.append)
     if not all_includes and not found:
-        found.append(_none(NAME, "it does not include the bundle", "gitlab"))
+        found.append(_none(NAME, _not_included(root), "gitlab"))
     stores, role, audience = Stores(), "", SERVER
     for one in all_includes:
         found += gitlab_checks.check(one)
@@ -114,9 +114,13 @@ def _review(
     return Review(provider=provider, findings=in_order(found), calls=count, files=tuple(files), policies=made)
 
 
+def _not_included(root: Path) -> str:
+    return "it does not include the bundle" if (root / NAME).exists() else "there is no such file"
+
+
 def _none(file: str, message: str, provider: Provider) -> Finding:
     fix = f"`mlops-ci init --provider {provider}` writes one; --bundle ORG/REPO names a copy under another name"
-    return Finding(level="error", file=file, line=1, message=message, fix=fix)
+    return Finding(level="error", file=file, line=0, message=message, fix=fix)
 
 
 def _configured(one: Call | Include, line: int, root: Path, found: list[Finding]) -> Stores:

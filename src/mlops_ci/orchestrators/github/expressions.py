@@ -38,7 +38,7 @@ def job_labels(job: Job, profile: Profile) -> str:
     """The labels that plan chose for the job."""
     if job.runner == "plan":
         return plan_labels(profile)
-    if job.fans:
+    if job.fans == "node":
         return expression(f"fromJSON(matrix.labels || '[\"{NOWHERE}\"]')")
     return expression(f"fromJSON(needs.plan.outputs.runner-{job.machine} || '[\"{NOWHERE}\"]')")
 
@@ -48,9 +48,9 @@ def plan_condition(profile: Profile) -> str:
     return f"inputs.runner-plan == '' || !{FORK}" if profile.hosted_plan else f"!{FORK}"
 
 
-def cell(text: str) -> str:
-    """Where a job runs once for each node: `text` (an expression) for a node that has a name, else nothing."""
-    return expression(f"matrix.node && {text} || ''")
+def cell(job: Job, text: str) -> str:
+    """Where a job fans out: `text` (an expression) in a cell that has a name, else nothing."""
+    return expression(f"matrix.{job.fans} && {text} || ''")
 
 
 def job_condition(job: Job, profile: Profile, *, continues: bool) -> str:

@@ -178,7 +178,7 @@ def _download(job: Job, file: CalledFile, profile: Profile, condition: str, *, i
 def _upload(job: Job, file: CalledFile, profile: Profile, condition: str, *, whole: bool = False) -> list[list[str]]:
     attempt, prefix = expression("github.run_attempt"), expression("inputs.artifact-prefix")
     all_jobs = " --whole" if whole else ""
-    node = cell("format('{0}-', matrix.node)") if job.fans else ""
+    node = cell(job, f"format('{{0}}-', matrix.{job.fans})") if job.fans else ""
     return [
         a_step(
             "Pack what later jobs read",

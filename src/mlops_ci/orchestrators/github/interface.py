@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_ci.orchestrators import approving, database_job, fanning
+from mlops_ci.orchestrators import approving, database_job, fanning, spreading
 from mlops_ci.orchestrators.called import CalledFile, Input, Output
 from mlops_ci.orchestrators.github.expressions import FORK, expression
 from mlops_ci.orchestrators.github.profile import Profile
@@ -125,7 +125,7 @@ def inputs_of(file: CalledFile, profile: Profile) -> tuple[Input, ...]:
         *((ENVIRONMENT, APPROVAL) if "promote" in guarded else ()),
         *((DEPLOYMENT,) if "deploy" in guarded else ()),
     )
-    fans = (NODES,) if any(job.fans for job in file.jobs) else ()
+    fans = (NODES,) if any(job.fans == "node" for job in file.jobs) else ()
     publishes = (ROLE,) if any("id-token" in job.permissions for job in file.jobs) else ()
     hands_on = (ROLE_HANDOVER,) if any(job.hands_on for job in file.jobs) else ()
     reads = (ROLE_READ,) if any(job.only_reads for job in file.jobs) else ()
@@ -166,7 +166,8 @@ def variables(file: CalledFile, profile: Profile) -> dict[str, str]:
     handover = {"MLOPS_CI_HANDOVER": "store"} if any(job.hands_on for job in file.jobs) else {}
     one_job = {VARIABLE: ONE_JOB} if shares(file) else {}
     database = {database_job.VARIABLE: "job"} if database_job.is_fetched(file) else {}
-    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover, **one_job, **database}
+    spreads = {spreading.VARIABLE: "true"} if any(job.fans == "variant" for job in file.jobs) else {}
+    return {**found, "MLOPS_CI_DEFAULT_REGISTRY": expression(own), **handover, **one_job, **database, **spreads}
 
 
 def _given(one: Input) -> str:

@@ -116,9 +116,14 @@ attempt). A later job takes the newest attempt of each, checks every file agains
 planned for another commit, configuration or engine. What the next job does not have it makes again from the same
 content key: the image where there is no registry, the data by its digest.
 
-A small workflow beside it, `examples/github/retry.yml`, starts failed jobs again when the machine or the network was at
-fault (the column *worth another try after*), three times at most; a gate that said no and code that failed stay as they
-are. *Re-run failed jobs* by hand goes on where it stopped: a training that left a checkpoint resumes from it. A
+A small workflow beside it starts failed jobs again when the machine or the network was at fault (the column *worth
+another try after*), three times at most; a gate that said no and code that failed stay as they are. Its `workflows`
+are the names of those whose runs it looks at.
+
+```yaml title="examples/github/retry.yml"
+RETRY```
+
+*Re-run failed jobs* by hand goes on where it stopped: a training that left a checkpoint resumes from it. A
 cancelled job leaves a record that says `cancelled`. Without `[tracking] uri` and `[publish] store` the embedded stores
 travel with the run and end with it: there is no champion that a later run could know, so plan says so and promote is
 skipped.
@@ -198,13 +203,17 @@ run on github.com or on a GitHub Enterprise Server yet.**
 """
 
 MATRIX = """
-`verify.yml` also has `nodes`, [a list of machines](../health-check.md#a-fleet): plan makes a matrix of it. A job that
-fans out does so by what plan hands on, and is left out, with the reason, when there is nothing for it to do.
+`verify.yml` also has `nodes`, [a list of machines](../health-check.md#a-fleet): plan makes a matrix of it, and leaves
+the job out, with the reason, when the list is empty. `build.yml` and `scan.yml` do their work for [several builds of
+PyTorch](../images.md#several-builds-at-once) when `[image] variants` names some: plan makes that matrix too, and
+`result` counts all of its cells.
 """
 
 
-def page(profile: Profile, example: str, said: Mapping[str, str]) -> str:
-    """The page in Markdown; `example` is the text of the file that it shows, `said` what `doctor` says of another."""
+def page(profile: Profile, example: str, retry: str, said: Mapping[str, str]) -> str:
+    """The page in Markdown; `example` and `retry` are texts of files that it shows, `said` what `doctor` says of
+    another.
+    """
     train = called_file("train")
     parts = [
         HEAD.format(example=example.rstrip()) + DOCTOR.format(**said),
@@ -213,7 +222,7 @@ def page(profile: Profile, example: str, said: Mapping[str, str]) -> str:
         "## Secrets\n\nNone is required, and none is inherited.\n\n" + _secrets(train),
         "## Outputs\n\n" + _table(("output", "what"), [(f"`{one.name}`", one.about) for one in train.outputs]),
         "## Jobs\n\nOf `train.yml`. Every job may also read the repository (`contents: read`).\n\n" + _jobs(train.jobs),
-        TAIL,
+        TAIL.replace("RETRY```", f"{retry}```"),
     ]
     return "\n".join(parts)
 

@@ -8,10 +8,10 @@ from mlops_ci.orchestrators import fanning
 from mlops_ci.orchestrators.approving import DEPLOY, approving, deploying
 from mlops_ci.orchestrators.called import CalledFile, handing_over
 from mlops_ci.orchestrators.database_job import fetching
+from mlops_ci.orchestrators.github import fan
 from mlops_ci.orchestrators.github.approval import approve_job
 from mlops_ci.orchestrators.github.expressions import (
     FORK,
-    NOWHERE,
     OWN_CODE,
     decides_alone,
     expression,
@@ -100,11 +100,11 @@ def document(file: CalledFile, profile: Profile, jobs: Iterable[list[str]]) -> s
 
 def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     continues = any(one.name == "run-id" for one in file.inputs)
-    body = [*pair("name", job.name if not job.fans else _named_by_node(job))]
+    body = [*pair("name", job.name if not job.fans else fan.name(job))]
     if job.needs:
         body.append(f"needs: [{', '.join(job.needs)}]")
     body += pair("if", job_condition(job, profile, continues=continues))
-    body += _strategy() if job.fans else []
+    body += fan.strategy(job) if job.fans else []
     body += pair("runs-on", job_labels(job, profile))
     body += pair("timeout-minutes", expression("inputs.timeout") if job.minutes is None else job.minutes)
     if job.beside:
@@ -120,24 +120,6 @@ def _job(job: Job, file: CalledFile, profile: Profile) -> list[str]:
     body += section("outputs", pairs(_outputs(job, file, profile)))
     body += section("steps", steps(job, file, profile))
     return [*comment(_about(job)), *section(job.name, body)]
-
-
-def _named_by_node(job: Job) -> str:
-    return expression(f"matrix.node && format('{job.name} ({{0}})', matrix.node) || '{job.name}'")
-
-
-def _strategy() -> list[str]:
-    """The job of each node. An empty list never gets here: plan leaves the job out then, and says why."""
-    nowhere = fanning.matrix(None, (NOWHERE,))
-    return section(
-        "strategy",
-        [
-            *comment("What is wrong with one machine says nothing about another."),
-            *pair("fail-fast", False),
-            *comment("Plan made it of `nodes`, and leaves this job out when that names no machine."),
-            *pair("matrix", expression(f"fromJSON(needs.plan.outputs.nodes || '{nowhere}')")),
-        ],
-    )
 
 
 def _about(job: Job) -> str:
@@ -183,13 +165,18 @@ def permission_lines(job: Job) -> list[str]:
 def _run(job: Job, *, continues: bool) -> str:
     if job.name == "plan":
         return expression("inputs.run-id") if continues else ""
-    return expression("needs.plan.outputs.run-id")
+    run = "needs.plan.outputs.run-id"
+    if job.fans == "variant":
+        # The images of another build are made in a run of their own, which is named after both.
+        return expression(f"matrix.variant && format('{{0}}-{{1}}', {run}, matrix.variant) || {run}")
+    return expression(run)
 
 
 def _environment(job: Job, *, continues: bool) -> list[str]:
     run = _run(job, continues=continues)
     lines = pair("MLOPS_CI_RUN", run) if run else []
-    lines += pair(fanning.CELL, expression("matrix.node")) if job.fans else []
+    lines += pair(fanning.CELL, expression("matrix.node")) if job.fans == "node" else []
+    lines += pair("MLOPS_CI_VARIANT", expression("matrix.variant || inputs.variant")) if job.fans == "variant" else []
     if decides_alone(job):
         lines += comment(OWN_CODE_WHY["plan" if job.name == "plan" else "result"])
         lines += pair(OWN_CODE, expression(f"!{FORK}"))
@@ -200,11 +187,12 @@ def _outputs(job: Job, file: CalledFile, profile: Profile) -> dict[str, str | in
     found: dict[str, str | int | bool] = {
         name: expression(f"steps.stages.outputs.{name}") for name in OUTPUTS.get(job.name, ())
     }
-    if job.name == "plan" and any(one.fans for one in file.jobs):
-        found["nodes"] = expression("steps.stages.outputs.nodes")
+    if job.name == "plan":
+        outputs = dict.fromkeys(fan.OUTPUT[one.fans] for one in file.jobs if one.fans)
+        found |= {name: expression(f"steps.stages.outputs.{name}") for name in outputs}
     codes = " || ".join(exit_codes(job, file, profile))
     # Of several jobs of a matrix the last one's would count, whichever that is: their records tell.
-    found["exit-code"] = expression(f"!matrix.node && ({codes}) || ''" if job.fans else codes)
+    found["exit-code"] = expression(f"!matrix.{job.fans} && ({codes}) || ''" if job.fans else codes)
     if job.name == "result":
         found["report"] = report_name(file)
     return found

@@ -272,7 +272,8 @@ def page(profile: GitLabProfile, example: str, said: Mapping[str, str]) -> str:
     """The page in Markdown; `example` is the text of the file that it shows, `said` what `doctor` says of another."""
     train = called_file("train")
     inputs = inputs_of(train, profile, component=False)
-    names = " and ".join(f"`{job.name}`" for job in train.jobs if changing(job))
+    *first, last = (f"`{job.name}`" for job in train.jobs if changing(job))
+    names = f"{', '.join(first)} and {last}"
     results = [one.name.upper().replace("-", "_") for one in train.outputs if one.job == "result"]
     parts = [
         HEAD.format(example=example.rstrip(), repository=profile.repository, changing=names) + DOCTOR.format(**said),

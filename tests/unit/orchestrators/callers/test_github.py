@@ -332,6 +332,7 @@ def test_workflows_that_cannot_be_read_are_told(repository: Repository):
 def test_a_repository_that_calls_nothing_is_told_what_to_do(empty: Repository, only: Only):
     found = only(empty.github())
     assert "no workflow calls the bundle" in found.message
+    assert (found.file, found.line) == (".github/workflows", 0), "of a file that is not there no line is named"
     assert "mlops-ci init --provider github" in found.fix
 
 

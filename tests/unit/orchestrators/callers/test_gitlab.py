@@ -170,10 +170,12 @@ def test_a_required_input(empty: Repository):
 def test_a_file_without_the_bundle_is_told_what_to_do(empty: Repository, only: Only, text):
     empty.write(NAME, text)
     assert "mlops-ci init --provider gitlab" in only(empty.gitlab()).fix
+    assert only(empty.gitlab()).message == "it does not include the bundle"
 
 
 def test_no_file_at_all(empty: Repository, only: Only):
-    assert "it does not include the bundle" in only(empty.gitlab()).message
+    found = only(empty.gitlab())
+    assert (found.file, found.line, found.message) == (NAME, 0, "there is no such file")
 
 
 def test_a_file_that_cannot_be_read(empty: Repository, only: Only):
