@@ -2,7 +2,7 @@
 
 `--moments 20 --engine host` spreads kills over a whole run with the embedded servers; `--kills 200` puts them into the
 stages train, evaluate, publish and promote, with a real MLflow server and a real S3 bucket; `--faults` plays the faults
-of `faults.toml`.
+of `faults.toml`; `--trainers` ends the examples of Lightning and Transformers in the middle, and lets them go on.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from chaos.faults import stage
 from chaos.harness import chaos_project, disturbed, moments, undisturbed
 from chaos.kills import STAGES, Bench, Outcome, kills
 from chaos.servers import servers
+from chaos.trainers import HEAD, cases, environment
 
 
 def main() -> int:
@@ -29,11 +30,14 @@ def main() -> int:
         "--only", default="", metavar="A-B", help="of these kills the A-th to the B-th: a part of the work"
     )
     parser.add_argument("--faults", nargs="*", metavar="NAME", help="instead: these faults, all without a name")
+    parser.add_argument("--trainers", action="store_true", help="instead: the examples of Lightning and Transformers")
     parser.add_argument("--keep", action="store_true", help="note what came of them for the page of the docs")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=["host", "docker"], default="host")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlops-ci-chaos-") as folder:
+        if arguments.trainers:
+            return _trainers(Path(folder))
         if arguments.faults is not None:
             return _faults(Path(folder), arguments.faults, keep=arguments.keep)
         if arguments.kills:
@@ -99,6 +103,15 @@ def _faults(folder: Path, names: list[str], *, keep: bool) -> int:
             if not played.good:
                 print(f"{played.detail}\n{played.said}", flush=True)
     print(f"\n{len(wanted) - bad} of {len(wanted)} faults as they must be")
+    return 1 if bad else 0
+
+
+def _trainers(folder: Path) -> int:
+    print(HEAD, flush=True)
+    bad = 0
+    for case in cases(folder, environment()):
+        bad += not case.good
+        print(case.row + ("" if case.good else " NOT AS IT MUST BE"), flush=True)
     return 1 if bad else 0
 
 
