@@ -16,7 +16,7 @@ from pathlib import Path
 from chaos.fault_table import faults, note
 from chaos.faults import stage
 from chaos.harness import chaos_project, disturbed, moments, undisturbed
-from chaos.kills import STAGES, Bench, Outcome, kills
+from chaos.kills import STAGES, Bench, Kill, Outcome, kills
 from chaos.servers import servers
 from chaos.trainers import HEAD, cases, environment
 
@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=0, help="instead: kills in train, evaluate, publish and promote")
     parser.add_argument(
         "--only", default="", metavar="A-B", help="of these kills the A-th to the B-th: a part of the work"
+    )
+    parser.add_argument(
+        "--own-stage", action="store_true", help="each kill's run begins with its stage, not with train"
     )
     parser.add_argument("--faults", nargs="*", metavar="NAME", help="instead: these faults, all without a name")
     parser.add_argument("--trainers", action="store_true", help="instead: the examples of Lightning and Transformers")
@@ -42,9 +45,11 @@ def main() -> int:
             return _faults(Path(folder), arguments.faults, keep=arguments.keep)
         if arguments.kills:
             first, _, last = (arguments.only or f"1-{arguments.kills}").partition("-")
-            return _kills(
-                Path(folder), arguments.kills, arguments.seed, arguments.engine, range(int(first), int(last) + 1)
-            )
+            begins = STAGES if arguments.own_stage else STAGES[:1]
+            with servers(Path(folder)) as both:
+                bench = Bench(Path(folder, "bench"), both, engine=arguments.engine, from_=begins)
+                wanted = range(int(first), int(last) + 1)
+                return _kills(bench, [kill for kill in kills(arguments.kills, arguments.seed) if kill.number in wanted])
         return _moments(Path(folder), arguments.moments, arguments.seed, arguments.engine)
 
 
@@ -67,20 +72,15 @@ def _moments(folder: Path, count: int, seed: int, engine: str) -> int:
     return 1 if bad else 0
 
 
-def _kills(folder: Path, count: int, seed: int, engine: str, wanted: range) -> int:
+def _kills(bench: Bench, wanted: list[Kill]) -> int:
     done: list[Outcome] = []
-    with servers(folder) as both:
-        bench = Bench(folder / "bench", both, engine=engine)
-        print(f"undisturbed: {bench.expected}\n")
-        print("| kill | killed | left after 10 s | differs | tries |\n| --- | --- | --- | --- | --- |")
-        for kill in kills(count, seed):
-            if kill.number in wanted:
-                done.append(bench.case(kill))
-                one = done[-1]
-                left = "; ".join(one.left) or "nothing"
-                print(
-                    f"| {kill.number} | {one.killed} | {left} | {one.differs or 'nothing'} | {one.tries} |", flush=True
-                )
+    print(f"undisturbed: {bench.expected}\n")
+    print("| kill | killed | left after 10 s | differs | tries |\n| --- | --- | --- | --- | --- |")
+    for kill in wanted:
+        done.append(bench.case(kill))
+        one = done[-1]
+        left = "; ".join(one.left) or "nothing"
+        print(f"| {kill.number} | {one.killed} | {left} | {one.differs or 'nothing'} | {one.tries} |", flush=True)
     good = Counter(one.kill.stage for one in done if one.good)
     print("\n| stage | kills | as undisturbed |\n| --- | --- | --- |")
     for name in STAGES:
