@@ -11,6 +11,8 @@ from dataclasses import dataclass
 CONCURRENCY = 16
 # Parts of large objects at once: each holds a part in memory.
 PARTS = 8
+# Threads that send small objects, each over several connections: more of them take the interpreter from each other.
+SENDERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,12 @@ class Limits:
 
     bandwidth: int | None = None
     concurrency: int = CONCURRENCY
+
+    @property
+    def senders(self) -> tuple[int, int]:
+        """Threads for small objects, and how many requests each of them may have under way."""
+        threads = max(1, min(SENDERS, self.concurrency))
+        return threads, max(1, self.concurrency // threads)
 
     @property
     def parts(self) -> int:
