@@ -141,6 +141,11 @@ class Bucket:
                 return False
         return True
 
+    @property
+    def sends_ahead(self) -> bool:
+        """Whether a request can be sent before the answer to another is there."""
+        return self._wire()[0] is not None and self.throttle.free
+
     def begin_create(self, key: str, body: bytes, digest: bytes) -> Callable[[], bool]:
         """`create` in two steps: the request is sent, and what comes back waits for the answer.
 
@@ -148,7 +153,7 @@ class Bucket:
         """
         wire, lost = self._wire()
         whole = partial(self.create, key, body, digest, replace=False)
-        if wire is None or not self.throttle.free:
+        if wire is None or not self.sends_ahead:
             return whole
         with self.asking(f"uploading {key}"):
             try:

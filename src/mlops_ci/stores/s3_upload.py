@@ -15,7 +15,7 @@ from mlops_ci.stores.parallel import in_flight
 from mlops_ci.stores.s3_bucket import Bucket
 from mlops_ci.stores.s3_parts import PartsSender
 from mlops_ci.stores.s3_survey import Survey, survey
-from mlops_ci.stores.s3_transfers import LARGE
+from mlops_ci.stores.s3_transfers import LARGE, SMALL
 
 
 class Uploader:
@@ -45,23 +45,24 @@ class Uploader:
 
     def _send_all(self, items: Sequence[Upload]) -> list[Upload]:
         """Those that were not there, and have been sent."""
-        self._survey = survey(
-            (item.key for item in items), self._bucket.list_page, workers=self._bucket.limits.concurrency
-        )
-        small = [item for item in items if item.bytes < LARGE]
-        threads, ahead = self._bucket.limits.senders
-        created = in_flight(self._begin_small, small, workers=threads, ahead=ahead)
-        sent = [item for item, new in zip(small, created, strict=True) if new]
+        self._survey = survey((item.key for item in items), self._bucket.list_page, workers=self._bucket.limits.threads)
+        small = [item for item in items if item.bytes < SMALL]
+        middle = [item for item in items if SMALL <= item.bytes < LARGE]
+        limits = self._bucket.limits
+        threads, ahead = limits.senders if self._bucket.sends_ahead else (limits.threads, 1)
+        created = in_flight(self._begin, small, workers=threads, ahead=ahead)
+        created += in_flight(self._begin, middle, workers=limits.parts, ahead=1)
+        sent = [item for item, new in zip(small + middle, created, strict=True) if new]
         return sent + [item for item in items if item.bytes >= LARGE and self._put_large(item)]
 
     def _lost(self, sent: Sequence[Upload]) -> list[Upload]:
         """Of what the server has taken, what it does not list (with this size) afterwards."""
-        there = survey((item.key for item in sent), self._bucket.list_page, workers=self._bucket.limits.concurrency)
+        there = survey((item.key for item in sent), self._bucket.list_page, workers=self._bucket.limits.threads)
         found = {**there.known, **{key: self._bucket.head(key) for key in there.unknown}}
         return [item for item in sent if (info := found[item.key]) is None or info.bytes != item.bytes]
 
-    def _begin_small(self, item: Upload) -> Callable[[], bool]:
-        """Send a small file; what comes back waits for the answer, and says whether the object was created."""
+    def _begin(self, item: Upload) -> Callable[[], bool]:
+        """Send a file in one request; what comes back waits for the answer, and says whether the object was created."""
         there = self._there(item)
         creating = None
         if not there:

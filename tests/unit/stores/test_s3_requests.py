@@ -192,4 +192,4 @@ def test_nothing_is_encrypted_or_limited_unless_it_is_said():
     assert bucket(StoreOptions()).encryption == {}
     assert bucket(StoreOptions(sse="AES256")).encryption == {"ServerSideEncryption": "AES256"}
     settings = PublishSettings()
-    assert (settings.sse, settings.max_bandwidth, settings.max_concurrency) == (None, None, 16)
+    assert (settings.sse, settings.max_bandwidth, settings.max_concurrency) == (None, None, 64)
