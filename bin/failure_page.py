@@ -22,7 +22,8 @@ What `[train]`, `[evaluate]`, `[check]`, `[prepare]` and `[data] fetch` commands
 The class stands in the record's `error.class`. The rules are data (`src/mlops_ci/guest/failures.json`); they are tried
 from top to bottom, and the first that fits names the class; the last two rows come from the guest's start and from
 verify. What goes wrong around your code has classes of its own, on the page [Errors](errors.md). The classes of GPU
-failures go by the messages of PyTorch, CUDA and the driver: none of them has been met on a real GPU yet.
+failures go by the messages of PyTorch, CUDA and the driver. `tests/gpu` plays nine ways of failing on a real one; a
+lost GPU, an XID and a time-out of NCCL have not been met there yet.
 """
 AGAIN = """\
 The stage train itself tries again what the table allows, after a wait that doubles each time. A *retry* follows a

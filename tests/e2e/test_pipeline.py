@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,15 @@ from support.fixtures_testbed import found_or_skip
 from support.leftovers import of_project
 from support.project import WITH_TORCH, commit, make_project, put_over
 from support.testbed import tools
+
+KNOWS_MORE = """
+import hashlib, mlflow
+champion = os.path.join(os.environ["MLOPS_CHAMPION_DIR"], "model.safetensors")
+print("champion", hashlib.sha256(open(champion, "rb").read()).hexdigest(), flush=True)
+with mlflow.start_run():
+    mlflow.log_metric("native", 1.0)
+mlflow.log_metric("native", 2.0, step=1)
+"""
 
 
 def test_a_whole_run_and_a_second_one(tmp_path, scanned):
@@ -64,13 +74,18 @@ def test_a_whole_run_and_a_second_one(tmp_path, scanned):
     assert f"planted-high-fixable 1.0 (extra.lock, sha256 {over['sha256']})" in page.read_text()
     assert of_project(project) == []
 
-    first_run = newest_run(project)
-    (project / "train.py").write_text((project / "train.py").read_text() + "\n# another comment\n")
+    first_run, files = newest_run(project), found["train"]["outputs"]["model"]
+    reigning = next(one["sha256"] for one in files if one["path"].endswith("model.safetensors"))
+    (project / "train.py").write_text((project / "train.py").read_text() + KNOWS_MORE)
+    config = (project / "mlops.toml").read_text().replace("gpus = 0", 'gpus = 0\nstart-from = "champion"')
+    (project / "mlops.toml").write_text(config)
     commit(project, "second")
     second = call(project, "run", environment=settings)
     assert second.exit_code == 0, second.said
     again = records(project)
     assert newest_run(project) != first_run
+    assert f"champion {reigning}" in second.stderr
+    logged_by_itself(project, again["train"])
     run = newest_run(project).name
     assert [image["built"] for image in again["build"]["outputs"]["images"].values()] == [False] * len(
         again["build"]["outputs"]["images"]
@@ -105,6 +120,22 @@ def test_a_whole_run_and_a_second_one(tmp_path, scanned):
     ):
         refused = call(project, *words, environment=other)
         assert (refused.exit_code, "another key signed it" in refused.said) == (code, True), refused.said
+
+
+def logged_by_itself(project, train):
+    """What the script logged is in the run's own MLflow run, beside lineage and the SDK's points, each once."""
+    run = train["outputs"]["tracking"]["run_id"]
+    with sqlite3.connect(project / ".mlops" / "mlflow" / "mlflow.db") as database:
+        runs = [one for (one,) in database.execute("SELECT run_uuid FROM runs")]
+        tags = dict(database.execute("SELECT key, value FROM tags WHERE run_uuid = ?", (run,)))
+        params = dict(database.execute("SELECT key, value FROM params WHERE run_uuid = ?", (run,)))
+        points = dict(database.execute("SELECT key, count(*) FROM metrics WHERE run_uuid = ? GROUP BY key", (run,)))
+    assert run in runs
+    assert len(runs) == 2, "one for each of the two runs"
+    assert tags["mlops.run"] == train["run"]
+    assert tags["mlops.commit"]
+    assert params["epochs"] == "6"
+    assert {name: points[name] for name in ("native", "loss", "closeness")} == {"native": 2, "loss": 6, "closeness": 6}
 
 
 def model_signing(folder, who):

@@ -82,6 +82,16 @@ class Watched:
         finally:
             self.requests._ended()
 
+    def begin(self, name: str, body: Any, headers: Any) -> Any:
+        self.requests._started(model=SimpleNamespace(name="PutObject"))
+        return self.wire.begin(name, body, headers)
+
+    def end(self, sent: Any) -> Any:
+        try:
+            return self.wire.end(sent)
+        finally:
+            self.requests._ended()
+
 
 @dataclass
 class S3Place:

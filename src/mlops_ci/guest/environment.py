@@ -19,6 +19,8 @@ LONGEST_TMPDIR = 64
 """Characters of TMPDIR up to which `TMPDIR/pymp-XXXXXXXX/listener-XXXXXXXX` still fits a socket address (unix(7): 108
 bytes). PyTorch's data loader workers pass tensors through such sockets."""
 
+SITE = Path("mlops_ci", "guest", "site")
+
 LINKS = Path("/tmp")
 LINK = "mlops-tmp-"
 
@@ -63,7 +65,7 @@ def job_environment(task: Task, inherited: Mapping[str, str], tmpdir: Path) -> d
             **launch_variables.variables(task.launch, environment, launch_plan.words(task, task.launch)),
             "PATH": _path(environment.get("PATH", os.defpath), folder.extra),
             **smoke_variables.variables(task),
-            "PYTHONPATH": _python_path(task, environment.get("PYTHONPATH", "")),
+            "PYTHONPATH": _python_path(task, environment),
         }
     )
     for name in ("data", "checkpoints", "model", "champion"):
@@ -114,10 +116,14 @@ def _path(path: str, extra: Path | None) -> str:
     return found if extra is None else _joined(str(extra / "bin"), found)
 
 
-def _python_path(task: Task, inherited: str) -> str:
-    """The SDK, then what is put over the image, then what the image or the user names."""
-    ours = os.pathsep.join(smoke_variables.python_path(task, layout.root()))
-    extra = task.paths.extra
+def _python_path(task: Task, environment: Mapping[str, str]) -> str:
+    """The SDK, then what is put over the image, then what the image or the user names.
+
+    In a smoke run, and where there is an MLflow run, a `sitecustomize` of ours comes first, and then hands on.
+    """
+    root, inherited, extra = layout.root(), environment.get("PYTHONPATH", ""), task.paths.extra
+    works_within = task.smoke is not None or bool(environment.get(layout.MLFLOW_RUN))
+    ours = os.pathsep.join([str(root / SITE), str(root)] if works_within else [str(root)])
     return _joined(ours, inherited if extra is None else _joined(str(extra), inherited))
 
 

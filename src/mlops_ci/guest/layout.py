@@ -16,6 +16,8 @@ RESUMED = "resumed.json"
 RANKS = "ranks"
 LAUNCH = "launch.json"
 SMOKE = "smoke.json"
+# The variable in which MLflow looks for the run that it is to go on with.
+MLFLOW_RUN = "MLFLOW_RUN_ID"
 
 
 def root() -> Path:

@@ -27,8 +27,8 @@ class PublishSettings(Table):
     """The KMS key for `sse = "aws:kms"`. Default: the bucket's, else AWS's own."""
     max_bandwidth: Annotated[Size | None, Example("50m")] = None
     """Bytes a second that transfers to and from S3 may take together. Default: no limit."""
-    max_concurrency: Annotated[int, Range(1, 256)] = 16
-    """Requests to S3 at once; of a large object at most 8 parts."""
+    max_concurrency: Annotated[int, Range(1, 256)] = 64
+    """Requests to S3 at once: so many of small files, of others at most 16, of a large object at most 8 parts."""
     model: Annotated[Name | None, Example("digits-classifier")] = None
     """Name of the registered model. Default: the project's name."""
     approval: Annotated[bool, Stricter("true")] = False

@@ -32,7 +32,9 @@ class ChampionUnloadableError(UncheckedError):
     """The evaluate command failed on the champion, or the champion's files are gone, so nothing could be compared."""
 
     def __init__(self, why: str, error: MlopsError) -> None:
-        hint = 'make the command load it too; or set [evaluate] unloadable-champion = "review": then a human decides'
+        gone = isinstance(error, champion.ChampionUnreadableError)
+        first = error.hint if gone and error.hint else "make the command load it too"
+        hint = f'{first}; or set [evaluate] unloadable-champion = "review": then a human decides'
         super().__init__(why, hint=hint, details=error.details)
 
 

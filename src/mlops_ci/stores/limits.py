@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Requests at once, where nothing else is configured.
-CONCURRENCY = 16
-# Parts of large objects at once: each holds a part in memory.
+# Requests at once, where nothing else is configured: the more of them, the less often a server waits and wakes up.
+CONCURRENCY = 64
+# Threads that each wait for their own request.
+THREADS = 16
+# Threads that send small files, each over several connections: more of them take the interpreter from each other.
+SENDERS = 4
+# Parts of large objects at once: each holds a part in memory. So do files that are too large to send many at once.
 PARTS = 8
 
 
@@ -19,6 +23,17 @@ class Limits:
 
     bandwidth: int | None = None
     concurrency: int = CONCURRENCY
+
+    @property
+    def senders(self) -> tuple[int, int]:
+        """Threads for small files, and how many requests each of them may have under way."""
+        threads = max(1, min(SENDERS, self.concurrency))
+        return threads, max(1, self.concurrency // threads)
+
+    @property
+    def threads(self) -> int:
+        """Threads that each wait for their own request."""
+        return max(1, min(THREADS, self.concurrency))
 
     @property
     def parts(self) -> int:

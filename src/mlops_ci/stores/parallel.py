@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,6 +14,11 @@ R = TypeVar("R")
 
 def in_parallel(call: Callable[[T], R], items: Iterable[T], *, workers: int) -> list[R]:
     """`call` of each item, results in order. The first error keeps what has not started from it and is raised."""
+    return in_flight(lambda item: partial(call, item), items, workers=workers, ahead=1)
+
+
+def in_flight(begin: Callable[[T], Callable[[], R]], items: Iterable[T], *, workers: int, ahead: int) -> list[R]:
+    """The same for what is begun first and awaited later: each thread has up to `ahead` of them on their way."""
     todo = list(items)
     results: dict[int, R] = {}
     errors: list[BaseException] = []
@@ -19,13 +26,19 @@ def in_parallel(call: Callable[[T], R], items: Iterable[T], *, workers: int) -> 
     numbers = iter(range(len(todo)))
 
     def work() -> None:
-        for number in numbers:
-            if errors:
-                return
-            try:
-                results[number] = call(todo[number])
-            except BaseException as error:  # noqa: BLE001 - raised again by who waits
-                errors.append(error)
+        begun: deque[tuple[int, Callable[[], R]]] = deque()
+        try:
+            for number in numbers:
+                if errors:
+                    return
+                begun.append((number, begin(todo[number])))
+                if len(begun) == ahead:
+                    first, end = begun.popleft()
+                    results[first] = end()
+            for number, end in begun:
+                results[number] = end()
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            errors.append(error)
 
     if not todo:
         return []

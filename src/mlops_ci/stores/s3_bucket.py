@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from mlops_ci.errors import MlopsError
@@ -120,19 +121,16 @@ class Bucket:
 
     def create(self, key: str, body: bytes, digest: bytes, *, replace: bool) -> bool:
         """One PUT, which the server refuses unless the body has this SHA-256; False when the key is taken."""
-        options: dict[str, Any] = {} if replace else {"IfNoneMatch": "*"}
-        options["ContentType"] = "application/json" if key.endswith(".json") else "application/octet-stream"
-        options["ChecksumSHA256"] = base64.b64encode(digest).decode()
         wire, lost = self._wire()
+        options = self._options(key, digest, replace=replace)
 
         def put() -> None:
             if wire is None:
                 self.throttle.take(len(body))
-                made = {**options, **self.encryption, "Metadata": {METADATA_SHA256: digest.hex()}}
-                self.client.put_object(**self.at(key), **made, Body=body)
+                metadata = {METADATA_SHA256: digest.hex()}
+                self.client.put_object(**self.at(key), **options, Metadata=metadata, Body=body)
                 return
-            headers = {HEADERS[name]: value for name, value in {**options, **self.encryption}.items()}
-            wire.put(self.at(key)["Key"], body, {**headers, f"x-amz-meta-{METADATA_SHA256}": digest.hex()})
+            wire.put(self.at(key)["Key"], body, _headers(options, digest))
 
         with self.asking(f"uploading {key}"):
             try:
@@ -142,6 +140,52 @@ class Bucket:
                     raise
                 return False
         return True
+
+    @property
+    def sends_ahead(self) -> bool:
+        """Whether a request can be sent before the answer to another is there."""
+        return self._wire()[0] is not None and self.throttle.free
+
+    def begin_create(self, key: str, body: bytes, digest: bytes) -> Callable[[], bool]:
+        """`create` in two steps: the request is sent, and what comes back waits for the answer.
+
+        What can't be done in one try is done as `create` does it.
+        """
+        wire, lost = self._wire()
+        whole = partial(self.create, key, body, digest, replace=False)
+        if wire is None or not self.sends_ahead:
+            return whole
+        with self.asking(f"uploading {key}"):
+            try:
+                headers = _headers(self._options(key, digest, replace=False), digest)
+                sent = wire.begin(self.at(key)["Key"], body, headers)
+            except Exception as error:
+                if not lost(error):
+                    raise
+                return whole
+
+        def end() -> bool:
+            with self.asking(f"uploading {key}"):
+                try:
+                    wire.end(sent)
+                    return True
+                except Exception as error:
+                    if is_taken(error):
+                        return False
+                    if not (is_worth_sending_again(error) or lost(error)):
+                        raise
+            return whole()
+
+        return end
+
+    def _options(self, key: str, digest: bytes, *, replace: bool) -> dict[str, str]:
+        """The parameters of a PUT, as boto3 calls them."""
+        return {
+            **({} if replace else {"IfNoneMatch": "*"}),
+            "ContentType": "application/json" if key.endswith(".json") else "application/octet-stream",
+            "ChecksumSHA256": base64.b64encode(digest).decode(),
+            **self.encryption,
+        }
 
     def put_part(self, key: str, block: memoryview, *, ident: str, number: int, checksum: Checksum, value: int) -> str:
         """One part of an upload, which the server refuses unless it has this checksum; gives its ETag."""
@@ -247,6 +291,11 @@ class Bucket:
                         hint="create it, or correct the address of the store in the configuration",
                     ) from error
         self._seen = True
+
+
+def _headers(options: dict[str, str], digest: bytes) -> dict[str, str]:
+    found = {HEADERS[name]: value for name, value in options.items()}
+    return {**found, f"x-amz-meta-{METADATA_SHA256}": digest.hex()}
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -26,26 +26,47 @@ class Answer:
     body: bytes
 
 
+Pace = Callable[[int], None]
+
+
 class Channel:
-    """Made by `connect` where it is needed, and again after it was closed. For one thread at a time."""
+    """Made by `connect` where it is needed, and again after it was closed. For one request at a time."""
 
     def __init__(self, connect: Callable[[], http.client.HTTPConnection]) -> None:
         self._connect = connect
         self._connection: http.client.HTTPConnection | None = None
+        self._again: Callable[[], Answer] | None = None
+        self._early: OSError | None = None
 
-    def exchange(self, head: bytes, body: bytes | memoryview, pace: Callable[[int], None] | None = None) -> Answer:
-        """Send a request and read its answer; `pace` is asked before each block. Raises `OSError`, `HTTPException`.
+    def send(self, head: bytes, body: bytes | memoryview, pace: Pace | None = None) -> None:
+        """Send a request, whose answer `receive` gives; `pace` is asked before each block. Raises `OSError`.
 
-        A connection that the server has closed since its last answer is replaced once without a word.
+        A connection that the server has closed since its last answer is replaced once without a word, here or there.
         """
         used = self._connection is not None
+        self._again = (lambda: self._exchange(head, body, pace)) if used else None
         try:
-            return self._exchange(head, body, pace)
-        except (ConnectionError, http.client.BadStatusLine):
+            self._send(head, body, pace)
+        except ConnectionError:
             self.close()
             if not used:
                 raise
-            return self._exchange(head, body, pace)
+            self._again = None
+            self._send(head, body, pace)
+        except BaseException:
+            self.close()
+            raise
+
+    def receive(self) -> Answer:
+        """The answer to what was sent. Raises `OSError`, `HTTPException`."""
+        again, self._again = self._again, None
+        try:
+            return self._receive()
+        except (ConnectionError, http.client.BadStatusLine):
+            self.close()
+            if again is None:
+                raise
+            return again()
         except BaseException:
             self.close()
             raise
@@ -59,30 +80,40 @@ class Channel:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, head: bytes, body: bytes | memoryview, pace: Callable[[int], None] | None) -> Answer:
+    def _exchange(self, head: bytes, body: bytes | memoryview, pace: Pace | None) -> Answer:
+        try:
+            self._send(head, body, pace)
+            return self._receive()
+        except BaseException:
+            self.close()
+            raise
+
+    def _send(self, head: bytes, body: bytes | memoryview, pace: Pace | None) -> None:
         if self._connection is None:
             fresh = self._connect()
             fresh.connect()
             self._connection = fresh
-        connected: socket.socket = self._connection.sock
-        early: OSError | None = None
+        self._early = None
         try:
-            _send(connected, head, body, pace)
+            _send(self._connection.sock, head, body, pace)
         except (BrokenPipeError, ConnectionResetError) as error:
             # A server that refuses a request may say so and hang up before it has read all of it.
-            early = error
+            self._early = error
+
+    def _receive(self) -> Answer:
+        assert self._connection is not None  # noqa: S101 - it was sent on
         try:
-            answer, more = _receive(connected)
+            answer, more = _receive(self._connection.sock)
         except (OSError, http.client.HTTPException):
-            if early is not None:
-                raise early from None
+            if self._early is not None:
+                raise self._early from None
             raise
-        if early is not None or not more:
+        if self._early is not None or not more:
             self.close()
         return answer
 
 
-def _send(connected: socket.socket, head: bytes, body: bytes | memoryview, pace: Callable[[int], None] | None) -> None:
+def _send(connected: socket.socket, head: bytes, body: bytes | memoryview, pace: Pace | None) -> None:
     if pace is None and len(body) <= BLOCK:
         connected.sendall(head + bytes(body))
         return

@@ -106,7 +106,7 @@ def _config(options: StoreOptions, *, path_style: bool) -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         # A managed download has threads of its own.
-        max_pool_connections=2 * options.limits.concurrency,
+        max_pool_connections=2 * options.limits.threads,
         # The number of attempts is the tool's own; the back-off per request must be botocore's, since only it can
         # rewind what it has sent.
         retries={"mode": "standard", "total_max_attempts": RetryPolicy().attempts},

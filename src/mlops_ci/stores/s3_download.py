@@ -27,9 +27,9 @@ class Downloader:
 
     def run(self, items: Sequence[Download]) -> None:
         """Fetch all; the first error ends it, and what is there by then is whole."""
-        sized = in_parallel(self._with_size, items, workers=self._bucket.limits.concurrency)
+        sized = in_parallel(self._with_size, items, workers=self._bucket.limits.threads)
         small = [item for item, size in sized if size < LARGE]
-        in_parallel(self._fetch_small, small, workers=self._bucket.limits.concurrency)
+        in_parallel(self._fetch_small, small, workers=self._bucket.limits.threads)
         large = [(item, size) for item, size in sized if size >= LARGE]
         if large:
             with transfer_manager(self._bucket.client, self._bucket.limits) as manager:

@@ -9,6 +9,8 @@ from mlops_ci.stores.limits import Limits
 
 # From this size on an object travels in parallel parts.
 LARGE = 16 << 20
+# Below this size many files are sent at once, each of which is in memory until the server has answered.
+SMALL = 1 << 20
 # Ranges of 8 MiB measure as fast as larger ones on one machine.
 PART = 8 << 20
 

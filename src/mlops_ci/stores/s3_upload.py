@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from mlops_ci.stores.base import Meter, ObjectInfo, Upload
 from mlops_ci.stores.errors import STILL_WRITTEN, FileChangedError, ObjectLostError, StoreConflictError, gone
-from mlops_ci.stores.parallel import in_parallel
+from mlops_ci.stores.parallel import in_flight
 from mlops_ci.stores.s3_bucket import Bucket
 from mlops_ci.stores.s3_parts import PartsSender
 from mlops_ci.stores.s3_survey import Survey, survey
-from mlops_ci.stores.s3_transfers import LARGE
+from mlops_ci.stores.s3_transfers import LARGE, SMALL
 
 
 class Uploader:
@@ -45,28 +45,38 @@ class Uploader:
 
     def _send_all(self, items: Sequence[Upload]) -> list[Upload]:
         """Those that were not there, and have been sent."""
-        self._survey = survey(
-            (item.key for item in items), self._bucket.list_page, workers=self._bucket.limits.concurrency
-        )
-        small = [item for item in items if item.bytes < LARGE]
-        created = in_parallel(self._put_small, small, workers=self._bucket.limits.concurrency)
-        sent = [item for item, new in zip(small, created, strict=True) if new]
+        self._survey = survey((item.key for item in items), self._bucket.list_page, workers=self._bucket.limits.threads)
+        small = [item for item in items if item.bytes < SMALL]
+        middle = [item for item in items if SMALL <= item.bytes < LARGE]
+        limits = self._bucket.limits
+        threads, ahead = limits.senders if self._bucket.sends_ahead else (limits.threads, 1)
+        created = in_flight(self._begin, small, workers=threads, ahead=ahead)
+        created += in_flight(self._begin, middle, workers=limits.parts, ahead=1)
+        sent = [item for item, new in zip(small + middle, created, strict=True) if new]
         return sent + [item for item in items if item.bytes >= LARGE and self._put_large(item)]
 
     def _lost(self, sent: Sequence[Upload]) -> list[Upload]:
         """Of what the server has taken, what it does not list (with this size) afterwards."""
-        there = survey((item.key for item in sent), self._bucket.list_page, workers=self._bucket.limits.concurrency)
+        there = survey((item.key for item in sent), self._bucket.list_page, workers=self._bucket.limits.threads)
         found = {**there.known, **{key: self._bucket.head(key) for key in there.unknown}}
         return [item for item in sent if (info := found[item.key]) is None or info.bytes != item.bytes]
 
-    def _put_small(self, item: Upload) -> bool:
-        created = False
-        if not self._there(item):
-            created = self._bucket.create(item.key, _content(item.path), bytes.fromhex(item.sha256), replace=False)
-            if not created:
+    def _begin(self, item: Upload) -> Callable[[], bool]:
+        """Send a file in one request; what comes back waits for the answer, and says whether the object was created."""
+        there = self._there(item)
+        creating = None
+        if not there:
+            digest = bytes.fromhex(item.sha256)
+            creating = self._bucket.begin_create(item.key, _content(item.path), digest)
+
+        def end() -> bool:
+            created = creating is not None and creating()
+            if creating is not None and not created:
                 self._require_same(item, self._bucket.head(item.key))
-        self._meter.add(files=1, size=item.bytes)
-        return created
+            self._meter.add(files=1, size=item.bytes)
+            return created
+
+        return end
 
     def _put_large(self, item: Upload) -> bool:
         if self._there(item):

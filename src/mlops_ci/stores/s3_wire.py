@@ -11,7 +11,8 @@ import http.client
 import re
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,27 +70,40 @@ class Wire:
 
         What keeps the server from answering raises what boto3 raises for it.
         """
+        return self.end(self.begin(name, body, headers, query))
+
+    def begin(
+        self, name: str, body: bytes | memoryview, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> Channel:
+        """The first half of `put`: what was sent, for `end`."""
         path = self._address.path + quote(name, safe="/-_.~")
         signed = {**self._signer.sign("PUT", path, query or {}, headers), "content-length": str(len(body))}
         signed.update(self._route.headers)
         where = f"{self._route.target}{path}" + (f"?{canonical_query(query)}" if query else "")
         lines = "".join(f"{key}: {value}\r\n" for key, value in signed.items())
         try:
-            answer = self._exchange(f"PUT {where} HTTP/1.1\r\n{lines}\r\n".encode(), body)
-        except (OSError, http.client.HTTPException) as error:
-            raise _without_answer(error, self._address.root) from error
+            channel = self._idle.pop()
+        except IndexError:
+            channel = Channel(self._route.connect)
+        with self._answering():
+            channel.send(f"PUT {where} HTTP/1.1\r\n{lines}\r\n".encode(), body, self._pace)
+        return channel
+
+    def end(self, channel: Channel) -> Mapping[str, str]:
+        """The second half of `put`."""
+        with self._answering():
+            answer = channel.receive()
+        self._idle.append(channel)
         if answer.status >= 300:
             raise refusal(answer)
         return answer.headers
 
-    def _exchange(self, head: bytes, body: bytes | memoryview) -> Answer:
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
         try:
-            channel = self._idle.pop()
-        except IndexError:
-            channel = Channel(self._route.connect)
-        answer = channel.exchange(head, body, self._pace)
-        self._idle.append(channel)
-        return answer
+            yield
+        except (OSError, http.client.HTTPException) as error:
+            raise _without_answer(error, self._address.root) from error
 
 
 def refusal(answer: Answer) -> Exception:

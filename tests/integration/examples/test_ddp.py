@@ -104,14 +104,19 @@ def test_two_processes_survive_a_killed_rank(training):
     assert "mlops-ci: rank 1 failed first" in job.log()
     assert Retrying(limit=2).decide("killed", 20) is not None
 
-    # The same checkpoint goes on in a single process too: the same training but for the order of its sums.
-    (alone,) = training(1, processes=1)
-    shutil.copytree(job.folder / "checkpoints", alone.folder / "checkpoints", dirs_exist_ok=True)
-    alone.start()
+    # The same checkpoint goes on with fewer and with more processes: the same training, in other shares of each batch.
+    others = [training(1, processes=count)[0] for count in (1, 3)]
+    for other in others:
+        shutil.copytree(job.folder / "checkpoints", other.folder / "checkpoints", dirs_exist_ok=True)
+        other.start()
     ends_as([job], undisturbed, reached)
-    assert finish([alone]) == [0]
-    assert alone.outcome()["resumed_from_step"] == reached
-    assert metrics(alone)[-1] == pytest.approx(metrics(undisturbed)[-1], rel=1e-3)
+    assert finish(others) == [0, 0]
+    for other in others:
+        assert other.outcome()["resumed_from_step"] == reached
+        assert [step for step, *_ in metrics(other)] == list(range(reached + 1, EPOCHS + 1))
+        (_, loss, accuracy), (_, their_loss, their_accuracy) = metrics(other)[-1], metrics(undisturbed)[-1]
+        assert (loss, accuracy) == (pytest.approx(their_loss, rel=0.1), pytest.approx(their_accuracy, abs=0.01))
+    assert [one["rank"] for one in others[1].outcome()["ranks"]] == [0, 1, 2]
     assert "epoch" not in (job.folder / "job" / "ranks" / "rank-1.log").read_text()
 
 

@@ -10,7 +10,11 @@ import threading
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from mlops_ci import network
+from mlops_ci.stores.errors import StoreAccessError, StoreUnreachableError
 from mlops_ci.stores.limits import Throttle
+from mlops_ci.stores.s3_bucket import Bucket
+from mlops_ci.stores.s3_client import connect
 from mlops_ci.stores.s3_signature import Keys
 from mlops_ci.stores.s3_wire import Address, Wire, address_of, is_transient
 
@@ -57,6 +61,17 @@ def serving(*answers):
 def no_proxy(monkeypatch):
     for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket that has found its short way, `way`; without waits between tries."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setattr(network.time, "sleep", lambda _: None)
+    made = Bucket(connect(endpoint="http://s3.example", region=None, ca_bundle=None), name="bucket", prefix="")
+    made._wire = lambda: (made.way, is_transient)
+    return made
 
 
 def wire(root, throttle=None, **more):
@@ -134,6 +149,51 @@ def test_a_connection_that_ended_between_two_requests_is_replaced_without_a_word
             way.put(str(number), b"x", {})
     assert [path for path, *_ in seen] == ["/bucket/0", "/bucket/1", "/bucket/2", "/bucket/2"]
     assert len({client for *_, client in seen}) == 3
+
+
+def test_a_request_is_sent_before_the_answer_to_another_is_read():
+    with serving() as (root, seen):
+        way = wire(root)
+        first, second = way.begin("1", b"one", {}), way.begin("2", b"two", {})
+        assert [way.end(one)["etag"] for one in (second, first)] == ['"e"'] * 2
+        way.put("3", b"", {})
+    assert {path for path, *_ in seen} == {"/bucket/1", "/bucket/2", "/bucket/3"}
+    assert len({client for *_, client in seen}) == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "created"),
+    [
+        ([], True),
+        ([refused(503, "SlowDown"), None], True),
+        ([refused(400, "XAmzContentChecksumMismatch")], True),
+        ([refused(412, "PreconditionFailed")], False),
+    ],
+)
+def test_what_the_first_try_does_not_do_is_done_as_ever(bucket, answers, created):
+    with serving(*answers) as (root, seen):
+        bucket.way = wire(root)
+        assert bucket.begin_create("x", b"body", bytes(32))() is created
+    assert [body for _, _, body, _ in seen] == [b"body"] * (len(answers) + created)
+    assert all(headers["if-none-match"] == "*" for _, headers, _, _ in seen)
+
+
+def test_nobody_there_and_a_refusal_are_errors_of_ours_also_in_two_steps(bucket):
+    with serving(refused(403, "AccessDenied")) as (root, _):
+        bucket.way = wire(root)
+        with pytest.raises(StoreAccessError):
+            bucket.begin_create("x", b"body", bytes(32))()
+    bucket.way = wire(root)
+    with pytest.raises(StoreUnreachableError):
+        bucket.begin_create("x", b"body", bytes(32))()
+
+
+def test_with_a_limit_for_the_bandwidth_it_is_kept_to(bucket):
+    with serving() as (root, seen):
+        bucket.throttle = Throttle(10**9)
+        bucket.way = wire(root, bucket.throttle)
+        assert bucket.begin_create("x", b"body", bytes(32))()
+    assert len(seen) == 1
 
 
 def test_an_answer_in_chunks_and_one_after_an_interim_answer_are_read_too():

@@ -42,6 +42,8 @@ def test_python_finds_the_sdk_first_and_the_users_own_after_it(tmp_path):
     root = str(Path(environment.__file__).parents[2])
     assert made(tmp_path, {"PYTHONPATH": "/mine"})["PYTHONPATH"] == f"{root}:/mine"
     assert made(tmp_path)["PYTHONPATH"] == root
+    tracked = made(tmp_path, {"PYTHONPATH": "/mine"}, environment={"MLFLOW_RUN_ID": "r"})
+    assert tracked["PYTHONPATH"] == f"{root}/mlops_ci/guest/site:{root}:/mine"
 
 
 def test_the_hash_seed_is_one_that_python_takes(tmp_path):

@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from mlops_ci.guest import sdk
-from mlops_ci.guest.smoke import importing, sums, watch
+from mlops_ci.guest import importing, sdk
+from mlops_ci.guest.smoke import sums, watch
 from mlops_ci.guest.smoke.variables import FILE, PATIENCE, STEPS
 
 

@@ -47,7 +47,7 @@ def defend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 CANNOT_BE_LOADED = [
     failed(20),
     ScoreMissingError("it left no metrics.json"),
-    ChampionUnreadableError("version 7 is not whole: an object is gone"),
+    ChampionUnreadableError("version 7 is not whole: an object is gone", hint="restore the object"),
 ]
 
 
@@ -58,6 +58,8 @@ def test_a_champion_that_cannot_be_loaded_is_no_verdict_or_for_a_human(defend: A
     assert caught.value.exit_code == 4
     assert caught.value.cause == f"champion version 7 can't be loaded and scored: {error.cause}"
     assert 'unloadable-champion = "review"' in caught.value.hint
+    gone = isinstance(error, ChampionUnreadableError)
+    assert caught.value.hint.startswith(error.hint if gone and error.hint else "make the command load it too")
     found = defend(error, unloadable_champion="review")
     assert (found.score, found.unloadable) == (None, caught.value.cause)
 

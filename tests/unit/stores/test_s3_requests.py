@@ -12,7 +12,7 @@ from botocore.stub import ANY, Stubber
 from mlops_ci.settings.publish import PublishSettings
 from mlops_ci.stores.base import Meter, Upload
 from mlops_ci.stores.errors import StoreAccessError
-from mlops_ci.stores.limits import StoreOptions
+from mlops_ci.stores.limits import Limits, StoreOptions
 from mlops_ci.stores.s3_bucket import Bucket
 from mlops_ci.stores.s3_client import connect
 from mlops_ci.stores.s3_parts import PART, PartsSender, plan
@@ -74,7 +74,8 @@ def test_a_large_object_is_encrypted_from_its_beginning_and_checked_part_by_part
     digest = hashlib.sha256(data).hexdigest()
     item = Upload(key=f"objects/{digest}", path=tmp_path / "f", sha256=digest, bytes=len(data))
     place = {"Bucket": "models", "Key": f"team/{item.key}"}
-    made = bucket(StoreOptions(sse="aws:kms", sse_key="alias/models"))
+    # In the order of this test, not of threads.
+    made = bucket(StoreOptions(sse="aws:kms", sse_key="alias/models", limits=Limits(concurrency=1)))
     blocks = [data[:PART], data[PART:]]
     sums = [base64.b64encode(zlib.crc32(block).to_bytes(4, "big")).decode() for block in blocks]
     whole = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
@@ -90,8 +91,6 @@ def test_a_large_object_is_encrypted_from_its_beginning_and_checked_part_by_part
         }
         stub.add_response("create_multipart_upload", {"UploadId": "u"}, begin)
         one = PartsSender(made, item, Meter(files=1, size=len(data), on_progress=None))
-        # In the order of this test, not of threads.
-        one._bucket._connection.options.limits.__dict__["concurrency"] = 1
         for number in (1, 2):
             sent = {**place, "UploadId": "u", "PartNumber": number, "Body": ANY, "ChecksumCRC32": sums[number - 1]}
             stub.add_response("upload_part", {"ETag": f'"{number}"'}, sent)
@@ -192,4 +191,4 @@ def test_nothing_is_encrypted_or_limited_unless_it_is_said():
     assert bucket(StoreOptions()).encryption == {}
     assert bucket(StoreOptions(sse="AES256")).encryption == {"ServerSideEncryption": "AES256"}
     settings = PublishSettings()
-    assert (settings.sse, settings.max_bandwidth, settings.max_concurrency) == (None, None, 16)
+    assert (settings.sse, settings.max_bandwidth, settings.max_concurrency) == (None, None, 64)

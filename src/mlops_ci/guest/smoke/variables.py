@@ -11,7 +11,6 @@ from mlops_ci.guest.task import Task
 STEPS = "MLOPS_SMOKE_STEPS"
 PATIENCE = "MLOPS_SMOKE_PATIENCE"
 FILE = "MLOPS_SMOKE_FILE"
-SITE = Path("mlops_ci", "guest", "smoke", "site")
 
 
 def variables(task: Task) -> dict[str, str]:
@@ -23,11 +22,6 @@ def variables(task: Task) -> dict[str, str]:
         PATIENCE: str(task.smoke.patience),
         FILE: str(task.paths.job / layout.SMOKE),
     }
-
-
-def python_path(task: Task, root: Path) -> list[str]:
-    """What goes on PYTHONPATH: in a smoke run a `sitecustomize` of ours comes first, and then hands on."""
-    return [str(root)] if task.smoke is None else [str(root / SITE), str(root)]
 
 
 def given(environ: Mapping[str, str]) -> tuple[int, int, Path] | None:

@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any, Optional
 
 from mlops_ci.guest.files import write_json
+from mlops_ci.guest.importing import after_import
 from mlops_ci.guest.smoke import sums
-from mlops_ci.guest.smoke.importing import after_import
 from mlops_ci.guest.smoke.variables import given
 
 SCHEMA = "mlops-ci/smoke/1"

@@ -1,4 +1,4 @@
-"""Python imports this at its start: it makes ready to watch torch, then gives way to the `sitecustomize` behind it."""
+"""Python imports this at its start: it prepares what works in the user's process, then gives way to the one behind."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from importlib.util import module_from_spec
 
 def _begin() -> None:
     try:
-        from mlops_ci.guest.smoke import watch
+        # Every Python of the job begins here: it loads what it needs.
+        if "MLOPS_SMOKE_FILE" in os.environ:
+            from mlops_ci.guest.smoke import watch
 
-        watch.begin(os.environ)
+            watch.begin(os.environ)
+        if "MLFLOW_RUN_ID" in os.environ:
+            from mlops_ci.guest import native_mlflow
+
+            native_mlflow.begin(os.environ)
     except Exception as error:
         # A training that cannot be watched is still a training: the checks then say that they saw nothing.
         sys.stderr.write(f"mlops-ci: this process is not watched: {type(error).__name__}: {error}\n")

@@ -1,1 +1,0 @@
-"""A folder that is put first on PYTHONPATH during a smoke run."""
