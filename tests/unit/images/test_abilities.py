@@ -9,7 +9,7 @@ import pytest
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.images import abilities as module
 from mlops_ci.images.abilities import Abilities, BuilderUnreachableError, NoSuchBuilderError, abilities
-from mlops_ci.images.builder import Builder
+from mlops_ci.images.builder import Builder, docker_environment
 from mlops_ci.process import Finished
 
 CLASSIC = "OCI exporter is not supported for the docker driver. Switch to a different driver, or turn on the containerd"
@@ -75,3 +75,9 @@ def test_other_words_are_believed_of_one_that_builds(tmp_path: Path, says: Say) 
     says(lambda argv: "failed to solve: unknown option" if "--provenance" in argv else "")
     can = abilities(tmp_path, "team")
     assert (can.repeatable, can.cache, can.attestations) == (True, True, False)
+
+
+def test_a_builder_is_looked_for_where_the_user_keeps_builders_and_none_is_chosen_by_a_variable() -> None:
+    mine = {"DOCKER_HOST": "unix:///run/mine.sock", "BUILDX_CONFIG": "/home/me/builders", "BUILDX_BUILDER": "other"}
+    found = docker_environment(mine)
+    assert (found["BUILDX_CONFIG"], "BUILDX_BUILDER" in found) == ("/home/me/builders", False)
