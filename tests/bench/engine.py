@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 from bench import place
 from bench.programs import compiled
 from support.cli import call, records
-from support.project import WITH_TORCH, make_project
+from support.project import WITH_TORCH, commit, make_project
 
 HOST = "unix:///var/run/docker.sock"
 
@@ -55,6 +56,12 @@ def project(folder: Path, *image: str) -> Path:
     if (folder / ".git").is_dir():
         return folder
     return make_project(folder, config="\n".join([WITH_TORCH.rstrip("\n"), *image, ""]))
+
+
+def change(project: Path) -> None:
+    """Commit a file that no image holds, so that the next run is a new one; another one each time."""
+    (project / "note.txt").write_text(f"change {uuid.uuid4()}\n")
+    commit(project, "a change")
 
 
 def run(project: Path, environment: dict[str, str], *stages: str) -> dict[str, object]:

@@ -20,8 +20,7 @@ from mlops_ci.images.abilities import abilities
 from mlops_ci.images.sizes import unpacked_bytes
 from mlops_ci.registry.client import Registry
 from support import trivy_db
-from support.project import commit
-from support.signing import signer
+from support.signing import PUBLIC, signer, variables
 
 PRODUCTS = ("train", "vision", "nlp", "dev", "devel")
 # On which the last ones stand: pulled with them, and started for their own figure.
@@ -35,8 +34,9 @@ def table(folder: Path) -> str:
     It takes an hour on two busy cores: with MLOPS_CI_BENCH_PLACE it can be cut off, and goes on when called again.
     """
     prefix = engine.registry()
-    key = signer(folder / "key")
-    settings = {**engine.settings(folder, prefix), **key.environment}
+    if not (folder / "key" / PUBLIC).exists():
+        signer(folder / "key")
+    settings = {**engine.settings(folder, prefix), **variables(folder / "key")}
     trivy_db.write_database(folder / "cache" / "trivy")
     projects = {name: engine.project(folder / name, f'layer = "{name}"') for name in PRODUCTS}
     first = {name: kept(folder / f"first-{name}.json", _first(one, settings)) for name, one in projects.items()}
@@ -87,8 +87,7 @@ def _again(project: Path, settings: dict[str, str], folder: Path, prefix: str) -
 
     def run() -> dict[str, Any]:
         engine.empty(prefix)
-        (project / "note.txt").write_text("a change, so that the second run is a new one\n")
-        commit(project, "second")
+        engine.change(project)
         path = folder / f"{project.name}.sock"
         path.unlink(missing_ok=True)
         started = time.monotonic()
@@ -122,8 +121,7 @@ def _twice(project: Path, settings: dict[str, str], prefix: str, first: Mapping[
     def run() -> dict[str, int]:
         engine.empty(prefix)
         other = f"{prefix}-again"
-        (project / "note.txt").write_text("another change, so that the third run is a new one\n")
-        commit(project, "third")
+        engine.change(project)
         ref = first["images"][first["top"]]["ref"]
         again = engine.run(project, {**settings, "MLOPS_CI_IMAGE__REGISTRY": other}, "build")
         one, two = (_layers(ref), _layers(again["images"][again["top"]]["ref"]))

@@ -45,7 +45,7 @@ def stub_registry(answer: Callable[[Question], Answer], address: str = "127.0.0.
 
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
             authorization = self.headers.get("Authorization", "")
             question = Question(method=self.command, path=self.path, authorization=authorization, body=body)
             stub.questions.append(question)
@@ -57,7 +57,7 @@ def stub_registry(answer: Callable[[Question], Answer], address: str = "127.0.0.
             if self.command != "HEAD":
                 self.wfile.write(found.body)
 
-        do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Silent."""

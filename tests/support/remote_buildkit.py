@@ -36,14 +36,22 @@ class BuildkitSocket(CutSocket):
 @contextmanager
 def remote_builder(path: Path, docker_host: str) -> Iterator[str]:
     """The name of a builder of the driver `remote`, whose socket is at `path`."""
+    with (
+        closing(BuildkitSocket(path, docker_host.removeprefix("unix://"))),
+        made_builder("--driver", "remote", os.environ.get(VARIABLE) or f"unix://{path}") as name,
+    ):
+        yield name
+
+
+@contextmanager
+def made_builder(*words: str) -> Iterator[str]:
+    """The name of a builder that `docker buildx create` makes with these words."""
     name = f"mlops-ci-tests-{secrets.token_hex(4)}"
-    with closing(BuildkitSocket(path, docker_host.removeprefix("unix://"))):
-        address = os.environ.get(VARIABLE) or f"unix://{path}"
-        _buildx("create", "--name", name, "--driver", "remote", address)
-        try:
-            yield name
-        finally:
-            _buildx("rm", name)
+    _buildx("create", "--name", name, *words)
+    try:
+        yield name
+    finally:
+        _buildx("rm", name)
 
 
 def _buildx(*words: str) -> None:

@@ -22,6 +22,7 @@ from support import tiny_image
 from support.heard import Heard
 
 PASSWORD = "a password of this test"
+PRIVATE, PUBLIC = "cosign.key", "cosign.pub"
 QUICK = RetryPolicy(attempts=2, first_wait=0.01)
 
 
@@ -34,21 +35,16 @@ class Signer:
 
     @property
     def public(self) -> Path:
-        return self.folder / "cosign.pub"
+        return self.folder / PUBLIC
 
     @property
     def private(self) -> Path:
-        return self.folder / "cosign.key"
+        return self.folder / PRIVATE
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables by which a run signs with this key, and runs nothing that it has not signed."""
-        return {
-            "MLOPS_CI_SIGNING__KEY": str(self.private),
-            "MLOPS_CI_SIGNING__PUBLIC_KEY": str(self.public),
-            "MLOPS_CI_SIGNING__REQUIRED": "always",
-            "COSIGN_PASSWORD": PASSWORD,
-        }
+        return variables(self.folder)
 
     def settings(self, **signing: Any) -> Settings:
         """Settings that ask for a signature of this key."""
@@ -56,6 +52,16 @@ class Signer:
 
     def signs(self, client: Signatures) -> KeySigner:
         return KeySigner(key=self.key, registry=client)
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """Those of the key that lies in a folder."""
+    return {
+        "MLOPS_CI_SIGNING__KEY": str(folder / PRIVATE),
+        "MLOPS_CI_SIGNING__PUBLIC_KEY": str(folder / PUBLIC),
+        "MLOPS_CI_SIGNING__REQUIRED": "always",
+        "COSIGN_PASSWORD": PASSWORD,
+    }
 
 
 def signer(folder: Path) -> Signer:

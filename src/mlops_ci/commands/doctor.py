@@ -122,8 +122,8 @@ def _builder(name: str, builder: str) -> Finding:
         DockerSocket().ping()
         can = abilities(builder=builder)
     except (MlopsError, OSError) as error:
-        cause = error.cause if isinstance(error, MlopsError) else str(error)
-        return Finding(name=name, status="lack", detail=f"could not be asked: {cause}", fix="start Docker")
+        cause, fix = (error.cause, error.hint) if isinstance(error, MlopsError) else (str(error), "")
+        return Finding(name=name, status="lack", detail=f"could not be asked: {cause}", fix=fix or "start Docker")
     detail = "; ".join(
         f"{what}: {'yes' if there else 'no'}"
         for what, there in (

@@ -12,12 +12,23 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from mlops_ci import process
+from mlops_ci.errors import InfrastructureError, MissingError
 from mlops_ci.files import digest_of, write_json
 from mlops_ci.images import catalogue
 from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
 
 PROBE_SECONDS = 60.0
 TRIAL = "FROM scratch\nCOPY Dockerfile /\n"
+# The end of what buildx says before it asks a builder for what that can't do; other words need not mean this.
+CANNOT = "not supported for the"
+
+
+class NoSuchBuilderError(MissingError):
+    """`[image] builder` names a builder that this machine does not know."""
+
+
+class BuilderUnreachableError(InfrastructureError):
+    """A builder does not build at all now: what it can do is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +62,8 @@ def registry_output(*, push: bool = True) -> str:
 def abilities(folder: Path | None = None, builder: str = ENGINE_BUILDER) -> Abilities:
     """What the builder can do; the answer is kept in `folder`.
 
-    Raises `BuilderMissingError`, `DockerUnreachableError`.
+    One that could not be asked is not one that can do nothing: that is said, and never kept.
+    Raises `BuilderMissingError`, `NoSuchBuilderError`, `BuilderUnreachableError`, `DockerUnreachableError`.
     """
     if folder is None:
         return _try_all(builder)
@@ -78,11 +90,30 @@ def _try_all(builder: str) -> Abilities:
         archive = ("--output", output, "--build-arg", "SOURCE_DATE_EPOCH=1")
         kept = ("--cache-to", f"type=local,dest={folder / 'cache'},mode=max,compression=zstd")
         attested = ("--provenance", "mode=min")
-        if not _refusal(builder, folder, *archive, *kept, *attested):
+        refused = _refusal(builder, folder, *archive, *kept, *attested)
+        if not refused:
             return Abilities(repeatable=True, cache=True, attestations=True)
+        if CANNOT not in refused:
+            _check_building(builder, folder)
         said = [_refusal(builder, folder, *words) for words in (archive, kept, (*attested, *archive[:2]))]
         return Abilities(
             repeatable=not said[0], cache=not said[1], attestations=not said[2], why=next(filter(None, said), "")
+        )
+
+
+def _check_building(builder: str, folder: Path) -> None:
+    """Raise unless the builder builds when nothing special is asked of it."""
+    said = _refusal(builder, folder, "--output", "type=cacheonly")
+    if f'no builder "{builder}" found' in said:
+        raise NoSuchBuilderError(
+            f"this machine knows no builder {builder}",
+            hint=f"make it with `docker buildx create --name {builder} --driver ...`, or leave out [image] builder; "
+            "`docker buildx ls` lists those that are there",
+        )
+    if said:
+        raise BuilderUnreachableError(
+            f"the builder {builder} does not build: {said}",
+            hint=f"is what stands behind it up? `docker buildx inspect --bootstrap {builder}` shows it",
         )
 
 
@@ -96,5 +127,7 @@ def _refusal(builder: str, folder: Path, *words: str) -> str:
     )
     if finished.exit_code == 0:
         return ""
+    if finished.timed_out:
+        return f"it did not end within {PROBE_SECONDS:.0f} s"
     said = [line.removeprefix("ERROR: ") for line in finished.tail(8) if line.startswith("ERROR: ")]
     return said[0] if said else (finished.tail(1) or ("it said nothing",))[0]

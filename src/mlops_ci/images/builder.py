@@ -37,7 +37,7 @@ class Builder:
 def docker_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for the `docker` command: the engine that DOCKER_HOST names, and no other context or builder."""
     environment = dict(os.environ if environ is None else environ)
-    for name in ("DOCKER_CONTEXT", "BUILDX_BUILDER", "BUILDX_BAKE_FILE", "BUILDX_CONFIG"):
+    for name in ("DOCKER_CONTEXT", "BUILDX_BUILDER", "BUILDX_BAKE_FILE"):
         environment.pop(name, None)
     from mlops_ci.engines.docker_socket import DockerSocket
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from mlops_ci.commands import image_look
 from mlops_ci.engines.docker_socket import DockerUnreachableError
-from mlops_ci.images import content_key
+from mlops_ci.images import content_key, hardening
 from mlops_ci.images.build_failure import DockerfileBuildError, RequirementsBuildError
 from mlops_ci.images.docker_build import ImageReplacedError
 from mlops_ci.images.lookup import engine_image
@@ -74,15 +75,21 @@ def test_a_broken_dockerfile_is_the_users(
     assert engine_image(f"mlops-ci/{project.name}/project") is None
 
 
-def test_debian_packages_and_local_wheels_are_a_layer(project: ImageProject, docker: Docker, tmp_path: Path) -> None:
+def test_debian_packages_local_wheels_and_the_code_are_layers(
+    project: ImageProject, docker: Docker, tmp_path: Path
+) -> None:
     name = f"mine-{secrets.token_hex(4)}"
     write_wheel(tmp_path / "wheels", name, "1.0", files={"mine.py": "answer = 42\n"})
     project.write(requirements__txt=f"{name}\n")
     built = project.build(
-        layer="python", requirements="requirements.txt", apt=("tzdata",), mirrors={"find_links": ("wheels",)}
+        layer="python", requirements="requirements.txt", apt=("tzdata",), code=True, mirrors={"find_links": ("wheels",)}
     )
+    assert [*built.images] == ["base", "python", "requirements", "code"]
     assert docker("run", "--rm", built.ref, "python", "-c", "import mine; print(mine.answer)").strip() == "42"
+    assert docker("run", "--rm", built.ref, "cat", "/opt/project/requirements.txt").strip() == name
     assert "install ok" in docker("run", "--rm", built.ref, "dpkg", "--status", "tzdata")
+    for layer in ("requirements", "code"):
+        assert hardening.breaches(image_look.subject(built.images[layer].ref)) == ()
 
 
 @pytest.mark.parametrize(

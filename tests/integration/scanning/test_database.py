@@ -14,6 +14,7 @@ from mlops_ci import network
 from mlops_ci.scanning import database, trivy
 from mlops_ci.scanning.database import DatabaseBrokenError, DatabaseMissingError, DatabaseStaleError
 from mlops_ci.scanning.pins import pins
+from support.registry_stub import Answer, stub_registry
 
 HOUR = dt.timedelta(hours=1)
 
@@ -79,6 +80,16 @@ def test_a_server_that_never_answers_ends_with_the_time_limit(project, silent_se
     monkeypatch.setattr(trivy, "GRACE", 0.5)
     with pytest.raises(DatabaseMissingError, match="did not end within 2 s"):
         project.scan(f"{silent_server}/trivy-db:2", local=False)
+
+
+def test_a_page_in_place_of_a_mirror_is_no_database(project):
+    """A proxy's own page, with which everything is answered."""
+    page = Answer(headers={"Content-Type": "text/html"}, body=b"<!DOCTYPE html><html>Sign in</html>")
+    with stub_registry(lambda _: page) as portal, pytest.raises(DatabaseMissingError) as raised:
+        project.scan(f"{portal.host}/trivy-db:2", local=False)
+    assert raised.value.exit_code == 4
+    assert f"{portal.host}/trivy-db:2" in raised.value.cause
+    assert not (project.scanner.cache / "db" / "trivy.db").exists()
 
 
 def test_an_old_database_in_the_mirror_does_not_count(project, trivy_db_of):

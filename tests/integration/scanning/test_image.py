@@ -132,13 +132,16 @@ def test_a_database_without_this_system_cannot_pass(project, trivy_db_of, image)
         project.scan(server.trivy_repository, targets=target(ref))
 
 
-def test_a_job_without_an_engine_reads_the_registry(
+def test_an_image_of_a_registry_is_read_there_with_and_without_an_engine(
     project, trivy_db_server, docker_host, image, image_registry, tmp_path, monkeypatch
 ):
     local = image(install("harmless") + "USER 10001:10001\n")
     remote = f"{image_registry}/{local}"
     docker("tag", local, remote)
     docker("push", "--quiet", remote)
+    # The engine has another one under that name.
+    docker("tag", image("USER 10001:10001\n"), remote)
+    assert '"name": "harmless"' in project.sboms(target(remote))[0].read_text()
     docker("image", "rm", remote)
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
     outputs = project.scan(trivy_db_server.trivy_repository, targets=target(remote), local=False)
