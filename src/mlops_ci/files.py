@@ -15,6 +15,7 @@ from mlops_ci.guest.files import write_atomic as write_whole
 __all__ = [
     "canonical_json",
     "digest_of",
+    "drafts",
     "regular_files",
     "sha256_of",
     "size_of",
@@ -32,6 +33,11 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with a final newline, atomically."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def drafts(folder: Path) -> list[Path]:
+    """What writers that were killed have left in a folder. Only for whoever keeps others from writing there."""
+    return sorted(folder.glob(".*.tmp"))
 
 
 def canonical_json(value: Any) -> bytes:

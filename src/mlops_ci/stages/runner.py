@@ -10,7 +10,7 @@ from typing import Any
 
 from mlops_ci.bugs import bug_report
 from mlops_ci.errors import InterruptedRunError, MlopsError, TerminatedRunError
-from mlops_ci.files import digest_of, write_atomic, write_json
+from mlops_ci.files import digest_of, drafts, write_atomic, write_json
 from mlops_ci.records.codec import RecordFormatError, to_json
 from mlops_ci.records.record import ErrorInfo, Record
 from mlops_ci.reporting.redacted import redacted
@@ -59,6 +59,9 @@ def run_stage(session: Session, name: str, code: StageCode) -> Record:
         variant=session.variant,
         host=platform.node(),
     )
+    # Nobody else writes here: whoever runs stages holds the lock of the whole directory.
+    for draft in (*drafts(session.run.folder), *drafts(session.run.path("records"))):
+        draft.unlink(missing_ok=True)
     write_json(session.run.running, to_json(record))
     outcome = _attempt(session, name, code, inputs)
     outcome |= redacted({part: outcome[part] for part in TEXTS if part in outcome}, session.console.redactor.clean)

@@ -58,6 +58,24 @@ class Code:
         return end
 
 
+def test_what_a_killed_process_was_writing_is_cleared_away(session, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    run = session.run
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("os.replace", killed)
+        # By SIGKILL nothing is cleared away.
+        patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)
+        run_stage(session, "check", Code([Result()]).stage)
+    run.path("records").mkdir(exist_ok=True)
+    run.path("records", ".check.json.abcdefgh.tmp").write_text("{")
+    run.path(".hidden").write_text("the user's")
+    assert list(run.folder.glob(".running.json.*.tmp"))
+    run_stage(session, "check", Code([Result()]).stage)
+    assert [path.name for path in run.folder.rglob(".*")] == [".hidden"]
+
+
 def test_what_passed_with_the_same_inputs_is_done(session):
     code = Code([Result(), Result()])
     first = run_stage(session, "check", code.stage)
