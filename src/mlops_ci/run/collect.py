@@ -36,7 +36,7 @@ def collect(folder: Path, workspace: Path, run_id: str | None = None) -> tuple[R
     found = _newest(_found(folder), run_id, folder)
     for one in found:
         _check(one)
-    found.sort(key=lambda one: (_position(one.handover), *_among_nodes(one)))
+    found.sort(key=_position)
     for one in found:
         _put_all(one, workspace)
     run = open_run(workspace / "runs", found[0].handover.run)
@@ -134,14 +134,16 @@ def _among_nodes(found: Found) -> tuple[bool, str]:
     return (failed, found.handover.node)
 
 
-def _position(handover: Handover) -> tuple[int, bool, str, str]:
-    """In pipeline order, so that later jobs write last; of jobs that ran the same stage, who ran it last.
+def _position(found: Found) -> tuple[int, bool, bool, str, str, str]:
+    """In pipeline order, so that later jobs write last; of several jobs that ran the same stage, who ran it last.
 
     The last job also notes the stages that no job ran: where another file's job runs one after that, it counts.
     """
+    handover = found.handover
     positions = [pipeline.NAMES.index(stage) for stage in handover.stages if stage in pipeline.NAMES]
     last = any(pipeline.STAGES[one].always for one in positions)
-    return (min(positions) if last else max(positions, default=0), not last, handover.packed_at, handover.job)
+    place = min(positions) if last else max(positions, default=0)
+    return (place, not last, *_among_nodes(found), handover.packed_at, handover.job)
 
 
 def _check(found: Found) -> None:

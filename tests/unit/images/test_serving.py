@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlops_ci import guest
 from mlops_ci.guest.serving.config import Service
 from mlops_ci.images import catalogue
 from mlops_ci.images.plan import plan_images
-from mlops_ci.images.serving import Served, ServingFilesError, serve_layer, serving_files, serving_settings
+from mlops_ci.images.serving import PACKAGE, Served, ServingFilesError, serve_layer, serving_files, serving_settings
 from mlops_ci.run.lineage import CodeFile
 from mlops_ci.settings.deploy import DeploySettings
 from support.image_projects import make_settings
 
+GUEST = Path(guest.__file__).parent
 MODEL = {"name": "digits", "version": "7", "digest": "sha256:1", "run": "r"}
 
 
@@ -105,6 +108,21 @@ def test_the_layer_holds_the_server_the_code_and_the_model(tmp_path, code):
     assert json.loads(files["service.json"].read())["model"] == MODEL
     assert "HEALTHCHECK --interval" in spec.dockerfile.decode()
     assert catalogue.load().serve.name not in catalogue.load().layers, "it is no layer that jobs can run in"
+
+
+def test_what_the_server_and_the_sdk_import_of_us_is_in_the_layer(tmp_path, code):
+    (tmp_path / "model").mkdir()
+    spec = planned(tmp_path, serving_files(settings(tmp_path), code), tmp_path / "model")[-1].spec
+    files = {one.path.removeprefix(PACKAGE + "/"): one for one in spec.files if one.path.startswith(PACKAGE)}
+    modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in files}
+    for name, file in files.items():
+        for node in ast.walk(ast.parse(file.read())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlops_ci."):
+                module = node.module.removeprefix("mlops_ci.")
+                members = {f"{module}.{one.name}" for one in node.names}
+                assert module in modules, f"{name} imports {module}"
+                there = {one.stem for one in (GUEST.parent / module.replace(".", "/")).glob("*.py")}
+                assert {one for one in members if one.rpartition(".")[2] in there} <= modules, name
 
 
 def test_equal_models_have_equal_keys_and_another_version_has_another(tmp_path, code):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -15,6 +17,7 @@ from mlops_ci.records.record import ErrorInfo
 from mlops_ci.reporting.data import ReportData
 from mlops_ci.reporting.html import html
 from mlops_ci.reporting.markdown import summary
+from mlops_ci.run import handover
 from mlops_ci.run.collect import collect
 from mlops_ci.run.handover import pack
 from mlops_ci.run.nodes import looked
@@ -120,9 +123,12 @@ def ended(found, train="success"):
     return outcome(JOBS, ends, found.records(), {}, looked(found))
 
 
+@pytest.mark.parametrize("last", NODES)
 @pytest.mark.parametrize("sick", NODES)
-def test_one_that_is_sick_is_the_runs_own_record_whoever_handed_on_last(run, tmp_path, sick):
-    for name in (*(one for one in NODES if one != sick), sick) if sick == GOOD else NODES:
+def test_one_that_is_sick_is_the_runs_own_record_whoever_handed_on_last(run, tmp_path, monkeypatch, sick, last):
+    moments = count()
+    monkeypatch.setattr(handover, "now", lambda: datetime.fromtimestamp(next(moments), UTC))
+    for name in sorted(NODES, key=lambda one: one == last):
         hand_on(run, tmp_path / "artifacts", name, **(SICK if name == sick else {"outputs": {"verdict": "healthy"}}))
     found = together(tmp_path)
     assert found.record("verify").exit_code == 11
