@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.guest.files import sha256_of
+from mlops_ci.guest.files import drafts, sha256_of
 from mlops_ci.guest.files import write_atomic as write_whole
 
 __all__ = [
@@ -33,11 +33,6 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with a final newline, atomically."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def drafts(folder: Path) -> list[Path]:
-    """What writers that were killed have left in a folder. Only for whoever keeps others from writing there."""
-    return sorted(folder.glob(".*.tmp"))
 
 
 def canonical_json(value: Any) -> bytes:

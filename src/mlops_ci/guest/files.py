@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 CHUNK = 1 << 20
+DRAFT = ".tmp"
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write `data` to `path` so that a reader sees the old file or the whole new one, never a part of it."""
-    handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.", suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(dir=str(path.parent), prefix=f".{path.name}.", suffix=DRAFT)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -27,6 +28,11 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def drafts(folder: Path) -> list[Path]:
+    """What writers that were killed have left in a folder. Only for whoever keeps others from writing there."""
+    return sorted(folder.glob(f".*{DRAFT}"))
 
 
 def sync_folder(folder: Path) -> None:

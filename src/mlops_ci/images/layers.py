@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mlops_ci.errors import MissingError
-from mlops_ci.images import content_key, host_python, lockfile, user_layers
+from mlops_ci.images import host_python, lockfile, user_layers
 from mlops_ci.images.catalogue import CORE, Layer, Variant
 from mlops_ci.images.content_key import ContextFile
 from mlops_ci.images.lockfile import Pin
-from mlops_ci.images.specs import LOCK, LayerSpec, Recipe, bundled_files, document_of
+from mlops_ci.images.specs import LOCK, LayerSpec, Recipe, bundled_layer, document_of
 
 
 class PendingLockError(MissingError):
@@ -57,28 +58,19 @@ def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
                 *_lacking(recipe, layer),
             ),
         )
-    files += bundled_files(recipe.catalogue, layer)
-    text = (layer.folder / "Dockerfile").read_bytes()
     lowest = not layer.below
-    args = {"PERIOD": recipe.period} if lowest else {}
-    document = {**document_of(recipe, layer.name, files), "dockerfile": content_key.digest_bytes(text), "args": args}
+    made = bundled_layer(recipe, layer, files=files, args={"PERIOD": recipe.period} if lowest else {})
+    document = dict(made.document)
     if lowest and recipe.base is not None:
         document["base"] = {"name": recipe.base.name, "digest": recipe.base.digest}
     if lock is not None and layer.name == CORE:
         document["torch_index"] = recipe.variant.index
-    return LayerSpec(
-        name=layer.name,
+    return replace(
+        made,
         image=image,
         document=document,
-        files=files,
-        dockerfile=text,
-        shown=f"images/{layer.name}/Dockerfile",
-        args=args,
-        uses=layer.uses,
         lock=lock,
         base=recipe.base if lowest else None,
-        platform=recipe.variant.platform,
-        time=recipe.time,
         budget=layer.budget_bytes(recipe.variant.kind),
         kind=recipe.variant.kind,
         warnings=_lacking(recipe, layer),

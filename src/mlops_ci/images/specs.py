@@ -127,7 +127,7 @@ def bundled_layer(
     companions: bool = False,
     labels: Mapping[str, str] = MappingProxyType({}),
 ) -> LayerSpec:
-    """A layer with a Dockerfile of ours, over files that are not."""
+    """A layer with a Dockerfile of ours, over `files` that are not part of the package's build step."""
     files += bundled_files(recipe.catalogue, layer)
     text = (layer.folder / "Dockerfile").read_bytes()
     document = {

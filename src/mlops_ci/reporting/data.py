@@ -98,8 +98,8 @@ class ReportData:
             canary=beside.get(CANARY),
             smoke=beside.get(SMOKE),
             outputs=_outputs({**records, **beside}, problems),
-            nodes=_cells(run_dir, info, problems, looked),
-            variants=_cells(run_dir, info, problems, built),
+            nodes=_cells(run_dir, info, problems, "what was seen of each node", looked),
+            variants=_cells(run_dir, info, problems, "what was built for each further build", built),
             metrics=metrics,
             usage=tuple(_usage(run_dir, problems)),
             problems=tuple(problems),
@@ -154,12 +154,12 @@ def _records(run_dir: Path, info: RunInfo, problems: list[str]) -> dict[str, Rec
 
 
 def _cells(
-    run_dir: Path, info: RunInfo, problems: list[str], read: Callable[[Run], tuple[Looked, ...]]
+    run_dir: Path, info: RunInfo, problems: list[str], what: str, read: Callable[[Run], tuple[Looked, ...]]
 ) -> tuple[Looked, ...]:
     try:
         return read(Run(folder=run_dir, info=info))
     except (RecordFormatError, AttributeError, TypeError) as error:
-        problems.append(f"what was {read.__name__} in jobs of their own: {error}".replace(f"{run_dir}/", ""))
+        problems.append(f"{what}: {error}".replace(f"{run_dir}/", ""))
         return ()
 
 

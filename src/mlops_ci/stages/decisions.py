@@ -103,8 +103,7 @@ def named_nodes(session: Session) -> fanning.Nodes | None:
 
 def further_builds(session: Session) -> tuple[tuple[str, ...], str]:
     """The builds of PyTorch whose images are made beside, each in a job of its own; or why there are none although
-    some are named. Raises `UnknownVariantError`, `ImpossibleVariantError`,
-    `PendingLockError`.
+    some are named. Raises `UnknownVariantError`, `ImpossibleVariantError`, `PendingLockError`.
     """
     wanted = session.settings.tables.image.variants
     if not wanted or session.run.info.beside is not None:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 
+# What works in the user's process: the variable that asks for it, and what is so when it cannot begin. Every Python of
+# a job begins here: it loads what it needs.
+PARTS = (
+    ("MLOPS_SMOKE_FILE", "mlops_ci.guest.smoke.watch", "this process is not watched"),
+    ("MLFLOW_RUN_ID", "mlops_ci.guest.native_mlflow", "what this process logs to MLflow may get a run of its own"),
+)
+
 
 def _begin() -> None:
-    try:
-        # Every Python of the job begins here: it loads what it needs.
-        if "MLOPS_SMOKE_FILE" in os.environ:
-            from mlops_ci.guest.smoke import watch
-
-            watch.begin(os.environ)
-        if "MLFLOW_RUN_ID" in os.environ:
-            from mlops_ci.guest import native_mlflow
-
-            native_mlflow.begin(os.environ)
-    except Exception as error:
-        # A training that cannot be watched is still a training: the checks then say that they saw nothing.
-        sys.stderr.write(f"mlops-ci: this process is not watched: {type(error).__name__}: {error}\n")
+    for variable, module, lack in PARTS:
+        if variable not in os.environ:
+            continue
+        try:
+            import_module(module).begin(os.environ)
+        except Exception as error:
+            # A training that cannot be watched is still a training: the checks then say that they saw nothing.
+            sys.stderr.write(f"mlops-ci: {lack}: {type(error).__name__}: {error}\n")
 
 
 def _hand_on() -> None:

@@ -37,7 +37,7 @@ def approve_job(job: Job, file: CalledFile, profile: Profile, permissions: list[
         page_afterwards(job, file, profile),
     ]
     about = "A person lets it through when promote waits for one: a verdict `review`, or [publish] approval."
-    outputs = {
+    outputs: dict[str, Value] = {
         "promoted": expression("steps.stages.outputs.promoted"),
         "exit-code": expression(" || ".join(exit_codes(job, file, profile))),
     }
@@ -51,7 +51,7 @@ def approve_job(job: Job, file: CalledFile, profile: Profile, permissions: list[
         *pair("environment", expression(environment)),
         *section("permissions", permissions),
         *section("env", pair("MLOPS_CI_RUN", expression("needs.plan.outputs.run-id"))),
-        *section("outputs", pairs(dict(outputs))),
+        *section("outputs", pairs(outputs)),
         *section("steps", [line for one in steps for line in item(one)]),
     ]
     return [*comment(about), *section(job.name, body)]
