@@ -29,13 +29,14 @@ MIME = {"<": "application/xml", "{": "application/json"}
 class Rule:
     """What is done (`action`, a method of `Handler`) to the requests that fit: to `times` of them, after `skip`.
 
-    `path` is looked for in the path and the query. `status` and `body` belong to `answer`, `seconds` to `slow` and
-    `hang`, `call` to `meanwhile`.
+    `path` is looked for in the path and the query, `holds` in the body. `status` and `body` belong to `answer`,
+    `seconds` to `slow` and `hang`, `call` to `meanwhile`.
     """
 
     action: str
     method: str = "."
     path: str = "."
+    holds: str = ""
     skip: int = 0
     times: int = ALWAYS
     status: int = 500
@@ -43,8 +44,9 @@ class Rule:
     seconds: float = 0.5
     call: Callable[[], None] | None = None
 
-    def fits(self, method: str, path: str) -> bool:
-        return bool(re.search(self.method, method) and re.search(self.path, path))
+    def fits(self, method: str, path: str, body: bytes) -> bool:
+        asked = re.search(self.method, method) and re.search(self.path, path)
+        return bool(asked and re.search(self.holds.encode(), body))
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ class FaultProxy:
         with self._lock:
             self.rules, self.played, self.seen, self.problems, self._fitting = list(rules), 0, 0, [], {}
 
-    def rule(self, method: str, path: str) -> Rule | None:
+    def rule(self, method: str, path: str, body: bytes) -> Rule | None:
         """What is to be done to this request."""
         with self._lock:
             self.seen += 1
             for number, rule in enumerate(self.rules):
-                if rule.fits(method, path):
+                if rule.fits(method, path, body):
                     self._fitting[number] = turn = self._fitting.get(number, 0) + 1
                     if rule.skip < turn <= rule.skip + rule.times:
                         self.played += 1
@@ -95,7 +97,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         request = Message(list(self.headers.items()), self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-        rule = self.proxy.rule(self.command, self.path)
+        rule = self.proxy.rule(self.command, self.path, request.body)
         if rule is None:
             self.reply(self.ask(request))
             return
