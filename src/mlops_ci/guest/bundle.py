@@ -1,7 +1,7 @@
-"""Builds the zipapp that travels into the image. Runs on the control side; equal sources and Pythons give equal bytes.
+"""Builds the zipapp that travels into the image. Runs on the control side; equal sources give equal bytes.
 
-Beside each source lies its bytecode for the Python that runs here, since what is imported from a zip archive is compiled
-anew by each process. Another Python passes over it and takes the source (zipimport looks at the magic number).
+Beside each source lies its bytecode for the Python that runs here, since what is imported from a zip archive is
+compiled anew by each process. Another Python takes the source instead: zipimport looks at the magic number.
 
 NVIDIA's binding `pynvml.py` (nvidia-ml-py, BSD licence, its text is in the file) travels along where it is installed.
 """
@@ -49,10 +49,11 @@ class _Member:
     def names(self) -> tuple[str, ...]:
         return (self.name, f"{self.name}c") if self.source else (self.name,)
 
-    def contents(self) -> tuple[bytes, ...]:
-        if self.source is None:
-            return (self.data,)
-        return self.data, self._header + marshal.dumps(_placed(_code(self.source), self.name), PLAIN)
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        yield self.name, self.data
+        if self.source is not None:
+            code = marshal.dumps(_placed(_code(self.source), self.name), PLAIN)
+            yield f"{self.name}c", self._header + code
 
     def lies_in(self, archive: zipfile.ZipFile) -> bool:
         """Whether the archive's file is this one, with bytecode of it for this Python."""
@@ -112,7 +113,7 @@ def _packed(members: list[_Member]) -> bytes:
     buffer.write(SHEBANG)
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for one in members:
-            for name, data in zip(one.names, one.contents()):
+            for name, data in one.files():
                 info = zipfile.ZipInfo(name, EPOCH)
                 info.external_attr = 0o100644 << 16
                 info.create_system = 3

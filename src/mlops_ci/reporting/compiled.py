@@ -1,4 +1,4 @@
-"""Compiled templates, kept where Python keeps the bytecode of modules: to compile them costs more than to write a page."""
+"""Compiled templates, kept where Python keeps the bytecode of modules: to compile them takes longer than the page."""
 
 from __future__ import annotations
 
@@ -27,10 +27,6 @@ class BesideTemplates(BytecodeCache):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._version = importlib.metadata.version("jinja2")
-
-    def get_cache_key(self, name: str, filename: str | None = None) -> str:
-        """The template's name: the folder is always the same."""
-        return name.replace("/", "-")
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take what is kept of a template; what is damaged counts as absent."""
