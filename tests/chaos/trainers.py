@@ -60,8 +60,7 @@ def environment() -> str:
     wanted = [ROOT / "examples" / name / "requirements.txt" for name in NAMES]
     content = "".join(path.read_text() for path in (torch_environment.LOCK, *wanted))
     if not stamp.exists() or stamp.read_text() != content:
-        torch_environment.install(state)
-        pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
+        pip = torch_environment.install(state)
         # Whatever else they want, PyTorch stays the one for CPUs.
         commands.run([*pip, "--constraint", str(_torch_as_it_is(state)), *_requirements(wanted)])
         stamp.write_text(content)

@@ -117,7 +117,7 @@ def head(folder: Path, revision: str = "HEAD") -> str:
 
 def commit(folder: Path, message: str) -> None:
     """Commit everything."""
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid"]
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid", "-c", "maintenance.auto=false"]
     for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", message]):
         subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
 

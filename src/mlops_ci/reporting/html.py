@@ -39,6 +39,8 @@ def environment() -> Environment:
     """The templates, with what they may use."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from mlops_ci.reporting.compiled import BesideTemplates
+
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -46,6 +48,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_clean,
+        bytecode_cache=BesideTemplates(TEMPLATES),
     )
     made.filters |= {
         "duration": words.duration,

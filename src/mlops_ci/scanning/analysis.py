@@ -1,7 +1,8 @@
 """What is inside a target, asked of Trivy: packages, secrets, image configuration. No vulnerability database is needed.
 
-One call with one set of flags serves the SBOM of the build stage and the secrets of the scan stage: the same again
-comes from Trivy's layer cache. An image of a registry is read there, packed, and only the layers that the cache does
+One set of flags serves the SBOM of the build stage and the secrets of the scan stage: what is in the layers comes from
+Trivy's layer cache the second time. Only the scan stage has an image's configuration judged, which takes Trivy ten
+times as long as a known image. An image of a registry is read there, packed, and only the layers that the cache does
 not know. The engine would unpack and hand over all of it (`docker save`): it is asked for images that only it has.
 """
 
@@ -19,17 +20,18 @@ from mlops_ci.scanning.trivy import Trivy
 REGISTRY_FIRST, ENGINE_FIRST = "remote,docker", "docker,remote"
 
 
-def analyse(target: ScanTarget, *, trivy: Trivy, secrets: bool, timeout: float) -> Any:
-    """Trivy's JSON report on the target: packages, secrets if asked for, and an image's configuration.
+def analyse(target: ScanTarget, *, trivy: Trivy, secrets: bool, timeout: float, judged: bool = True) -> Any:
+    """Trivy's JSON report on the target: packages, secrets if asked for, and, `judged`, an image's configuration.
 
     It holds an image's environment variables in clear text: parse it, don't keep it.
     """
     what = f"reading {target.kind} {target.name}"
-    return trivy.json([*arguments(target, secrets=secrets), "--format", "json"], what=what, timeout=timeout)
+    words = arguments(target, secrets=secrets, judged=judged)
+    return trivy.json([*words, "--format", "json"], what=what, timeout=timeout)
 
 
-def arguments(target: ScanTarget, *, secrets: bool) -> list[str]:
-    """The arguments without output format. Trivy's layer cache is keyed by them: they are the same for every purpose.
+def arguments(target: ScanTarget, *, secrets: bool, judged: bool = True) -> list[str]:
+    """The arguments without output format. Trivy's layer cache is keyed by all of them but those on the configuration.
 
     Trivy has no scanner for packages alone; the licence scanner is the cheapest that lists them.
     """
@@ -37,12 +39,12 @@ def arguments(target: ScanTarget, *, secrets: bool) -> list[str]:
     skipped = skip_secrets() if secrets else []
     if target.kind != "image":
         return ["rootfs", "--scanners", scanners, *skipped, *skip_archives(), *tree(target)]
-    configuration = "misconfig,secret" if secrets else "misconfig"
+    configuration = [*(["misconfig"] if judged else []), *(["secret"] if secrets else [])]
     return [
         "image",
         *("--image-src", ENGINE_FIRST if parse(target.ref).host is None else REGISTRY_FIRST),
         *("--scanners", scanners),
-        *("--image-config-scanners", configuration),
+        *(("--image-config-scanners", ",".join(configuration)) if configuration else ()),
         *skipped,
         *skip_archives(),
         target.ref,

@@ -118,7 +118,7 @@ def _identity(component: dict[str, Any]) -> str:
 def _write(target: ScanTarget, folder: Path, *, trivy: Trivy, secrets: bool, timeout: float) -> Path:
     what = f"SBOM of {target.kind} {target.name}"
     if target.kind == "image":
-        report = analyse(target, trivy=trivy, secrets=secrets, timeout=timeout)
+        report = analyse(target, trivy=trivy, secrets=secrets, timeout=timeout, judged=False)
         document = _convert(report, trivy=trivy, what=what, timeout=timeout)
     else:
         words = ["rootfs", *skip_archives(), "--format", "cyclonedx", *tree(target)]

@@ -15,7 +15,7 @@ import pytest
 
 from mlops_ci.images import catalogue
 from support.image_builds import Built, ImageProject
-from support.image_projects import locked, write_wheel
+from support.image_projects import copy_catalogue, locked, write_wheel
 
 BASE = "debian:bookworm-slim"
 Docker = Callable[..., str]
@@ -84,6 +84,29 @@ def in_registry() -> dict[str, str]:
 def tree_place() -> dict[str, str]:
     """Settings in `[image]` of all images of the tree."""
     return in_registry()
+
+
+@pytest.fixture(scope="session")
+def without_compiler(tmp_path_factory: pytest.TempPathFactory) -> catalogue.Catalogue:
+    """The real catalogue, whose layer `python` holds no compiler: a tenth to pack, and made by the same steps.
+
+    `less` is a command that Debian chooses among several, as the compiler is.
+    """
+    folder = copy_catalogue(tmp_path_factory.mktemp("without-compiler") / "images")
+    dockerfile = folder / "python" / "Dockerfile"
+    text, compiler = dockerfile.read_text(), "g++ libpython3-dev"
+    assert compiler in text
+    dockerfile.write_text(text.replace(compiler, "less"))
+    return catalogue.load(folder)
+
+
+@pytest.fixture
+def light(
+    project: ImageProject, without_compiler: catalogue.Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> ImageProject:
+    """An empty project with that catalogue, for tests in which a layer of Debian's Python is packed and moved."""
+    monkeypatch.setattr(catalogue, "load", lambda: without_compiler)
+    return project
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def registry(image_registry: str) -> str:
 
 
 def test_pushed_then_found_then_pulled(
-    project: ImageProject, docker: Docker, image_registry: str, monkeypatch: pytest.MonkeyPatch
+    light: ImageProject, docker: Docker, image_registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push = transfer.push
     with cutting_proxy(f"http://{image_registry.partition('/')[0]}") as proxy:
@@ -35,7 +35,7 @@ def test_pushed_then_found_then_pulled(
             return push(ref, console)
 
         monkeypatch.setattr(transfer, "push", interrupted)
-        _pushed_then_found_then_pulled(project, docker, registry)
+        _pushed_then_found_then_pulled(light, docker, registry)
         assert proxy.cut > 0, "a push was cut off, and came through all the same"
 
 

@@ -51,7 +51,7 @@ def install(state: State, names: Iterable[str], report: Report) -> bool:
         still_missing = system_packages.missing(wanted)
         if still_missing:
             raise BedError(f"installed, and still not usable: {' '.join(still_missing)}")
-    steps: dict[str, Callable[[], None]] = {}
+    steps: dict[str, Callable[[], object]] = {}
     if wanted & NEED_BASE_IMAGE and not base_image.archive(state).exists():
         steps["base image"] = lambda: base_image.make(state)
     if wanted & NEED_TOOLS and not tools.is_installed(state):

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import commands
+from . import commands, environments
 from .errors import BedError
 from .state import State
 
@@ -29,11 +29,9 @@ def install(state: State) -> None:
     """Make the environment anew. The stamp comes last: a broken install is not taken for a whole one."""
     folder = state.root / "tools"
     shutil.rmtree(folder, ignore_errors=True)
-    python = folder / "bin" / "python"
-    commands.run([sys.executable, "-m", "venv", str(folder)])
-    options = ["--disable-pip-version-check", "--no-input", "--quiet"]
+    install_there, environment = environments.make_quickly(folder)
     wanted = [word for path in _requirements() for word in ("--requirement", str(path))]
-    commands.run([str(python), "-m", "pip", "install", *options, *wanted])
+    commands.run([*install_there, *wanted], environment=environment)
     (folder / STAMP).write_text(_digest())
 
 

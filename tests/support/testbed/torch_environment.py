@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 import tomllib
 from pathlib import Path
 
-from . import commands
+from . import commands, environments
 from .state import State
 
 ROOT = Path(__file__).parents[3]
@@ -31,21 +30,21 @@ def is_installed(state: State) -> bool:
     return stamp.exists() and stamp.read_text() == _digest()
 
 
-def install(state: State) -> None:
-    """Make the environment anew; the stamp comes last."""
+def install(state: State) -> list[str]:
+    """Make the environment anew; the stamp comes last. Gives the command that installs more into it."""
     folder = state.root / "torch"
     shutil.rmtree(folder, ignore_errors=True)
-    commands.run([sys.executable, "-m", "venv", str(folder)])
+    pip = environments.make(folder)
     index = next(row["index"] for row in tomllib.loads(CATALOGUE.read_text())["variants"] if row["build"] == "cpu")
-    pip = [str(python(state)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
     # Most of these modules are never imported; those that are get compiled here, once, before tests share them.
-    pip += ["--no-compile"]
+    pip.append("--no-compile")
     # The exact local version is on PyTorch's own index, or in a folder that pip is configured to look into.
     locked = ["--require-hashes", "--no-deps", "--requirement", str(LOCK)]
     commands.run([*pip, *locked, "--extra-index-url", index, "--retries", "1"])
     commands.run([*pip, "--requirement", str(EXAMPLES)])
     commands.run([str(python(state)), "-c", "import torch, torch._dynamo, sklearn.datasets"], environment=COMPILED)
     (folder / STAMP).write_text(_digest())
+    return pip
 
 
 def _digest() -> str:

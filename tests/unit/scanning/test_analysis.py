@@ -20,3 +20,14 @@ def test_the_engine_hands_over_only_what_no_registry_has(ref: str, sources: str)
     words = arguments(ScanTarget(kind="image", ref=ref, name="train"), secrets=True)
     assert words[words.index("--image-src") + 1] == sources
     assert words[-1] == ref
+
+
+@pytest.mark.parametrize("secrets", [True, False])
+def test_only_who_judges_an_images_configuration_pays_for_it_and_the_layers_are_asked_for_alike(secrets: bool) -> None:
+    image = ScanTarget(kind="image", ref="mlops-ci/train:c-1", name="train")
+    judged, listed = (arguments(image, secrets=secrets, judged=judged) for judged in (True, False))
+    place = judged.index("--image-config-scanners")
+    assert judged[place + 1].split(",") == ["misconfig", *(["secret"] if secrets else [])]
+    assert "misconfig" not in ",".join(listed)
+    kept = ["--image-config-scanners", "secret"] if secrets else []
+    assert judged[:place] + kept + judged[place + 2 :] == listed
