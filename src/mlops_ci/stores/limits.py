@@ -13,7 +13,8 @@ CONCURRENCY = 64
 THREADS = 16
 # Threads that send small files, each over several connections: more of them take the interpreter from each other.
 SENDERS = 4
-# Parts of a large file at once: each is in memory until the server has it.
+# Parts of a large file at once, each in memory until the server has it. Fewer cost less, and one
+# connection alone is slow on most networks (docs/figures.md, "Uploads").
 PARTS = 4
 # Ranges of a large object that are fetched at once, and files at once that are too large to send many of them.
 RANGES = 8
