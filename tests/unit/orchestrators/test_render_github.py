@@ -296,6 +296,22 @@ def test_what_a_person_has_approved_is_deployed_as_what_needed_no_approval(profi
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("job", ["promote", "approve", "deploy", "deploy-approved"])
+def test_every_file_promotes_and_deploys_by_the_same_steps(profile, job):
+    """What one of the files is seen to do when it is executed, the others do."""
+    called = {name: workflows(profile)[name]["jobs"][job] for name in ("train", "publish", "nightly")}
+    steps = {
+        json.dumps(body["steps"]).replace(f"--file {name}", "--file X").replace(f"prefix }}}}{name}-", "prefix }}X-")
+        for name, body in called.items()
+    }
+    assert len(steps) == 1
+    assert (
+        len({json.dumps([body[key] for key in ("permissions", "environment", "outputs")]) for body in called.values()})
+        == 1
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_every_job_but_plan_runs_only_when_plan_says_so(profile):
     for name, job, body in jobs(profile):
         condition = body["if"]
