@@ -9,6 +9,7 @@ import pytest
 
 from support.cli import begun, call, records
 from support.leftovers import of_project
+from support.web_server import Reply, web_server
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -42,14 +43,28 @@ def test_a_training_that_is_interrupted_goes_on_where_it_was(project, mlflow_ser
     assert found["train"]["outputs"]["attempts"][0]["resumed_from"] == 2
 
 
-def test_a_promotion_waits_for_a_human_who_approves(project, mlflow_server):
-    name = f"approved-{time.time_ns()}"
-    settings = {
-        "MLOPS_CI_ENGINE": "host",
-        "MLOPS_CI_TRACKING__URI": mlflow_server,
-        "MLOPS_CI_PUBLISH__APPROVAL": "true",
-        "MLOPS_CI_PROJECT__NAME": name,
-    }
+def test_a_promotion_waits_for_a_human_who_approves_and_both_are_told(project, mlflow_server):
+    """A channel that is gone meanwhile keeps nobody from promoting."""
+    with web_server(lambda request: Reply(status=404 if request.path == "/gone" else 200)) as server:
+        settings = {
+            "MLOPS_CI_ENGINE": "host",
+            "MLOPS_CI_TRACKING__URI": mlflow_server,
+            "MLOPS_CI_PUBLISH__APPROVAL": "true",
+            "MLOPS_CI_PROJECT__NAME": f"approved-{time.time_ns()}",
+            "MLOPS_CI_NOTIFY__WEBHOOK": "HOOK_URL",
+            "MLOPS_CI_NOTIFY__SLACK": "SLACK_URL",
+            "HOOK_URL": server.url,
+            "SLACK_URL": f"{server.url}/gone",
+        }
+        waits_and_is_approved(project, settings)
+        told = [request.json for request in server.requests if request.path != "/gone"]
+    assert [one["kind"] for one in told] == ["approval", "promotion"]
+    who = records(project)["promote"]["outputs"]["approved_by"]
+    assert told[1]["title"].endswith(f" version 1 is now the champion, approved by {who}")
+    assert told[1]["run"] == told[0]["run"]
+
+
+def waits_and_is_approved(project, settings):
     first = call(project, "run", environment=settings)
     assert first.exit_code == 0, first.said
     found = records(project)
@@ -64,4 +79,6 @@ def test_a_promotion_waits_for_a_human_who_approves(project, mlflow_server):
     assert promoted["status"] == "passed"
     assert promoted["outputs"]["to"] == "1"
     assert promoted["outputs"]["approved_by"]
+    (warning,) = records(project)["report"]["warnings"]
+    assert warning.startswith("notifications: slack was not told of promotion: ")
     assert call(project, "approve", run_id, environment=settings).exit_code == 2

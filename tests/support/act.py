@@ -60,16 +60,16 @@ def calling(file: str) -> str:
     return text.replace(MODE, "").replace(EVENTS, EVERY_NIGHT) if file == "nightly" else text
 
 
-def going_on(first: str, second: str, *, more: str = "", both: str = "") -> str:
+def going_on(first: str, second: str, *, more: str = "", last: str = "", both: str = "") -> str:
     """The example, calling one file and then another that goes on with the same run.
 
-    `more` is what else the first call says, `both` what each of them ends with.
+    `more` is what else the first call says, `last` what the second one does, `both` what each of them ends with.
     """
     head, body = calling(first).split("  mlops:\n")
     begins = body.replace("name: mlops", "name: begins").rstrip() + "\n" + more + both
     goes_on = calling(second).split("  mlops:\n")[1].replace("    uses:", "    needs: [begins]\n    uses:")
     run = "      run-id: ${{ needs.begins.outputs.run-id }}\n"
-    return f"{head}  begins:\n{begins}  mlops:\n{goes_on.rstrip()}\n{run}{both}"
+    return f"{head}  begins:\n{begins}  mlops:\n{goes_on.rstrip()}\n{run}{last}{both}"
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,14 @@ def make_bucket(server: S3Endpoint) -> None:
             time.sleep(0.2)
 
 
+def empty(server: S3Endpoint, uri: str) -> None:
+    """Delete all objects below an address in the bucket."""
+    client, prefix = raw_client(server), uri.removeprefix(f"s3://{BUCKET}/")
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/"):
+        for one in page.get("Contents", []):
+            client.delete_object(Bucket=BUCKET, Key=one["Key"])
+
+
 def use_credentials(monkeypatch: pytest.MonkeyPatch, server: S3Endpoint) -> None:
     """What a user sets; other AWS settings of the machine are out of the way."""
     for name in list(os.environ):

@@ -14,12 +14,15 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from mlops_ci import pipeline
+from mlops_ci.orchestrators.called import called_file
+from mlops_ci.run.handover import pack
+from mlops_ci.run.run import open_run
 from support import act, gitlab_ci
 from support.cli import Called, call
 from support.fixtures_servers import S3Endpoint
 from support.gitlab_ci import Pipeline
 from support.project import CONFIG, TRAIN, make_project
-from support.s3_places import BUCKET, make_bucket
+from support.s3_places import BUCKET, empty, make_bucket
 from support.signing import PASSWORD, Signer
 
 SESSIONS = ("build", "verify", "train")
@@ -28,20 +31,17 @@ REVIEWERS = "reviewers"
 # What a repository adds to the example to use servers: variables and secrets of the organisation, one by one.
 REGISTRY = "      registry: ${{ vars.IMAGE_REGISTRY }}\n"
 BUNDLE = "      # Only where the server does not tell"
-SERVERS = (
-    f"\n{REGISTRY}"
-    """\
-      settings: ${{ vars.MLOPS_CI_SETTINGS }}
-      approve-environment: """
-    f"{REVIEWERS}\n"
-    """\
+# The run that `publish.yml` goes on with; no person is asked.
+TRAINED = "      run-id: ${{ vars.TRAINED }}\n"
+APPROVAL = f"      approve-environment: {REVIEWERS}\n"
+SERVERS = f"\n{REGISTRY}      settings: ${{{{ vars.MLOPS_CI_SETTINGS }}}}\n"
+SECRETS = """\
     secrets:
       aws-access-key-id: ${{ secrets.AWS_ACCESS_KEY_ID }}
       aws-secret-access-key: ${{ secrets.AWS_SECRET_ACCESS_KEY }}
       cosign-private-key: ${{ secrets.COSIGN_PRIVATE_KEY }}
       cosign-password: ${{ secrets.COSIGN_PASSWORD }}
 """
-)
 # Who builds signs, and what is not signed does not run on the node that trains. The public key is in the repository.
 SIGNING = """
 [signing]
@@ -103,7 +103,8 @@ class Site:
             "cosign.pub": self.signer.public.read_text(),
             "serve.py": SERVE,
             "train.py": TRAIN + RECORDED,
-            ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + act.AFTER,
+            ".github/workflows/train.yml": act.EXAMPLE.read_text().rstrip() + SERVERS + APPROVAL + SECRETS + act.AFTER,
+            ".github/workflows/publish.yml": publishing() + act.AFTER,
             ".github/workflows/rescan.yml": act.RESCAN.read_text().replace(BUNDLE, REGISTRY + BUNDLE) + act.AFTER,
             ".gitlab-ci.yml": gitlab_ci.EXAMPLE.read_text(),
         }
@@ -130,6 +131,10 @@ class Site:
             "tracking.uri": self.mlflow,
         }
 
+    def as_by_hand(self) -> dict[str, str]:
+        """The same for who runs the sessions, and for whoever goes on with that run."""
+        return {**self.fresh("nox"), "image.registry": f"{self.registry}/{self.images('nox')}"}
+
     def store(self, who: str) -> str:
         """The address of that place."""
         return f"s3://{BUCKET}/{self.name}/{who}"
@@ -139,10 +144,16 @@ class Site:
         return f"{self.name}/{who}"
 
 
+def publishing() -> str:
+    """The example, publishing what another run has trained; with the mode of one who names none."""
+    text = act.calling("publish").replace(act.MODE, "      mode: ''\n")
+    return text.rstrip() + SERVERS + TRAINED + SECRETS
+
+
 def by_sessions(site: Site) -> tuple[Called, Path]:
     """The three sessions of nox, one after the other as it calls them."""
     project = site.clone("nox", "git.example.invalid")
-    settings = {**site.fresh("nox"), "image.registry": f"{site.registry}/{site.images('nox')}"}
+    settings = site.as_by_hand()
     environment = {
         **site.machine,
         **site.s3.environment,
@@ -172,6 +183,35 @@ def by_act(site: Site, program: Path, bundle: Path) -> act.Acted:
             "MLOPS_CI_SETTINGS": "\n".join(f"{key}={value}" for key, value in settings.items()),
         },
         secrets={"AWS_ACCESS_KEY_ID": site.s3.access_key, "AWS_SECRET_ACCESS_KEY": site.s3.secret_key, **site.key},
+    )
+
+
+def published(site: Site, program: Path, bundle: Path) -> act.Acted:
+    """What the sessions of nox have trained and judged, handed on as artifacts and published by GitHub's `publish.yml`.
+
+    The store has forgotten what they published themselves.
+    """
+    run = open_run(site.folder / "nox" / ".mlops" / "runs", "latest")
+    folder = site.folder / "published"
+    for job in called_file("train").jobs:
+        if not {"publish", "promote", "deploy", "report"} & set(job.stages):
+            target = folder / "artifacts" / f"mlops-train-{job.name}-1"
+            pack(run, job=job.name, attempt=1, stages=job.stages, target=target, file="train")
+    settings = site.as_by_hand()
+    empty(site.s3, site.store("nox"))
+    return act.act(
+        program,
+        site.folder / "github",
+        bundle,
+        folder,
+        environment={**site.machine, "AWS_DEFAULT_REGION": site.s3.region},
+        variables={
+            "TRAINED": run.id,
+            "MLOPS_CI_SETTINGS": "\n".join(f"{key}={value}" for key, value in settings.items()),
+        },
+        secrets={"AWS_ACCESS_KEY_ID": site.s3.access_key, "AWS_SECRET_ACCESS_KEY": site.s3.secret_key, **site.key},
+        workflow="publish.yml",
+        attempt=2,
     )
 
 

@@ -2,7 +2,8 @@
 
 Each of the three ends green with all records; and the records are equal but for what their schema marks as volatile.
 The two CI systems hand the run on through the object store; other tests do so by artifacts. At GitHub a person approves
-before the champion moves; everywhere the new champion is served by an image.
+before the champion moves; everywhere the new champion is served by an image. What nox has trained another of GitHub's
+files publishes, by artifacts and without an approval.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from support.fixtures_servers import S3Endpoint
 from support.gitlab_ci import Pipeline
 from support.oci_server import OciServer
 from support.s3_places import use_credentials
-from support.same_commit import REVIEWERS, Site, by_act, by_gitlab, by_sessions, rescanned
+from support.same_commit import REVIEWERS, Site, by_act, by_gitlab, by_sessions, published, rescanned
 
 Records = dict[str, dict[str, Any]]
 BY_STORE = "object-store"
@@ -76,7 +77,9 @@ def by_nox(site: Site) -> Records:
     """What the sessions of nox left."""
     done, project = by_sessions(site)
     assert done.exit_code == 0, done.said[-8000:]
-    return records(project)
+    found = records(project)
+    assert served(site, "nox", found) == known_to_serve(site)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +221,29 @@ def test_the_next_day_its_images_are_held_against_the_database(
     assert done.alerts == {"mlops-ci": json.loads(page.read_text())}
 
 
+def test_what_another_has_trained_is_published_promoted_and_served_without_a_person(
+    site: Site, by_nox: Records, by_workflow: Records, program: Path, bundle: Path
+) -> None:
+    """In jobs of `publish.yml`, by artifacts; the job that deploys begins as soon as the champion has moved."""
+    done = published(site, program, bundle)
+    assert done.exit_code == 0, done.log[-8000:]
+    found, outputs = done.records(), done.outputs
+    assert outputs["run-id"] == by_nox["plan"]["run"] != by_workflow["plan"]["run"]
+    assert (outputs["result"], outputs["model-version"], outputs["promoted"]) == ("passed", "1", "true")
+    facts = json.loads(outputs["result-json"])
+    assert facts["jobs"] == dict.fromkeys(("plan", "publish", "promote", "deploy"), "passed")
+    assert done.jobs == {**dict.fromkeys(JOBS, 1), **dict.fromkeys((*facts["jobs"], "result"), 2)}
+    assert outputs["deployed"] == facts["deployed"] == served(site, "nox", found) == known_to_serve(site)
+    assert found["promote"]["outputs"]["approved_by"] is None
+    # It did all of this anew.
+    before = {name: by_nox[name]["finished_at"] for name in ("publish", "promote", "deploy")}
+    assert all(found[name]["started_at"] > at for name, at in before.items())
+    assert {found[name]["provider"] for name in before} == {"github"}
+    assert found["evaluate"] == by_nox["evaluate"]
+    (page,) = done.artifacts.glob(f"{outputs['report']}/*/report/index.html")
+    assert outputs["deployed"] in page.read_text()
+
+
 def test_a_pipeline_ends_green_with_all_records(site: Site, gitlab: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gitlab.exit_code == 0, gitlab.output[-8000:]
     assert promoted_by("gitlab", gitlab.records())
@@ -239,7 +265,6 @@ def test_their_records_are_equal_but_for_what_is_marked(
     site: Site, by_nox: Records, by_workflow: Records, gitlab: Pipeline
 ) -> None:
     assert promoted_by("local", by_nox)
-    assert served(site, "nox", by_nox)
     all_three = (by_nox, by_workflow, gitlab.records())
     # There it waited first, and was asked again when a person had approved.
     assert by_workflow["promote"]["attempt"] == 2

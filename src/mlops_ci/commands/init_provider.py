@@ -64,6 +64,8 @@ def write(found: dict[str, Starter], root: Path) -> None:
             else:
                 click.echo(f"{path} exists and stays as it is: add these lines", err=True)
                 click.echo(starter.addition[path])
+    if not (root / ".git").exists():
+        click.echo(f"{root} is in no git repository, and a CI system reads nothing else: `git init` there", err=True)
     for name, starter in found.items():
         for line in _told(name, starter):
             click.echo(line, err=True)

@@ -50,7 +50,8 @@ class Job:
     `beside` the others has a run of its own: it may fail, and neither its end nor its records count. `parts` are jobs
     that share this one, in order: each has its own step, with its own secrets. A job that `fans` runs once for each
     node (or build of PyTorch) that plan names, where the CI system can do that. `listed` is the job by whose name plan
-    says that this one is to run, where it is another one.
+    says that this one is to run, where it is another one. A job that `reports` writes the page when its stages have
+    ended, and tells people: no job after it does.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Job:
     signs: bool = False
     parts: tuple[Job, ...] = ()
     listed: str = ""
+    reports: bool = False
 
     @property
     def machine(self) -> str:
@@ -84,7 +86,7 @@ class Job:
         """What the job runs: these stages and nothing that they need, since earlier jobs have done that."""
         if self.beside:
             return ("mlops-ci", "nightly", *self.stages)
-        return ("mlops-ci", "run", *self.stages, "--only")
+        return ("mlops-ci", "run", *self.stages, *(("report",) if self.reports else ()), "--only")
 
     @property
     def steps(self) -> tuple[Job, ...]:

@@ -28,7 +28,7 @@ class PublishSettings(Table):
     max_bandwidth: Annotated[Size | None, Example("50m")] = None
     """Bytes a second that transfers to and from S3 may take together. Default: no limit."""
     max_concurrency: Annotated[int, Range(1, 256)] = 64
-    """Requests to S3 at once: so many of small files, of others at most 16, of a large object at most 8 parts."""
+    """Requests to S3 at once: so many of small files, of others at most 16, of a large one at most 4 parts (8 down)."""
     model: Annotated[Name | None, Example("digits-classifier")] = None
     """Name of the registered model. Default: the project's name."""
     approval: Annotated[bool, Stricter("true")] = False

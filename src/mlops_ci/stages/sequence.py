@@ -51,6 +51,7 @@ def run_stages(
     `left_out` are stages that are only noted as skipped, and why; a night without news leaves out all work.
     """
     wanted = tuple(names) if only else pipeline.with_needs(tuple(names))
+    part = only and "report" not in names
     trains = "train" in wanted and "train" not in left_out and not _done(session, "train")
     for name in wanted:
         why = left_out.get(name) or (idle(session.run) if name in WORK else None)
@@ -59,11 +60,11 @@ def run_stages(
         if name == "train" and trains and session.settings.tables.smoke.first and why is None:
             looked = run_stage(session, SMOKE_NAME, SMOKE)
             if looked.status == "failed":
-                page_of_failure(session, looked, only=only)
+                page_of_failure(session, looked, only=part)
                 return looked.exit_code
         record = run_stage(session, name, CODE[name]) if why is None else run_left_out(session, name, why)
         if record.status == "failed":
-            page_of_failure(session, record, only=only)
+            page_of_failure(session, record, only=part)
             return record.exit_code
     return 0
 
@@ -91,8 +92,8 @@ def _done(session: Session, stage: str) -> bool:
 def page_of_failure(session: Session, failed: Record, *, only: bool = False, again: str | None = None) -> None:
     """A run that failed has its page too; a failing report must not hide the failure before it.
 
-    Who runs some stages `only` does a part of a run, as a job does: its page is a preliminary one. `again` is the
-    command that repeats it, where the record does not know better.
+    Who runs some stages `only`, and no report, does a part of a run, as a job does: its page is a preliminary one.
+    `again` is the command that repeats it, where the record does not know better.
     """
     if failed.stage != "report" and failed.exit_code not in (130, 143):
         run_stage(session, "report", PAGE if only else CODE["report"])

@@ -13,8 +13,11 @@ CONCURRENCY = 64
 THREADS = 16
 # Threads that send small files, each over several connections: more of them take the interpreter from each other.
 SENDERS = 4
-# Parts of large objects at once: each holds a part in memory. So do files that are too large to send many at once.
-PARTS = 8
+# Parts of a large file at once, each in memory until the server has it. Fewer cost less, and one
+# connection alone is slow on most networks (docs/figures.md, "Uploads").
+PARTS = 4
+# Ranges of a large object that are fetched at once, and files at once that are too large to send many of them.
+RANGES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +40,13 @@ class Limits:
 
     @property
     def parts(self) -> int:
-        """How many parts of one large object are under way at once."""
+        """How many parts of one large file are sent at once."""
         return max(1, min(PARTS, self.concurrency))
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges of one large object are fetched at once, or how many larger files are sent."""
+        return max(1, min(RANGES, self.concurrency))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +22,11 @@ from mlops_ci.stores.s3_bucket import METADATA_SHA256, Bucket
 from mlops_ci.stores.s3_checksums import best
 from mlops_ci.stores.s3_errors import REFUSED_CODES, UNSUPPORTED_CODES, code_of, is_taken, is_worth_sending_again
 
-# Each thread holds one part in memory. 10,000 parts (S3's limit) reach 78 GiB before they must be larger.
-PART = 8 << 20
+# Each thread holds one part in memory. 10,000 parts (S3's limit) reach 156 GiB before they must be larger.
+PART = 16 << 20
 MOST_PARTS = 10_000
+# What S3 takes at least for a part that is not the last one.
+LEAST_PART = 5 << 20
 FULL = "FULL_OBJECT"
 
 
@@ -47,13 +49,27 @@ class Sent:
     size: int
 
 
-def plan(size: int) -> list[Part]:
-    """All parts of a file of `size` bytes, of the same size but for the last."""
-    step = max(PART, -(-size // MOST_PARTS))
+def plan(size: int, step: int | None = None) -> list[Part]:
+    """All parts of a file of `size` bytes, of `step` bytes each but for the last; without it as we send them anew."""
+    step = step or _step(size)
     return [
         Part(number=number, start=start, size=min(step, size - start))
         for number, start in enumerate(range(0, size, step), 1)
     ]
+
+
+def step_of(size: int, there: Iterable[Mapping[str, Any]]) -> int | None:
+    """In what steps a publisher of another version has cut a file of `size` bytes, by the parts that the server has.
+
+    None where they do not tell it, or where its parts take more memory than ours.
+    """
+    found = max((int(part["Size"]) for part in there), default=0)
+    least = max(LEAST_PART, -(-size // MOST_PARTS))
+    return found if least <= found < _step(size) else None
+
+
+def _step(size: int) -> int:
+    return max(PART, -(-size // MOST_PARTS))
 
 
 class PartsSender:
@@ -88,7 +104,10 @@ class PartsSender:
         def attempt() -> None:
             nonlocal attempts
             attempts += 1
-            self._attempt(ident, there=self._there(ident) if known or attempts > 1 else {})
+            there = self._there(ident) if known or attempts > 1 else {}
+            if known and attempts == 1:
+                self._parts = plan(self._item.bytes, step_of(self._item.bytes, there.values()))
+            self._attempt(ident, there=there)
 
         try:
             retry(attempt, transient=is_worth_sending_again)

@@ -25,7 +25,7 @@ def transfer_manager(client: Any, limits: Limits) -> Any:
     config = TransferConfig(
         multipart_threshold=LARGE,
         multipart_chunksize=PART,
-        max_concurrency=limits.parts,
+        max_concurrency=limits.ranges,
         max_bandwidth=limits.bandwidth,
         preferred_transfer_client="classic",
     )

@@ -51,7 +51,7 @@ class Uploader:
         limits = self._bucket.limits
         threads, ahead = limits.senders if self._bucket.sends_ahead else (limits.threads, 1)
         created = in_flight(self._begin, small, workers=threads, ahead=ahead)
-        created += in_flight(self._begin, middle, workers=limits.parts, ahead=1)
+        created += in_flight(self._begin, middle, workers=limits.ranges, ahead=1)
         sent = [item for item, new in zip(small + middle, created, strict=True) if new]
         return sent + [item for item in items if item.bytes >= LARGE and self._put_large(item)]
 

@@ -65,6 +65,16 @@ def test_both_providers_are_set_up_and_doctor_agrees(call, repository):
         assert (checked.exit_code, checked.stdout) == (0, f"✓ {calls} calls of the bundle in {files}\n")
 
 
+def test_a_folder_without_git_is_told_that_no_ci_system_reads_it(call, tmp_path, repository):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "train.py").write_text('print(f"loss: {0.5}")\n')
+    lost = call(tmp_path / "plain", "init", "--provider", "github")
+    assert lost.exit_code == 0
+    assert f"{tmp_path / 'plain'} is in no git repository" in lost.stderr
+    assert "`git init` there" in lost.stderr
+    assert "in no git repository" not in call(repository, "init", "--provider", "github").stderr
+
+
 def test_doctor_looks_at_both_as_init_wrote_both(call, repository):
     lost = call(repository, "doctor", "--provider", "both")
     assert (lost.exit_code, lost.stdout.count("1 to correct")) == (2, 2)

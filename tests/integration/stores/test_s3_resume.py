@@ -18,7 +18,9 @@ from mlops_ci.stores.open import open_store
 from mlops_ci.stores.s3_parts import PART
 from support.s3_places import BUCKET
 
-PARTS = 9
+PARTS = 5
+# What earlier versions cut a file into.
+EARLIER = 8 << 20
 PUT = """
 import sys
 from pathlib import Path
@@ -67,12 +69,12 @@ def test_the_next_publisher_after_kill_9_sends_only_what_is_missing(place, tmp_p
     one = item(tmp_path, content)
     argv = [sys.executable, "-c", PUT, place.uri, place.server.endpoint, one.key, str(one.path), one.sha256]
     with subprocess.Popen(argv) as child:
-        while len(parts_there(place)) < 3:
+        while len(parts_there(place)) < 2:
             assert child.poll() is None, "16 MB a second is 4 s for this file"
             time.sleep(0.05)
         child.send_signal(signal.SIGKILL)
     there = settled(lambda: len(parts_there(place)))
-    assert 3 <= there < PARTS
+    assert 2 <= there < PARTS
     seen = []
     assert place.store().put_files([one], on_progress=seen.append) == (1, 0)
     assert place.requests.counts["UploadPart"] == PARTS - there
@@ -83,15 +85,43 @@ def test_the_next_publisher_after_kill_9_sends_only_what_is_missing(place, tmp_p
 
 
 def test_a_part_with_other_content_is_sent_again_and_one_of_another_size_too(place, tmp_path, content):
-    one = item(tmp_path, content[: 3 * PART])
+    one = item(tmp_path, content[: 2 * PART + 1000])
     at = {"Bucket": BUCKET, "Key": f"{place.prefix}/{one.key}"}
     begun = place.raw().create_multipart_upload(**at, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
-    bodies = {1: content[:PART], 2: os.urandom(PART), 3: content[2 * PART : 3 * PART - 1]}
+    bodies = {1: content[:PART], 2: os.urandom(PART), 3: content[2 * PART : 2 * PART + 999]}
     for number, body in bodies.items():
         place.raw().upload_part(**at, UploadId=begun["UploadId"], PartNumber=number, Body=body)
     assert place.store().put_files([one]) == (1, 0)
     assert place.requests.counts["UploadPart"] == 2
     assert place.store().hash_object(one.key).sha256 == one.sha256
+
+
+@pytest.mark.parametrize(
+    ("step", "numbers", "sent"),
+    [
+        (EARLIER, (1, 3, 5), 2),
+        # How a file was cut of which the end alone is there, nobody knows: all of it is sent, and what was there falls.
+        (EARLIER, (5,), 3),
+        # Larger parts than ours would take more memory.
+        (2 * PART, (1,), 3),
+    ],
+)
+def test_what_a_version_with_other_parts_has_left_is_gone_on_with_or_replaced(
+    place, tmp_path, content, step, numbers, sent
+):
+    one = item(tmp_path, content[: 2 * PART + 1000])
+    at = {"Bucket": BUCKET, "Key": f"{place.prefix}/{one.key}"}
+    begun = place.raw().create_multipart_upload(**at, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    for number in numbers:
+        body = content[(number - 1) * step : min(number * step, one.bytes)]
+        place.raw().upload_part(**at, UploadId=begun["UploadId"], PartNumber=number, Body=body)
+    seen = []
+    assert place.store().put_files([one], on_progress=seen.append) == (1, 0)
+    assert place.requests.counts["UploadPart"] == sent
+    assert "CreateMultipartUpload" not in place.requests.counts
+    assert (seen[-1].files, seen[-1].bytes) == (1, one.bytes)
+    assert place.store().hash_object(one.key).sha256 == one.sha256
+    assert place.pending_uploads() == []
 
 
 def test_under_a_key_that_does_not_name_its_content_nothing_is_gone_on_with(place, tmp_path, content):
@@ -123,7 +153,7 @@ def test_an_upload_that_is_collected_meanwhile_is_begun_anew(place, tmp_path, co
 
 def test_four_publishers_that_go_on_with_the_same_upload_all_succeed(place, tmp_path, content):
     """Whoever completes it first has created it; for the others it is gone or taken."""
-    one = item(tmp_path, content[: 3 * PART])
+    one = item(tmp_path, content[: 2 * PART + 1000])
     at = {"Bucket": BUCKET, "Key": f"{place.prefix}/{one.key}"}
     begun = place.raw().create_multipart_upload(**at, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
     place.raw().upload_part(**at, UploadId=begun["UploadId"], PartNumber=1, Body=content[:PART])

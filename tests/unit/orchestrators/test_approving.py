@@ -22,12 +22,15 @@ def test_every_file_that_promotes_has_both_and_no_other_file_has_one():
 
 
 @pytest.mark.parametrize("name", ["train", "publish", "nightly"])
-def test_each_may_do_what_the_job_may_whose_place_it_takes_at_every_site(name):
+def test_each_may_do_what_the_job_may_whose_place_it_takes_and_tell_people_at_every_site(name):
     file = fetching(signing(handing_over(called_file(name), "store"), "keyless"), "job")
     for site in (file, together(file, "one-job")):
         approve, deploys = after_approval(site)
         for one, before in ((approve, site.job("promote")), (deploys, site.job("deploy"))):
-            assert (one.stages, one.permissions, one.secrets) == (before.stages, before.permissions, before.secrets)
+            assert (one.stages, one.permissions) == (before.stages, before.permissions)
+            told = set(one.secrets) - {*before.secrets, "store"}
+            assert (told, one.reports, before.reports) == ({"channels"}, True, False)
+            assert {"channels", "store"} <= set(site.job("result").secrets)
             assert (one.guarded, one.only_reads, one.hands_on, one.signs, one.minutes) == (
                 before.guarded,
                 before.only_reads,

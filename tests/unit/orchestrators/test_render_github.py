@@ -9,7 +9,7 @@ import pytest
 
 from mlops_ci.commands.render import StaleFilesError, github
 from mlops_ci.orchestrators.called import called_files
-from mlops_ci.orchestrators.github.interface import inputs_of, secrets_of
+from mlops_ci.orchestrators.github.interface import SECRETS, inputs_of, secrets_of
 from mlops_ci.orchestrators.github.profile import Profile, load_profile
 from mlops_ci.orchestrators.github.render import render, stale
 from support.rendered_github import (
@@ -27,6 +27,10 @@ from support.rendered_github import (
     workflows,
 )
 
+# What reaches people, and where it is remembered what they were told: by variable.
+TO_TELL = {
+    variable: f"${{{{ secrets.{name} }}}}" for group in ("store", "channels") for name, variable, _ in SECRETS[group]
+}
 # Who signs what was built or published.
 SIGNING = ("build", "publish", "deploy", "deploy-approved")
 
@@ -227,10 +231,11 @@ def test_what_may_run_for_a_fork_has_secrets_for_own_code_only():
 
 
 @pytest.mark.parametrize("name", ["train", "publish", "nightly"])
-def test_the_last_job_of_a_whole_pipeline_alone_has_who_is_told(name):
+def test_the_jobs_at_the_end_of_a_whole_pipeline_alone_have_who_is_told(name):
+    """The last that runs without a person, and those that come when a person has approved."""
     told = {"slack-webhook-url", "teams-webhook-url", "notify-webhook-url", "notify-webhook-key", "notify-smtp-url"}
     found = {job: secrets_in(body) for job, body in workflows()[name]["jobs"].items()}
-    assert {job for job, secrets in found.items() if secrets & told} == {"result"}
+    assert {job for job, secrets in found.items() if secrets & told} == {"result", "approve", "deploy-approved"}
     assert found["result"] >= told | {"aws-access-key-id"}
     assert {job for job, secrets in found.items() if "ping-url" in secrets} == (
         {"plan", "result"} if name == "nightly" else set()
@@ -262,8 +267,8 @@ def test_a_promotion_that_waits_is_let_through_by_the_reviewers_of_an_environmen
         (step,) = [step for step in approve["steps"] if step.get("id") == "stages"]
         assert step["run"] == "mlops-ci approve latest --no-deploy"
         (before,) = [step for step in promote["steps"] if step.get("id") == "stages"]
-        assert step["env"] == {"LOGNAME": "${{ inputs.approve-environment }}", **before["env"]}
-        assert secrets_in(approve) == secrets_in(promote)
+        assert step["env"] == {"LOGNAME": "${{ inputs.approve-environment }}", **before["env"], **TO_TELL}
+        assert secrets_in(approve) == secrets_in(promote) | secrets_in(TO_TELL)
         assert approve["permissions"] == promote["permissions"]
         waiting = {"approve", "deploy-approved"} & set(called["jobs"]["result"]["needs"])
         assert not waiting, "the page of the run does not wait for a person"
@@ -279,13 +284,31 @@ def test_what_a_person_has_approved_is_deployed_as_what_needed_no_approval(profi
         assert after["if"] == before["if"].replace("needs.promote.", "needs.approve.")
         for key in ("runs-on", "timeout-minutes", "environment", "permissions", "env"):
             assert after[key] == before[key], (name, key)
+        (own,) = [step for step in after["steps"] if step.get("id") == "stages"]
+        (other,) = [step for step in before["steps"] if step.get("id") == "stages"]
+        assert own == {**other, "run": "mlops-ci run deploy report --only", "env": {**other["env"], **TO_TELL}}
         same = json.dumps(after["steps"]).replace("deploy-approved", "deploy")
-        assert [step for step in before["steps"] if json.dumps(step) not in same] == []
-        more = [step["name"] for step in after["steps"][len(before["steps"]) :]]
-        assert more == ["Report on it", "Keep the report for people"]
+        assert [step for step in before["steps"] if json.dumps(step) not in same] == [other]
+        assert [step["name"] for step in after["steps"][len(before["steps"]) :]] == ["Keep the report for people"]
         told = called["on"]["workflow_call"]["outputs"]
         assert told["promoted"]["value"] == "${{ jobs.approve.outputs.promoted || jobs.result.outputs.promoted }}"
         assert told["deployed"]["value"].startswith("${{ jobs.deploy-approved.outputs.deployed || ")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("job", ["promote", "approve", "deploy", "deploy-approved"])
+def test_every_file_promotes_and_deploys_by_the_same_steps(profile, job):
+    """What one of the files is seen to do when it is executed, the others do."""
+    called = {name: workflows(profile)[name]["jobs"][job] for name in ("train", "publish", "nightly")}
+    steps = {
+        json.dumps(body["steps"]).replace(f"--file {name}", "--file X").replace(f"prefix }}}}{name}-", "prefix }}X-")
+        for name, body in called.items()
+    }
+    assert len(steps) == 1
+    assert (
+        len({json.dumps([body[key] for key in ("permissions", "environment", "outputs")]) for body in called.values()})
+        == 1
+    )
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -41,12 +41,12 @@ def test_without_a_limit_nobody_waits():
 
 
 def test_parts_are_no_more_than_requests():
-    assert Limits(concurrency=3).parts == 3
-    assert Limits(concurrency=200).parts == 8
+    assert (Limits(concurrency=3).parts, Limits(concurrency=3).ranges) == (3, 3)
+    assert (Limits(concurrency=200).parts, Limits(concurrency=200).ranges) == (4, 8)
 
 
 def test_threads_and_requests_of_each_never_make_more_than_the_limit():
-    assert (Limits().senders, Limits().threads, Limits().parts) == ((4, 16), 16, 8)
+    assert (Limits().senders, Limits().threads, Limits().parts) == ((4, 16), 16, 4)
     assert (Limits(concurrency=3).threads, Limits(concurrency=3).parts) == (3, 3)
     for concurrency in range(1, 70):
         threads, ahead = Limits(concurrency=concurrency).senders

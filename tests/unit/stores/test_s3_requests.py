@@ -15,7 +15,7 @@ from mlops_ci.stores.errors import StoreAccessError
 from mlops_ci.stores.limits import Limits, StoreOptions
 from mlops_ci.stores.s3_bucket import Bucket
 from mlops_ci.stores.s3_client import connect
-from mlops_ci.stores.s3_parts import PART, PartsSender, plan
+from mlops_ci.stores.s3_parts import LEAST_PART, PART, PartsSender, plan, step_of
 
 KMS = StoreOptions(sse="aws:kms", sse_key="alias/models")
 ENCRYPTED = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/models"}
@@ -142,6 +142,26 @@ def test_a_file_of_any_size_has_at_most_ten_thousand_parts():
     large = plan(5 * 10**12)
     assert len(large) <= 10_000
     assert sum(part.size for part in large) == 5 * 10**12
+
+
+@pytest.mark.parametrize(
+    ("size", "there", "step"),
+    [
+        (3 * PART, [8 << 20, 8 << 20], 8 << 20),
+        (3 * PART, [1000, 8 << 20], 8 << 20),
+        (3 * PART, [PART, PART], None),
+        (3 * PART, [2 * PART], None),
+        (3 * PART, [LEAST_PART - 1], None),
+        (3 * PART, [], None),
+        # In such steps it would have too many parts.
+        (100_000 * PART, [8 << 20], None),
+    ],
+)
+def test_in_what_steps_another_version_has_cut_a_file(size, there, step):
+    assert step_of(size, [{"Size": one} for one in there]) == step
+    cut = plan(size, step)
+    assert sum(part.size for part in cut) == size
+    assert cut[0].size == (step or plan(size)[0].size)
 
 
 def test_a_named_endpoint_is_addressed_by_path_and_aws_by_host():

@@ -10,7 +10,8 @@ from mlops_ci.orchestrators.callers.finding import Finding, Level
 from mlops_ci.orchestrators.callers.yaml_tree import Tree, parse
 
 Tell = Callable[[Finding], None]
-REPEATED = "keep one of the two"
+UNREADABLE = "it must be a file that everybody may read who checks the repository out"
+NOT_UTF8 = "save it as UTF-8"
 MARKER = "Written by `mlops-ci render "
 
 
@@ -20,15 +21,14 @@ def read(path: Path, root: Path, tell: Tell, *, core: bool) -> tuple[Tree, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        tell(Finding(level="error", file=name, line=1, message=f"cannot be read: {reason}"))
+        reason, fix = (error.strerror, UNREADABLE) if isinstance(error, OSError) else ("is not UTF-8", NOT_UTF8)
+        tell(Finding(level="error", file=name, line=1, message=f"cannot be read: {reason}", fix=fix))
         return ()
     parsed = parse(text, core=core)
     for fault in parsed.faults:
         # GitHub refuses what GitLab takes the last of.
         level: Level = "error" if fault.fatal or core else "warning"
-        fix = "" if fault.fatal else REPEATED
-        tell(Finding(level=level, file=name, line=fault.line, message=fault.message, fix=fix))
+        tell(Finding(level=level, file=name, line=fault.line, message=fault.message, fix=fault.fix))
     return parsed.documents
 
 

@@ -24,6 +24,15 @@ CORE: tuple[tuple[re.Pattern[str], Any], ...] = (
 # YAML 1.1 as GitLab reads it.
 TRUE = frozenset({"true", "yes", "on"})
 TAGS = "tag:yaml.org,2002:"
+NO_YAML = (
+    "look at this line and the one before: spaces alone indent, what is opened (brackets, quotes) is closed, a text "
+    "that holds `: ` or ` #`, or begins with one of {[&*!|>%@`, is in quotes"
+)
+BAD_CHARACTER = "delete this character, and type the line anew"
+TOO_LARGE = "is it a file of the CI system? Move what it does not need elsewhere"
+TOO_DEEP = "write it in fewer levels"
+ITSELF = "write the value here, in the place of the alias"
+REPEATED = "keep one of the two"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,10 +66,11 @@ class Tree:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What the parser has against the text. A `fatal` one leaves nothing to be read."""
+    """What the parser has against the text, and what to do. A `fatal` one leaves nothing to be read."""
 
     line: int
     message: str
+    fix: str
     fatal: bool = True
 
 
@@ -77,7 +87,7 @@ def parse(text: str, *, core: bool) -> Parsed:
     import yaml
 
     if len(text) > LARGEST:
-        return Parsed(faults=(Fault(line=1, message=f"larger than {LARGEST >> 20} MiB"),))
+        return Parsed(faults=(Fault(line=1, message=f"larger than {LARGEST >> 20} MiB", fix=TOO_LARGE),))
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
         reader = _Reader(core=core)
@@ -85,15 +95,16 @@ def parse(text: str, *, core: bool) -> Parsed:
     except yaml.YAMLError as error:
         return Parsed(faults=(_fault(error, text),))
     except RecursionError:
-        return Parsed(faults=(Fault(line=1, message="nested too deeply"),))
+        return Parsed(faults=(Fault(line=1, message="nested too deeply", fix=TOO_DEEP),))
 
 
 def _fault(error: Any, text: str) -> Fault:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        return Fault(line=mark.line + 1, message=f"is no YAML: {error.problem or error.context}")
+        return Fault(line=mark.line + 1, message=f"is no YAML: {error.problem or error.context}", fix=NO_YAML)
     position = getattr(error, "position", 0)
-    return Fault(line=text.count("\n", 0, position) + 1, message=f"is no YAML: {getattr(error, 'reason', error)}")
+    message = f"is no YAML: {getattr(error, 'reason', error)}"
+    return Fault(line=text.count("\n", 0, position) + 1, message=message, fix=BAD_CHARACTER)
 
 
 class _Reader:
@@ -111,7 +122,7 @@ class _Reader:
         if id(node) in self._done:
             return self._done[id(node)]
         if id(node) in self._open:
-            self.faults.append(Fault(line=line, message="is a value that contains itself"))
+            self.faults.append(Fault(line=line, message="is a value that contains itself", fix=ITSELF))
             return Tree(kind="scalar", line=line)
         self._open.add(id(node))
         self._done[id(node)] = made = self._read(node, line)
@@ -137,7 +148,7 @@ class _Reader:
                 continue
             if name in fields:
                 message = f"`{name}` stands here a second time (first in line {keys[name]})"
-                self.faults.append(Fault(line=at, message=message, fatal=False))
+                self.faults.append(Fault(line=at, message=message, fix=REPEATED, fatal=False))
             fields[name], keys[name] = self.read(value), at
         return Tree(kind="mapping", line=line, fields={**merged, **fields}, keys=keys, tag=tag)
 

@@ -12,12 +12,12 @@ from mlops_ci.orchestrators.github.steps import bundle_steps, checkout_step, cos
 from mlops_ci.orchestrators.jobs import Job
 from mlops_ci.orchestrators.yaml_text import Value, comment, item, pair, pairs, section
 
-# Its permissions are those of promote, which may push no image: who deploys is a job of its own.
+# It may push no image: who deploys is a job of its own.
 COMMAND = "mlops-ci approve latest --no-deploy"
 
 
 def approve_job(job: Job, file: CalledFile, profile: Profile, permissions: list[str]) -> list[str]:
-    """The job, which may do what promote may."""
+    """The job, which may do what promote may, and tells what it did."""
     environment = f"inputs.{APPROVAL.name}"
     waits = f"!cancelled() && {environment} != '' && needs.promote.outputs.waiting == 'true'"
     who: dict[str, Value] = {"LOGNAME": expression(environment)}

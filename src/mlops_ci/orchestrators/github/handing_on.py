@@ -85,8 +85,7 @@ def reports(job: Job, file: CalledFile, profile: Profile) -> list[list[str]]:
         name = f"report-{expression('inputs.artifact-prefix')}{file.name}-{job.name}-{expression('github.run_attempt')}"
         return [_keep("Keep its own report for people", name, PAGES, profile, started(job))]
     if job.name == approving.DEPLOY:
-        again = a_step("Report on it", why="A stage that fails has done that.", run="mlops-ci run report --only")
-        return [again, page_afterwards(job, file, profile)]
+        return [page_afterwards(job, file, profile)]
     return [report_step(job, file, profile)] if job.name == "result" else []
 
 

@@ -107,7 +107,9 @@ also `MLOPS_CI_PING_URL`, which `plan` and `result` have. Hand on those that you
 ```
 
 What was told is remembered in the object store: `result` reaches it by the same keys or role as the jobs before it.
-Where that does not work it warns, and tells without a memory. For code of a fork none of this is filled.
+Where that does not work it warns, and tells without a memory. For code of a fork none of this is filled. After an
+approval `approve` and `deploy-approved` tell by the same secrets what became of it. `approve` may ask for no identity
+and `deploy-approved` has one that only reads: where there are no keys but roles, what these told may be told again.
 
 ## One run over several jobs
 

@@ -136,7 +136,7 @@ the environment `mlops-champion`.
 | the image registry | none: the job's login for the project's own, where `[image] registry` names no other |
 | the object store | `aws-role` (below), or `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` |
 | MLflow | `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD` |
-| [channels](../notifications.md) | the variables that `[notify]` names, such as `SLACK_WEBHOOK_URL`, for `result` |
+| [channels](../notifications.md) | the variables that `[notify]` names, for `result` and `approve` |
 | the dead man's switch of a nightly | `MLOPS_CI_PING_URL` |
 | the note of a merge request | `MLOPS_GITLAB_TOKEN`, a project access token (scope `api`), for `result` |
 

@@ -181,6 +181,12 @@ def test_no_file_at_all(empty: Repository, only: Only):
 def test_a_file_that_cannot_be_read(empty: Repository, only: Only):
     empty.write(NAME, "include: [\n")
     assert "is no YAML" in only(empty.gitlab()).message
+    assert "is closed" in only(empty.gitlab()).fix
+    (empty.root / NAME).write_bytes(b"include: \xff\n")
+    assert (only(empty.gitlab()).message, only(empty.gitlab()).fix) == (
+        "cannot be read: is not UTF-8",
+        "save it as UTF-8",
+    )
 
 
 def test_the_policies_are_for_this_server_and_project(repository: Repository):

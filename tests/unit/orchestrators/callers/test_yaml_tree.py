@@ -51,22 +51,23 @@ def test_the_trigger_is_the_word_on_and_no_switch():
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "words"),
+    ("text", "line", "words", "fix"),
     [
-        ("a: [1\n", 2, "is no YAML"),
-        ("a: b\n\tc: d\n", 2, "is no YAML"),
-        ("a: *nowhere\n", 1, "undefined alias"),
-        ("a: 1\nb: \x00\n", 2, "is no YAML"),
-        ("a: &x [*x]\n", 1, "contains itself"),
-        ("a:\n" + "- " * 3000 + "x\n", 1, "nested too deeply"),
-        ("a: " + "x" * LARGEST, 1, "larger than 1 MiB"),
-        ("a: 1\na: 2\n", 2, "second time (first in line 1)"),
+        ("a: [1\n", 2, "is no YAML", "is closed"),
+        ("a: b\n\tc: d\n", 2, "is no YAML", "spaces alone indent"),
+        ("a: *nowhere\n", 1, "undefined alias", "in quotes"),
+        ("a: 1\nb: \x00\n", 2, "is no YAML", "delete this character"),
+        ("a: &x [*x]\n", 1, "contains itself", "in the place of the alias"),
+        ("a:\n" + "- " * 3000 + "x\n", 1, "nested too deeply", "fewer levels"),
+        ("a: " + "x" * LARGEST, 1, "larger than 1 MiB", "elsewhere"),
+        ("a: 1\na: 2\n", 2, "second time (first in line 1)", "keep one of the two"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(text, line, words):
+def test_what_cannot_be_read_is_told_with_its_line_and_what_to_do(text, line, words, fix):
     (fault,) = parse(text, core=True).faults
     assert fault.line == line
     assert words in fault.message
+    assert fix in fault.fix
 
 
 def test_aliases_do_not_grow():
