@@ -114,7 +114,7 @@ def further_builds(session: Session) -> tuple[tuple[str, ...], str]:
     if before is not None and before.done and not before.outputs.get("variants"):
         # Another file began it without them, and made none of their images.
         return (), ""
-    if session.engine.name == "inside":
+    if session.image_engine == "inside":
         return (), "[image] variants: the engine inside makes no images"
     series = session.settings.tables.image.torch
     others = tuple(name for name in dict.fromkeys(wanted) if name != session.variant)
