@@ -17,11 +17,8 @@ from typing import Any
 import pytest
 
 from mlops_ci import cli
-from mlops_ci.commands import image_look
 from mlops_ci.images import builder as buildx
 from mlops_ci.images import catalogue, images_lock
-from mlops_ci.images.engine_store import EngineStore
-from mlops_ci.images.registry_store import RegistryStore
 from mlops_ci.registry.client import Registry
 from support import signing
 from support.image_projects import copy_catalogue

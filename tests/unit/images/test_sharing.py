@@ -7,6 +7,7 @@ import pytest
 from mlops_ci.console import Console
 from mlops_ci.images import catalogue, docker_build, transfer
 from mlops_ci.images.docker_build import DockerBuild
+from mlops_ci.images.engine_store import EngineStore
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.sources import package_sources
@@ -46,6 +47,7 @@ def share(root: Path, monkeypatch: pytest.MonkeyPatch, registry: Shared, **image
         console=Console(Heard()),
         packages=package_sources(settings.tables.mirrors, variant, root=root),
         lookup=registry,
+        store=EngineStore(console=Console(Heard())),
     )
     return build._share(plan, ImageFacts(digest=OURS))
 

@@ -33,6 +33,8 @@ def session(log, tmp_path):
             top=SimpleNamespace(name="train", ref="env:/here/train-1", content_key="k" * 64), images=()
         ),
         engine=SimpleNamespace(name="host"),
+        image_engine="host",
+        made_elsewhere=False,
         settings=SimpleNamespace(tables=SimpleNamespace(signing=SigningSettings())),
         variant="cpu",
         workspace=SimpleNamespace(cache=tmp_path),
