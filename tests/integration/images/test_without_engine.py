@@ -17,15 +17,20 @@ from typing import Any
 import pytest
 
 from mlops_ci import cli
+from mlops_ci.console import Console
 from mlops_ci.images import builder as buildx
 from mlops_ci.images import catalogue, images_lock
+from mlops_ci.images.engine_store import EngineStore
+from mlops_ci.images.registry_store import RegistryStore
 from mlops_ci.registry.client import Registry
 from support import signing
+from support.heard import Heard
 from support.image_projects import copy_catalogue
 from support.oci_server import OciServer
 from support.remote_buildkit import BuildkitSocket
 from support.testbed import tools
 
+WITH_DOCKER = str(Path(shutil.which("docker") or "/none").parent)
 LAYER = """ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 ARG SOURCE_DATE_EPOCH
@@ -57,6 +62,7 @@ class Site:
     registry: str
     capsys: pytest.CaptureFixture[str]
     questions: list[str] = field(default_factory=list)
+    printed: str = ""
 
     def call(self, *words: str) -> tuple[int, str]:
         """Exit code and all that was said."""
@@ -64,6 +70,7 @@ class Site:
         with pytest.raises(SystemExit) as ended:
             cli.main(list(words))
         said = self.capsys.readouterr()
+        self.printed = said.out
         return int(ended.value.code or 0), said.out + said.err
 
     def record(self, stage: str) -> dict[str, Any]:
@@ -171,3 +178,57 @@ def test_it_builds_scans_and_signs_and_then_asks_one_question(site: Site, monkey
     code, said = site.call("run", "check", "--engine", "docker")
     assert code == 3, said
     assert "no container engine answers here" in said
+
+
+def test_pods_run_what_was_built_and_the_images_are_looked_into_where_they_are(
+    site: Site, monkeypatch: pytest.MonkeyPatch, docker_host: str
+) -> None:
+    monkeypatch.setenv("MLOPS_CI_SCAN__SECRETS", "false")
+    code, said = site.call("doctor")
+    assert code == 0, said
+    assert "no Docker engine listens" in said
+    assert "none is needed to build, scan and sign" in said
+    code, said = site.call("images", "explain", "--json")
+    assert code == 0, said
+    rows = json.loads(site.printed)
+    assert [row["action"] for row in rows] == ["build", "build"]
+
+    code, said = site.call("run", "build", "--engine", "inside")
+    assert code == 0, said
+    top = site.record("build")["outputs"]["images"]["python"]
+    assert (top["built"], top["ref"].rpartition(":")[0]) == (True, f"{site.registry}/python")
+
+    code, said = site.call("run", "check", "--engine", "inside")
+    assert code == 2, said
+    assert f"are for the image {top['ref']}@{top['digest']}" in said
+    monkeypatch.setenv("MLOPS_IMAGE_DIGEST", "sha256:" + "f" * 64)
+    code, said = site.call("run", "check", "--engine", "inside")
+    assert code == 2, said
+    assert "and this is sha256:ffff" in said
+    monkeypatch.setenv("MLOPS_IMAGE_DIGEST", top["digest"])
+    code, said = site.call("run", "check", "--engine", "inside")
+    assert code == 0, said
+
+    code, said = site.call("images", "size", "--json")
+    assert code == 0, said
+    base, python = json.loads(site.printed)
+    assert (python["unpacked"], base["unpacked"] + python["unpacked"]) == (2000, top["bytes"])
+    assert 0 < python["packed"] < python["unpacked"] < base["packed"] < base["unpacked"]
+
+    code, said = site.call("images", "check", "--json")
+    assert code == 1, said
+    told = json.loads(site.printed)
+    found = {one["rule"] for one in told[top["ref"]]}
+    assert {"set-id", "init"} <= found, "Debian has such files, and nobody removed them"
+    assert "user" not in found
+    monkeypatch.setenv("DOCKER_HOST", docker_host)
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}{WITH_DOCKER}")
+    subprocess.run(["docker", "pull", "--quiet", top["ref"]], check=True, capture_output=True)
+    try:
+        engine = EngineStore(console=Console(Heard())).unpacked([top["ref"]])
+        registry = RegistryStore(cache=site.root / ".mlops" / "cache").unpacked([top["ref"]])
+        assert registry == (top["bytes"],)
+        # This engine counts the names that links point to, too.
+        assert registry[0] <= engine[0] < registry[0] * 1.001
+    finally:
+        subprocess.run(["docker", "image", "rm", "--force", top["ref"]], check=True, capture_output=True)
