@@ -56,7 +56,8 @@ def no_deployment(session: Session) -> str | None:
     if reason := no_promotion(session):
         return reason
     if session.engine.name != "docker":
-        return f"the engine {session.engine.name} builds no images: nothing was deployed, and nothing tested"
+        what = "starts no container" if session.made_elsewhere else "builds no images"
+        return f"the engine {session.engine.name} {what}: nothing was deployed, and nothing tested"
     return None
 
 

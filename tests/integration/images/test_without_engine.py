@@ -27,7 +27,7 @@ from support import signing
 from support.heard import Heard
 from support.image_projects import copy_catalogue
 from support.oci_server import OciServer
-from support.remote_buildkit import BuildkitSocket
+from support.remote_buildkit import VARIABLE, BuildkitSocket
 from support.testbed import tools
 
 WITH_DOCKER = str(Path(shutil.which("docker") or "/none").parent)
@@ -111,7 +111,7 @@ def site(
     with closing(BuildkitSocket(tmp_path / "b.sock", docker_host_containerd.removeprefix("unix://"))):
         words = {
             "NAME": "lone",
-            "BUILDER": f"unix://{tmp_path}/b.sock",
+            "BUILDER": os.environ.get(VARIABLE) or f"unix://{tmp_path}/b.sock",
             "REGISTRY": registry,
             "BASE": known.base.name,
             "MIRROR": f"{mirrored_base_image}@{Registry().head(mirrored_base_image)}",
