@@ -94,7 +94,7 @@ is used when it holds exactly the locked versions.
 | shell, docker | `host` | nothing more |
 | shell | `docker` | the docker client with buildx, and an engine |
 | docker | `docker` | an image with both clients; `DOCKER_HOST` of an engine that sees the job's folder |
-| any, to build, scan | `docker` | no engine: buildx, `[image] builder`, `registry` ([below](#images-without-an-engine)) |
+| to build, scan | `docker` | no engine: buildx, `[image] builder`, `registry` ([below](#images-without-an-engine)) |
 | kubernetes | `inside` | an `image` that is the training image, named by its digest ([below](#kubernetes-executor)) |
 
 ### Kubernetes executor
