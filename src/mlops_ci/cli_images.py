@@ -75,7 +75,7 @@ def lock_command(**values: Any) -> int:
 def size_command(**values: Any) -> int:
     """Print packed and unpacked bytes of each layer, the overhead over its wheels, and its budget.
 
-    Exit codes: 0, 1 a layer is beyond its budget, 3 an image is not in this engine.
+    Exit codes: 0, 1 a layer is beyond its budget, 3 an image is not there.
     """
     return call("image_look:size", options(values))
 
@@ -91,7 +91,7 @@ def check_command(refs: tuple[str, ...], **values: Any) -> int:
     """Hold the project's images, or the named ones of this engine, against the rules of hardening.
 
     A numeric user, an init, labels, no set-id files, caches, keys, passwords or secrets. Exit codes: 0 all rules are
-    kept, 1 one is not, 3 an image is not in this engine, 4 one could not be looked into.
+    kept, 1 one is not, 3 an image is not there, 4 one could not be looked into.
     """
     return call("image_look:check", options(values), refs)
 
@@ -103,7 +103,7 @@ def check_command(refs: tuple[str, ...], **values: Any) -> int:
 def compare_command(first: str, second: str, **values: Any) -> int:
     """Say which layers and which files of two images of this engine differ: for two builds that should be equal.
 
-    Exit codes: 0 equal, 1 different, 3 an image is not in this engine, 4 one could not be looked into.
+    Exit codes: 0 equal, 1 different, 3 an image is not there, 4 one could not be looked into.
     """
     return call("image_look:compare", first, second, as_json=values["json"])
 

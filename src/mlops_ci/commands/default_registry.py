@@ -13,7 +13,8 @@ DEFAULT_REGISTRY = "MLOPS_CI_DEFAULT_REGISTRY"
 def default_registry(settings: Settings, engine: str, environ: Mapping[str, str]) -> str | None:
     """The CI system's own registry, where the settings name none and there are images to keep in one."""
     given = environ.get(DEFAULT_REGISTRY)
-    if not given or engine != "docker" or settings.tables.image.registry:
+    builds = engine == "docker" or (engine == "inside" and settings.tables.image.builder)
+    if not given or not builds or settings.tables.image.registry:
         return None
     # Repositories may have capital letters, names of images may not.
     return check_registry(given.lower())

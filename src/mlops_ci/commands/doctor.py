@@ -16,16 +16,18 @@ from typing import Literal
 import click
 
 from mlops_ci import process
-from mlops_ci.config.load import load
+from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import MlopsError
 from mlops_ci.images.abilities import abilities
-from mlops_ci.images.builder import ENGINE_BUILDER
+from mlops_ci.images.builder import ENGINE_BUILDER, buildx
 from mlops_ci.network import ca_bundle
 from mlops_ci.scanning.binary import find
+from mlops_ci.settings.image import ImageSettings
 
 ENOUGH_DISK = 10 * 1024**3
 EXTRAS = {"docker": "docker", "mlflow": "mlflow", "boto3": "s3", "nacl": "sign"}
+NO_WORD = "start Docker; with [image] builder and registry none is needed to build"
 MARKS = {"ok": "✓", "lack": "!", "missing": "✗"}
 
 
@@ -59,9 +61,10 @@ def _findings() -> Iterator[Finding]:
         detail=f"{platform.platform()}, Python {platform.python_version()}, {sys.executable}",
     )
     yield _tool("git", "missing", "install git", ["--version"])
-    yield _engine()
+    image = configured()
+    yield _engine(image)
     yield _buildx()
-    yield from builders()
+    yield from builders(image)
     yield _trivy()
     for module, extra in EXTRAS.items():
         there = find_spec(module) is not None
@@ -84,8 +87,21 @@ def _tool(name: str, otherwise: Literal["lack", "missing"], fix: str, arguments:
     return _asked(name, otherwise, fix, lambda: process.run([name, *arguments], timeout=20).stdout.splitlines()[0])
 
 
-def _engine() -> Finding:
+def configured() -> ImageSettings | None:
+    """The table `[image]` of the repository here; None where there is none that can be read, which plan explains."""
+    try:
+        return load_settings(Options(engine="docker")).tables.image
+    except MlopsError:
+        return None
+
+
+def _engine(image: ImageSettings | None) -> Finding:
     fix = "start Docker, or set DOCKER_HOST; without it the host engine is used"
+    if image is not None and image.builder and image.registry:
+        fix = (
+            f"none is needed to build, scan and sign: the builder {image.builder} does it with {image.registry}. Jobs "
+            "need an engine, or a pod that is started from the image (--engine inside)"
+        )
     return _asked("engine", "lack", fix, _engine_version)
 
 
@@ -101,29 +117,32 @@ def _buildx() -> Finding:
 
 
 def _buildx_version() -> str:
-    return process.run(["docker", "buildx", "version"], timeout=20).stdout.strip()
+    return process.run(buildx("version"), timeout=20).stdout.strip()
 
 
-def builders() -> Iterator[Finding]:
-    """What the builder in front of this engine can do, and the one that `[image] builder` names here."""
+def builders(image: ImageSettings | None) -> Iterator[Finding]:
+    """What the builder in front of this engine can do, and the one that `[image] builder` names."""
     yield _builder("builder", ENGINE_BUILDER)
-    try:
-        named = load(None, cwd=Path.cwd(), mode=None, environ=os.environ).tables.image.builder
-    except MlopsError:
-        # Whether the configuration is good is another question, which plan answers.
-        return
-    if named:
-        yield _builder(named, named)
+    if image is not None and image.builder:
+        yield _builder(image.builder, image.builder)
+        if not image.registry:
+            yield Finding(
+                name="registry",
+                status="lack",
+                detail=f"the builder {image.builder} has no place to put images",
+                fix="set [image] registry to a registry that it may push to",
+            )
 
 
 def _builder(name: str, builder: str) -> Finding:
     """What it can do, as it shows when it is asked to."""
     try:
-        DockerSocket().ping()
+        if builder == ENGINE_BUILDER:
+            DockerSocket().ping()
         can = abilities(builder=builder)
     except (MlopsError, OSError) as error:
         cause, fix = (error.cause, error.hint) if isinstance(error, MlopsError) else (str(error), "")
-        return Finding(name=name, status="lack", detail=f"could not be asked: {cause}", fix=fix or "start Docker")
+        return Finding(name=name, status="lack", detail=f"could not be asked: {cause}", fix=fix or NO_WORD)
     detail = "; ".join(
         f"{what}: {'yes' if there else 'no'}"
         for what, there in (

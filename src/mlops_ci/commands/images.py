@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mlops_ci.commands.elsewhere import elsewhere, engine_for_images
 from mlops_ci.commands.images_table import builds, layers, pins, table
 from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.voice import new_console, new_provider
@@ -116,7 +117,10 @@ def ask(options: Options) -> Asked:
     console = new_console(verbose=options.verbose, provider=provider)
     workspace = Workspace(root=settings.root)
     workspace.prepare()
-    engine = choose(options.engine, local=provider.local, project=settings.root, console=console).name
+    asked = engine_for_images(options.engine, settings)
+    engine = choose(
+        asked, local=provider.local, project=settings.root, console=console, elsewhere=elsewhere(settings)
+    ).name
     if engine == "inside":
         raise InsideImagesError("the engine `inside` builds nothing", hint="use --engine docker or --engine host")
     wanted = settings.tables.train.gpus

@@ -9,12 +9,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from mlops_ci.commands.elsewhere import elsewhere
 from mlops_ci.commands.options import Options, load_settings
 from mlops_ci.commands.surroundings import assume_role, drop_empty, log_in
 from mlops_ci.commands.voice import new_console, new_provider
 from mlops_ci.console import Console
 from mlops_ci.engines.base import Engine
-from mlops_ci.engines.select import choose
+from mlops_ci.engines.select import ENGINE_ALONE, Elsewhere, choose
 from mlops_ci.errors import UsageError
 from mlops_ci.files import digest_of
 from mlops_ci.providers.base import Provider
@@ -45,8 +46,11 @@ class Place:
 
 
 @contextmanager
-def workplace(options: Options, workspace: Workspace) -> Iterator[Place]:
-    """Hold the directory's lock, with an engine on which nothing is left of what was killed before."""
+def workplace(options: Options, workspace: Workspace, images: Elsewhere = ENGINE_ALONE) -> Iterator[Place]:
+    """Hold the directory's lock, with an engine on which nothing is left of what was killed before.
+
+    `images` is what makes them where no engine does.
+    """
     provider = new_provider()
     console = new_console(verbose=options.verbose, provider=provider)
     workspace.prepare()
@@ -54,7 +58,7 @@ def workplace(options: Options, workspace: Workspace) -> Iterator[Place]:
         stack.callback(provider.sink.flush)
         stack.enter_context(workspace.lock())
         stack.enter_context(termination())
-        engine = choose(options.engine, local=provider.local, project=workspace.root, console=console)
+        engine = choose(options.engine, local=provider.local, project=workspace.root, console=console, elsewhere=images)
         engine.sweep()
         yield Place(provider=provider, console=console, engine=engine, stack=stack)
 
@@ -69,7 +73,7 @@ def open_session(options: Options, *, purpose: str = "", beside: str | None = No
     drop_empty(os.environ)
     settings = load_settings(options, new_provider())
     workspace = Workspace(root=settings.root)
-    with workplace(options, workspace) as place:
+    with workplace(options, workspace, elsewhere(settings)) as place:
         check_engine(settings, place.engine.name)
         hide_secrets(place.console, settings, os.environ)
         hide_addresses(settings, os.environ, place.console.redactor)

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import sys
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 SCHEMA = "mlops-ci/inventory/1"
 # What the engine itself puts into a container is not the image's.
@@ -29,11 +29,13 @@ CACHES = (
     "/run/secrets",
     "/run/context",
 )
+IN_CACHES = tuple(place + "/" for place in CACHES)
 FOUND = ("setid", "caches", "host_keys", "private_keys", "drivers")
 HOST_KEY = re.compile(r"/ssh_host_[a-z0-9]+_key(\.pub)?$")
 PRIVATE = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
 # What packages bring for their own tests is public.
 TESTS = re.compile(r"/(?:site|dist)-packages/.*/tests?/")
+RECORD = re.compile(r"/(?:site|dist)-packages/([^/]+)\.dist-info/RECORD$")
 SMALL = 64 * 1024
 CHUNK = 1 << 20
 
@@ -61,10 +63,25 @@ def walk(root: str = "/") -> Iterator[Tuple[str, os.stat_result]]:
                 waiting.append(path)
 
 
-def is_private_key(path: str, status: os.stat_result) -> bool:
-    """Whether a small file holds a private key with a body (documentation often shows only its first line)."""
-    if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size <= SMALL:
-        return False
+def rules_of(path: str, mode: int, size: int) -> List[str]:
+    """The lists of FOUND that a path belongs on by its name, mode and size; `private_keys`: if its content is one."""
+    regular = stat.S_ISREG(mode)
+    found = []
+    if regular and mode & 0o6000:
+        found.append("setid")
+    if regular and size and (path + "/").startswith(IN_CACHES):
+        found.append("caches")
+    if HOST_KEY.search(path):
+        found.append("host_keys")
+    elif not TESTS.search(path) and regular and 0 < size <= SMALL:
+        found.append("private_keys")
+    if os.path.basename(path).startswith("libcuda.so") and "/compat/" not in path and "/stubs/" not in path:
+        found.append("drivers")
+    return found
+
+
+def is_private_key(path: str) -> bool:
+    """Whether a file holds a private key with a body (documentation often shows only its first line)."""
     try:
         with open(path, "rb") as stream:
             return PRIVATE.search(stream.read()) is not None
@@ -76,9 +93,14 @@ def passwords(path: str = "/etc/shadow") -> List[str]:
     """The users that have a password."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
-            fields = [line.rstrip("\n").split(":") for line in stream]
+            return with_password(stream)
     except OSError:
         return []
+
+
+def with_password(lines: Iterable[str]) -> List[str]:
+    """The users that have a password, in the lines of /etc/shadow."""
+    fields = [line.rstrip("\n").split(":") for line in lines]
     return [field[0] for field in fields if len(field) > 1 and not field[1].startswith(("!", "*"))]
 
 
@@ -90,19 +112,19 @@ def distributions(folders: List[str]) -> List[Dict[str, Any]]:
         for name in names:
             record = os.path.join(folder, name, "RECORD")
             if name.endswith(".dist-info") and os.path.isfile(record):
-                project, _, version = name[: -len(".dist-info")].rpartition("-")
-                found.append({"name": project, "version": version, "bytes": recorded(record)})
+                with open(record, encoding="utf-8", errors="replace") as stream:
+                    found.append(distribution(name[: -len(".dist-info")], stream))
     return found
 
 
-def recorded(path: str) -> int:
-    """The sum of the sizes in a RECORD; bytecode has none there, and is no part of a wheel."""
-    total = 0
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        for line in stream:
-            size = line.rstrip("\n").rpartition(",")[2]
-            total += int(size) if size.isdigit() else 0
-    return total
+def distribution(stem: str, record: Iterable[str]) -> Dict[str, Any]:
+    """A package by its NAME-VERSION and the lines of its RECORD, with the sum of the sizes there.
+
+    Bytecode has none there, and is no part of a wheel.
+    """
+    project, _, version = stem.rpartition("-")
+    sizes = (line.rstrip("\n").rpartition(",")[2] for line in record)
+    return {"name": project, "version": version, "bytes": sum(int(size) for size in sizes if size.isdigit())}
 
 
 def digest(path: str, status: os.stat_result) -> str:
@@ -125,19 +147,11 @@ def inventory(root: str = "/", digests: bool = False) -> Dict[str, Any]:
     files: Dict[str, Any] = {}
     sites = []
     seen = set()
-    caches = tuple(place.rstrip("/") + "/" for place in CACHES)
     for path, status in walk(root):
         regular = stat.S_ISREG(status.st_mode)
-        if regular and (status.st_mode & 0o6000):
-            found["setid"].append(path)
-        if regular and status.st_size and (path + "/").startswith(caches):
-            found["caches"].append(path)
-        if HOST_KEY.search(path):
-            found["host_keys"].append(path)
-        elif not TESTS.search(path) and is_private_key(path, status):
-            found["private_keys"].append(path)
-        if os.path.basename(path).startswith("libcuda.so") and "/compat/" not in path and "/stubs/" not in path:
-            found["drivers"].append(path)
+        for rule in rules_of(path, status.st_mode, status.st_size):
+            if rule != "private_keys" or is_private_key(path):
+                found[rule].append(path)
         if stat.S_ISDIR(status.st_mode) and os.path.basename(path) in ("site-packages", "dist-packages"):
             sites.append(path)
         if regular and status.st_ino not in seen:

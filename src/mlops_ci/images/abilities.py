@@ -1,21 +1,23 @@
 """What the builder in front of the engine can do, found out by letting it build an image of one small file.
 
 An engine with the classic image store refuses archives, cache exports and attestations; one with containerd's store has
-them. Versions say nothing about it, so they are not looked at. The answer is kept per engine and buildx.
+them. Versions say nothing about it, so they are not looked at. The answer is kept per builder and buildx.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from mlops_ci import process
 from mlops_ci.errors import InfrastructureError, MissingError
 from mlops_ci.files import digest_of, write_json
 from mlops_ci.images import catalogue
-from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
+from mlops_ci.images.builder import ENGINE_BUILDER, buildx, described, docker_environment, known_as, probe
 
 PROBE_SECONDS = 60.0
 TRIAL = "FROM scratch\nCOPY Dockerfile /\n"
@@ -67,10 +69,7 @@ def abilities(folder: Path | None = None, builder: str = ENGINE_BUILDER) -> Abil
     """
     if folder is None:
         return _try_all(builder)
-    from mlops_ci.engines.docker_socket import DockerSocket
-
-    info = DockerSocket().info()
-    known = {"engine": info.get("ID"), "store": info.get("DriverStatus"), "buildx": probe().version, "builder": builder}
+    known = {"buildx": probe().version, "builder": builder, **_behind(builder)}
     path = folder / "builders" / f"{digest_of(known)[:16]}.json"
     try:
         kept = json.loads(path.read_bytes())
@@ -79,6 +78,16 @@ def abilities(folder: Path | None = None, builder: str = ENGINE_BUILDER) -> Abil
         found = _try_all(builder)
         write_json(path, {**asdict(found), "asked": known})
         return found
+
+
+def _behind(builder: str) -> Mapping[str, Any]:
+    """What a kept answer is about: the engine and its image store, or what buildx says of another builder."""
+    if builder != ENGINE_BUILDER:
+        return {"described": described(builder)}
+    from mlops_ci.engines.docker_socket import DockerSocket
+
+    info = DockerSocket().info()
+    return {"engine": info.get("ID"), "store": info.get("DriverStatus")}
 
 
 def _try_all(builder: str) -> Abilities:
@@ -120,7 +129,7 @@ def _check_building(builder: str, folder: Path) -> None:
 def _refusal(builder: str, folder: Path, *words: str) -> str:
     """Why the builder does not do it; nothing when it does."""
     finished = process.run(
-        ["docker", "buildx", "build", "--builder", builder, "--progress", "plain", *words, str(folder)],
+        [*buildx("build", "--builder", known_as(builder), "--progress", "plain"), *words, str(folder)],
         environment=docker_environment(),
         timeout=PROBE_SECONDS,
         check=False,

@@ -77,7 +77,7 @@ def prepare(
         "dockerfile": str(file),
         "args": {**proxy_environment(), "SOURCE_DATE_EPOCH": str(spec.time), **spec.args, **parent},
         "labels": dict(labels),
-        "tags": [plan.ref],
+        "tags": [plan.ref] if delivery.named else [],
         "platforms": [spec.platform],
         "secret": [f"id={name},src={path}" for name, path in secrets.items()],
         "output": [delivery.output],

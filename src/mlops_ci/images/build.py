@@ -1,4 +1,4 @@
-"""Builds what does not exist yet: images for the Docker engine, virtual environments for the host engine."""
+"""Builds what does not exist yet: images of containers, virtual environments for the host engine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from mlops_ci.console import Console
 from mlops_ci.images import catalogue, sources
 from mlops_ci.images.lookup import image_lookup
 from mlops_ci.images.plan import LayerPlan
+from mlops_ci.images.store import image_engine
+from mlops_ci.images.where import image_store
 from mlops_ci.records.build import BuiltImage
 from mlops_ci.settings.settings import Settings
 
@@ -26,13 +28,14 @@ def build_images(
     """The images by layer name from base to top, the top's name, and warnings for the user.
 
     A layer that exists is used as it is; when all do, no builder is started, and unless the top is wanted `here`
-    nothing is pulled from a registry. Images below one that exists are listed only if the engine has them. Raises
+    nothing is pulled from a registry. Images below one that exists are listed only if the engine has them. A builder
+    that is no engine brings nothing here: its images are in the registry. Raises
     `UserCodeError` for what the user's own files break, `InfrastructureError` for what the engine, the registry or the
     network do.
     """
     top = plans[-1]
     warnings = tuple(warning for plan in plans for warning in plan.warnings)
-    if engine == "inside":
+    if image_engine(settings, engine) == "inside":
         return {top.name: _inside(top)}, top.name, warnings
     build = catalogue.load().variant(settings.tables.image.torch, variant)
     packages = sources.package_sources(settings.tables.mirrors, build, root=settings.root)
@@ -49,7 +52,8 @@ def build_images(
             cache=cache,
             console=console,
             packages=packages,
-            lookup=image_lookup(settings, engine=engine, workspace=cache),
+            lookup=image_lookup(settings, engine="docker", workspace=cache),
+            store=image_store(settings, cache=cache, console=console),
             here=here,
         ).run(plans)
     return images, top.name, warnings

@@ -1,8 +1,7 @@
-"""Images for the Docker engine: one `docker buildx bake` per missing layer, each on its parent's immutable name."""
+"""Images of containers: one `docker buildx bake` per missing layer, each on its parent's immutable name."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -12,44 +11,44 @@ from pathlib import Path
 
 from mlops_ci import process
 from mlops_ci.console import Console
-from mlops_ci.errors import InfrastructureError, InternalError, UsageError
+from mlops_ci.errors import InternalError
 from mlops_ci.file_lock import FileLock
-from mlops_ci.images import bake, build_failure, catalogue, content_key, naming, sizes, tags, transfer
+from mlops_ci.images import bake, build_failure, catalogue, naming, sizes, tags, transfer
 from mlops_ci.images.abilities import abilities
 from mlops_ci.images.bake import Bake
 from mlops_ci.images.base_image import BaseImage
 from mlops_ci.images.build_failure import BaseImageUnavailableError, BuildNetworkError
-from mlops_ci.images.builder import ENGINE_BUILDER, docker_environment, probe
+from mlops_ci.images.builder import ENGINE_BUILDER, buildx, docker_environment, known_as, probe
 from mlops_ci.images.catalogue import Variant
 from mlops_ci.images.delivery import Delivery, delivery
 from mlops_ci.images.labels import labels
-from mlops_ci.images.lookup import ImageFacts, Lookup, configured_ca_bundle, engine_image
+from mlops_ci.images.lookup import (
+    BuilderNeedsRegistryError,
+    ImageFacts,
+    Lookup,
+    configured_ca_bundle,
+    engine_image,
+)
 from mlops_ci.images.plan import LayerPlan, remember
 from mlops_ci.images.sources import PackageSources
 from mlops_ci.images.specs import LayerSpec
+from mlops_ci.images.store import ImageReplacedError, ImageStore
 from mlops_ci.network import RetryPolicy, retry
 from mlops_ci.progress import long_step
 from mlops_ci.records.build import BuiltImage
 from mlops_ci.registry.client import Registry
-from mlops_ci.registry.reference import repository
+from mlops_ci.registry.reference import parse, repository
 from mlops_ci.settings.settings import Settings
 
 # pip and apt try again by themselves, so one more try of the whole step is enough. Seconds.
 AGAIN = RetryPolicy(attempts=2, first_wait=2.0)
 
 
-class BuilderNeedsRegistryError(UsageError):
-    """`[image] builder` names a builder that cannot see what only this engine has."""
-
-
-class ImageReplacedError(InfrastructureError):
-    """Something else changed an image of ours in the engine while we were building on it."""
-
-
 @dataclass(kw_only=True)
 class DockerBuild:
     """One run of the builder over a plan. `lookup` asks the registry again before anything is pushed to it.
 
+    `store` is where images are while they are built: the engine, or the registry that another builder pushes to.
     `here`: an image that is reused is wanted in the engine, and not only where it is.
     """
 
@@ -59,6 +58,7 @@ class DockerBuild:
     console: Console
     packages: PackageSources
     lookup: Lookup
+    store: ImageStore
     here: bool = True
     images: dict[str, BuiltImage] = field(default_factory=dict)
     _base: BaseImage | None = None
@@ -75,10 +75,10 @@ class DockerBuild:
         lowest = plans[0].spec
         self._base = lowest.base if lowest is not None else None
         start = max((index for index, plan in enumerate(plans) if plan.found is not None), default=-1)
-        for plan in plans[: max(start, 0)]:
+        for plan in plans[: max(start, 0)] if self._elsewhere is None else ():
             self._note_lower(plan)
         above = start + 1 < len(plans)
-        facts = self._reuse(plans[start], here=self.here or above) if start >= 0 else None
+        facts = self._reuse(plans[start], above=above) if start >= 0 else None
         for index in range(start + 1, len(plans)):
             facts = self._build(plans[index], plans[:index], facts)
         return self.images
@@ -99,14 +99,21 @@ class DockerBuild:
         there = self.lookup(plan.ref)
         return there.digest if there is not None else found.digest
 
-    def _reuse(self, plan: LayerPlan, *, here: bool) -> ImageFacts:
-        """An image that exists, brought `here` when only the registry has it and somebody is to use it."""
+    def _reuse(self, plan: LayerPlan, *, above: bool) -> ImageFacts:
+        """An image that exists, brought here when only the registry has it and somebody is to use it.
+
+        `above`: something is built on it.
+        """
+        here = self.here or above
         found = plan.found
         if found is None:
             raise InternalError(f"the layer {plan.name} was planned for reuse without having been found")
         started = time.monotonic()
         facts = found
-        if not found.layers and here:
+        if self._elsewhere is not None:
+            # What something is built on must be known by its layers; of what is only used its digest is enough.
+            facts = (self.store.facts(f"{plan.ref}@{found.digest}") if above else None) or found
+        elif not found.layers and here:
             in_engine = engine_image(plan.ref)
             if in_engine is None or not any(name.endswith(found.digest) for name in in_engine.digests):
                 with long_step(self.console, f"pull-{plan.name}", f"pulling {plan.ref}"):
@@ -131,15 +138,16 @@ class DockerBuild:
             if not _stands_on(facts, parent):
                 # A user's Dockerfile: the cache may know its steps from a parent that only had the same files.
                 self.console.say(f"the builder's cache gave {plan.name} on another image: building without cache")
-                transfer.remove(plan.ref, self.console)
+                self.store.forget(plan.ref)
                 facts = self._bake(plan, spec, named, below, cached=False)
             if not _stands_on(facts, parent):
                 raise ImageReplacedError(
                     f"the layer {plan.name} was not built on {named['BASE_IMAGE']}: that name changed its meaning",
                     hint="run the same command again; does something else tag images as mlops-ci/... here?",
                 )
-            self._weigh(plan, spec, below[-1] if below else None)
+            self._weigh(plan, spec, facts, parent)
             digest, built = self._share(plan, facts)
+            facts = self._shared(plan, facts, digest, built=built)
         remember(self.cache, plan)
         self.images[plan.name] = _record(plan, facts, digest=digest, seconds=time.monotonic() - started, built=built)
         return facts
@@ -158,15 +166,9 @@ class DockerBuild:
             return {"BASE_IMAGE": spec.base.ref}
         if below is None or parent is None:
             raise InternalError("a layer has neither a parent nor a base image")
-        now = engine_image(below.ref)
-        if now is None or now.digest != parent.digest:
-            raise ImageReplacedError(
-                f"{below.ref} is gone or means another image than the one that was just made",
-                hint="run the same command again; does something clean up images here?",
-            )
+        seen = self.store.parent(below.ref, parent, self.images[below.name].digest)
         # A user's Dockerfile knows nothing of the second one, and need not.
-        own = {"PARENT": now.digest} if spec.context is None else {}
-        seen = f"{below.ref}@{self.images[below.name].digest}" if self._elsewhere else below.ref
+        own = {"PARENT": parent.digest} if spec.context is None else {}
         return {"BASE_IMAGE": seen, **own}
 
     def _bake(
@@ -198,11 +200,7 @@ class DockerBuild:
                     delivery=self._delivery(plan, folder),
                 )
                 self._call(spec, ready, cached=cached)
-                if self._elsewhere:
-                    transfer.pull(plan.ref, self.console)
-                elif ready.archive is not None:
-                    transfer.load(ready.archive, self.console)
-                return _checked(plan, ready)
+                return self.store.received(plan, ready)
             finally:
                 for path in (folder / "context", folder / "pip", folder / "apt", folder / "image.tar"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -219,7 +217,7 @@ class DockerBuild:
     def _call(self, spec: LayerSpec, ready: Bake, *, cached: bool) -> None:
         finished = process.run(
             [
-                *("docker", "buildx", "bake", "--builder", self._elsewhere or ENGINE_BUILDER, "--progress", "plain"),
+                *buildx("bake", "--builder", known_as(self._elsewhere or ENGINE_BUILDER), "--progress", "plain"),
                 *("--file", ready.file, "--metadata-file", ready.metadata),
                 *probe().allow(ready.reads),
                 *(() if cached else ("--no-cache",)),
@@ -236,16 +234,14 @@ class DockerBuild:
         if finished.exit_code != 0:
             raise build_failure.error_for(spec, finished.stderr.splitlines() + finished.stdout.splitlines())
 
-    def _weigh(self, plan: LayerPlan, spec: LayerSpec, below: LayerPlan | None) -> None:
+    def _weigh(self, plan: LayerPlan, spec: LayerSpec, facts: ImageFacts, parent: ImageFacts | None) -> None:
         """Fail when the layer is beyond its budget; an image that failed is nobody's to reuse."""
-        if spec.budget is None:
-            return
         # The lowest layer counts with the image of others below it, which the engine need not have by itself.
-        lower = sizes.unpacked_bytes(below.ref) if below is not None else 0
+        own = self.store.own_bytes(repository(plan.ref), facts, parent)
         try:
-            sizes.check_budget(plan.name, sizes.unpacked_bytes(plan.ref) - lower, spec.budget)
+            sizes.check_budget(plan.name, own, spec.budget)
         except sizes.ImageTooBigError:
-            transfer.remove(plan.ref, self.console)
+            self.store.forget(plan.ref)
             raise
 
     def _share(self, plan: LayerPlan, facts: ImageFacts) -> tuple[str, bool]:
@@ -253,40 +249,43 @@ class DockerBuild:
         if not self.settings.tables.image.registry:
             return facts.digest, True
         there = self.lookup(plan.ref)
-        if there is not None and self._elsewhere:
-            self._tag(plan, there.digest)
-            return there.digest, True
         if there is None:
-            digest = transfer.push(plan.ref, self.console)
+            digest = self._publish(plan, facts)
             # Another job may have pushed the same key meanwhile: what stands there now is the one image of both.
             there = self.lookup(plan.ref)
             if there is None or there.digest == digest:
                 self._tag(plan, digest)
                 return digest, True
-        transfer.pull(plan.ref, self.console)
+        if self._elsewhere is None:
+            transfer.pull(plan.ref, self.console)
         return there.digest, False
+
+    def _publish(self, plan: LayerPlan, facts: ImageFacts) -> str:
+        """Give the image its name in the registry; its digest there."""
+        if self._elsewhere is None:
+            return transfer.push(plan.ref, self.console)
+        return self._registry.tag(f"{repository(plan.ref)}@{facts.digest}", parse(plan.ref).wanted)
+
+    def _shared(self, plan: LayerPlan, facts: ImageFacts, digest: str, *, built: bool) -> ImageFacts:
+        """What the next layer stands on: the image that all have, which is not ours when somebody was quicker."""
+        if self._elsewhere is not None:
+            known = self.store.facts(f"{plan.ref}@{digest}")
+        else:
+            known = facts if built else self.store.facts(plan.ref)
+        return known if known is not None else facts
 
     def _tag(self, plan: LayerPlan, digest: str) -> None:
         """Readable tags on the very manifest that was pushed."""
         if not self.settings.tables.image.tags:
             return
         known = catalogue.load()
-        registry = Registry(ca_bundle=configured_ca_bundle(self.settings))
         for name in tags.readable(self.variant, known.layers.get(plan.name), datetime.now(UTC).date()):
-            registry.tag(f"{plan.ref}@{digest}", name)
+            self._registry.tag(f"{plan.ref}@{digest}", name)
             self.console.say(f"tagged {plan.name} as {name}")
 
-
-def _checked(plan: LayerPlan, ready: Bake) -> ImageFacts:
-    """The image behind the plan's name, which must be the one that the builder says it made."""
-    made = json.loads(ready.metadata.read_bytes())[plan.name]
-    found = engine_image(plan.ref)
-    names = {made.get("containerimage.digest"), made.get("containerimage.config.digest")}
-    if found is None or found.digest not in names or found.labels.get(content_key.LABEL) != plan.content_key:
-        raise ImageReplacedError(
-            f"{plan.ref} is not the image that the builder has just made", hint="run the same command again"
-        )
-    return found
+    @property
+    def _registry(self) -> Registry:
+        return Registry(ca_bundle=configured_ca_bundle(self.settings))
 
 
 def _stands_on(facts: ImageFacts, parent: ImageFacts | None) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import InternalError
+from mlops_ci.errors import InternalError, UsageError
 from mlops_ci.images import content_key, naming
 from mlops_ci.registry.client import RegistryDeniedError
 from mlops_ci.registry.reference import parse
@@ -19,6 +19,10 @@ from mlops_ci.settings.settings import Settings
 
 MARKER = ".complete"
 MARKER_SCHEMA = "mlops-ci/environment/1"
+
+
+class BuilderNeedsRegistryError(UsageError):
+    """`[image] builder` names a builder that cannot see what only this engine has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +43,14 @@ Lookup = Callable[[str], ImageFacts | None]
 
 
 def image_lookup(settings: Settings, *, engine: str, workspace: Path) -> Lookup:
-    """The lookup for an engine (docker, host, inside); `workspace` is the cache folder of the project."""
+    """The lookup for an engine (docker, host, inside); `workspace` is the cache folder of the project.
+
+    Where a builder that is no engine makes the images, no engine is asked: what only one has is of no use to it.
+    """
+    image = settings.tables.image
     if engine == "docker":
-        return DockerLookup(ca_bundle=configured_ca_bundle(settings))
+        elsewhere = bool(image.builder and image.registry)
+        return DockerLookup(ca_bundle=configured_ca_bundle(settings), engine=not elsewhere)
     if engine == "host":
         return EnvironmentLookup(workspace / "environments")
     return _nothing
@@ -59,16 +68,22 @@ HIDING = frozenset({"ghcr.io"})
 
 
 class DockerLookup:
-    """Asks the registry for names that start with one, and the engine for all others."""
+    """Asks the registry for names that start with one, and the `engine`, where there is one, for all others."""
 
-    def __init__(self, *, ca_bundle: Path | None = None) -> None:
+    def __init__(self, *, ca_bundle: Path | None = None, engine: bool = True) -> None:
         from mlops_ci.registry.client import Registry
 
         self._registry = Registry(ca_bundle=ca_bundle)
+        self._engine = engine
 
     def __call__(self, ref: str) -> ImageFacts | None:
         """One question."""
         if parse(ref).host is None:
+            if not self._engine:
+                raise BuilderNeedsRegistryError(
+                    f"{ref} names no registry, and the builder that [image] builder names sees no image of an engine",
+                    hint="push it to a registry, and write its full name there ([mirrors] images)",
+                )
             return engine_image(ref)
         try:
             digest = self._registry.head(ref)
@@ -94,11 +109,14 @@ def engine_image(ref: str) -> ImageFacts | None:
         digests=tuple(found.get("RepoDigests") or ()),
         labels=labels,
     )
-    return facts if _keeps_its_name(ref, labels) else None
+    return facts if keeps_its_name(ref, labels) else None
 
 
-def _keeps_its_name(ref: str, labels: Mapping[str, str]) -> bool:
-    """A tag made from a content key must be on an image with that key: anybody may move a tag."""
+def keeps_its_name(ref: str, labels: Mapping[str, str]) -> bool:
+    """Whether an image may have its name: a tag made from a content key is for an image with that key.
+
+    Anybody may move a tag.
+    """
     tag = parse(ref).tag or ""
     if not naming.is_key_tag(tag) or naming.is_mirror(ref):
         return True

@@ -60,7 +60,8 @@ def plan_images(
 
     At most one question per image is asked, from the top down: what is below an image that exists needs none. `strict`
     says that the lookup's "not there" is to be believed of images of others: a job that may not ask cannot know.
-    `above` gives one more layer, on top of those that the settings ask for.
+    `above` gives one more layer, on top of those that the settings ask for. `engine` is `inside` for an image that
+    others made: see `image_engine`.
     """
     if engine == "inside":
         return (_inside(),)

@@ -75,6 +75,7 @@ def layer_sizes(
     refs: Sequence[str],
     inventories: Sequence[Inventory | None],
     *,
+    unpacked: Sequence[int],
     packed: Mapping[str, int],
     budgets: Mapping[str, int],
 ) -> tuple[LayerSize, ...]:
@@ -84,8 +85,7 @@ def layer_sizes(
     """
     found: list[LayerSize] = []
     below, wheels, bytecode, packed_below = 0, 0, 0, 0
-    for name, ref, inside in zip(names, refs, inventories, strict=True):
-        total = unpacked_bytes(ref)
+    for name, ref, inside, total in zip(names, refs, inventories, unpacked, strict=True):
         all_wheels = sum(one.bytes for one in inside.packages) if inside else 0
         all_bytecode = inside.bytecode if inside else 0
         found.append(

@@ -17,6 +17,7 @@ from mlops_ci.images.build import build_images
 from mlops_ci.images.builder import docker_environment
 from mlops_ci.images.lookup import engine_image
 from mlops_ci.images.plan import owner
+from mlops_ci.images.store import made_elsewhere
 from mlops_ci.mirroring import layout
 from mlops_ci.mirroring.index import IMAGE, BaseEntry, ImageEntry
 from mlops_ci.mirroring.reading import Archive
@@ -53,11 +54,12 @@ def finished(wanted: Wanted, missing: list[str]) -> tuple[tuple[ImageEntry, ...]
         console=wanted.console,
     )
     shared = bool(wanted.settings.tables.image.registry)
+    elsewhere = made_elsewhere(wanted.settings, wanted.engine)
     entries = []
     for plan in wanted.plans:
         project = owner(wanted.settings, plan.name)
         ref = naming.image_ref(project, plan.image, plan.content_key, registry=None)
-        if _has(plan.ref, wanted.console, pull=shared and plan.name not in built):
+        if _has(plan.ref, wanted.console, pull=shared and (elsewhere or plan.name not in built)):
             if ref != plan.ref:
                 _docker(["tag", plan.ref, ref], wanted.console)
             entries.append(

@@ -124,17 +124,21 @@ class Registry:
             policy=self._policy,
         )
 
-    def _ask_once(self, method: str, url: str, reference: Reference, body: Manifest | None) -> BaseHTTPResponse:
+    def _ask_once(
+        self, method: str, url: str, reference: Reference, body: Manifest | None, *, stream: bool = False
+    ) -> BaseHTTPResponse:
         host = urlsplit(url).netloc
         known = (host, reference.repository)
         headers = {"Accept": ", ".join(MANIFEST_TYPES), **({"Content-Type": body.kind} if body else {})}
         if known in self._authorization:
             headers["Authorization"] = self._authorization[known]
-        response = self._send(method, url, headers, body)
+        response = self._send(method, url, headers, body, stream=stream)
         if response.status == 401:
+            response.close()
             challenge = response.headers.get("WWW-Authenticate", "")
             self._authorization[known] = self._authorize(challenge, reference, url)
-            response = self._send(method, url, {**headers, "Authorization": self._authorization[known]}, body)
+            authorized = {**headers, "Authorization": self._authorization[known]}
+            response = self._send(method, url, authorized, body, stream=stream)
         if response.status in ((200, 404) if body is None else (200, 201)):
             return response
         if response.status in TRANSIENT_STATUS:
@@ -148,11 +152,14 @@ class Registry:
             hint=f"log in with `docker login {reference.host or HUB}`, and check that you may read there",
         )
 
-    def _send(self, method: str, url: str, headers: dict[str, str], body: Manifest | None = None) -> BaseHTTPResponse:
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], body: Manifest | None = None, *, stream: bool = False
+    ) -> BaseHTTPResponse:
         from urllib3.exceptions import HTTPError
 
+        data = body.data if body else None
         try:
-            return self._pool(url).request(method, url, headers=headers, body=body.data if body else None)
+            return self._pool(url).request(method, url, headers=headers, body=data, preload_content=not stream)
         except HTTPError as error:
             host = urlsplit(url).netloc
             raise RegistryUnreachableError(

@@ -32,11 +32,15 @@ class EmptySbomError(UncheckedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Sbom:
-    """What the scan reads of an SBOM: packages by ecosystem, the operating system, an image's layers (DiffIDs)."""
+    """What the scan reads of an SBOM: packages by ecosystem, the operating system, an image's layers (DiffIDs).
+
+    `bytes` are what the layers hold unpacked, 0 where the SBOM does not say it.
+    """
 
     packages: dict[str, int]
     system: str
     layers: frozenset[str]
+    bytes: int = 0
     document: dict[str, Any]
 
 
@@ -77,12 +81,14 @@ def read_sbom(path: Path) -> Sbom:
         components = [one for one in document["components"] if one["type"] == "library"]
         kinds = [kind for one in components for kind in properties(one, "PkgType")]
         systems = [one for one in document["components"] if one["type"] == "operating-system"]
-        layers = frozenset(properties(document["metadata"]["component"], "DiffID"))
+        subject = document["metadata"]["component"]
+        layers = frozenset(properties(subject, "DiffID"))
+        size = int((properties(subject, "Size") or ["0"])[0])
         system = " ".join(str(systems[0].get(key, "")) for key in ("name", "version")).strip() if systems else ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ScannerBrokenError(f"{path.name}: not readable as CycloneDX: {error!r}", hint=_AGAIN) from error
     counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-    return Sbom(packages=counts, system=system, layers=layers, document=document)
+    return Sbom(packages=counts, system=system, layers=layers, document=document, bytes=size)
 
 
 def stable(document: dict[str, Any], name: str) -> dict[str, Any]:

@@ -66,5 +66,6 @@ class ImageSettings(Table):
     """Registry and prefix that images are looked up in and pushed to. Default: this engine alone."""
     builder: Annotated[Text | None, Example("team-buildkit")] = None
     """A builder that `docker buildx create` made on this machine (drivers `remote`, `kubernetes`, `docker-container`;
-    rootless BuildKit too) in place of the engine's own. It sees no image of the engine: it needs `registry`, and a base
-    image from a registry."""
+    rootless BuildKit too), or the address of a BuildKit (`tcp://buildkitd:1234`), in place of the engine's own. It sees
+    no image of the engine: it needs `registry`, and a base image from a registry. With both no container engine is
+    needed to build, scan and sign."""

@@ -13,7 +13,6 @@ from typing import Any
 from mlops_ci.files import write_json
 from mlops_ci.images import images_lock
 from mlops_ci.images.build import build_images
-from mlops_ci.images.lookup import engine_image
 from mlops_ci.records.build import BuildOutputs, BuiltImage
 from mlops_ci.scanning.contents import contents_known, read_contents
 from mlops_ci.scanning.findings import BASE_LAYER, ScanTarget
@@ -54,12 +53,13 @@ def run(session: Session) -> Result:
         console=session.console,
         here=not _all_known(session),
     )
-    built = {**built, top: _weighed(session, built[top])}
-    for name, image in built.items():
-        how = "built" if image.built else "reused"
-        session.console.say(f"image {name}: {how} {image.ref} ({image.bytes / 1e6:.0f} MB, {image.seconds:.1f} s)")
     _lock(session, built)
     sboms = _sboms(session, built, top)
+    built = {**built, top: _weighed(session, built[top], sboms[-1])}
+    for name, image in built.items():
+        how = "built" if image.built else "reused"
+        size = f"{image.bytes / 1e6:.0f} MB, " if image.bytes else ""
+        session.console.say(f"image {name}: {how} {image.ref} ({size}{image.seconds:.1f} s)")
     contents = _contents(session, built, targets(session, built, top), sboms)
     layers = _layers(session, built, top)
     more = extra.described(session)
@@ -85,11 +85,11 @@ def _lock(session: Session, built: Mapping[str, BuiltImage]) -> None:
     """Bring images.lock up to date, in a repository that has one."""
     root = session.settings.root
     locked = images_lock.read(root)
-    if locked is None or session.engine.name == "inside":
+    if locked is None or session.image_engine == "inside":
         return
     plans = {plan.name: plan for plan in session.resolution.images}
     made = {
-        images_lock.key(session.engine.name, session.build, name): images_lock.entry(
+        images_lock.key(session.image_engine, session.build, name): images_lock.entry(
             plans[name], ref=image.ref, digest=image.digest
         )
         for name, image in built.items()
@@ -125,7 +125,7 @@ def _all_known(session: Session) -> bool:
     A stage that runs something in it brings it here.
     """
     top = session.resolution.top
-    if session.engine.name != "docker" or session.force or top.found is None:
+    if session.image_engine != "docker" or session.force or top.found is None:
         return False
     target = ScanTarget(kind="image", ref=top.ref, name=top.name)
     folder = folder_of(session, top.content_key, top.found.digest)
@@ -135,24 +135,25 @@ def _all_known(session: Session) -> bool:
     )
 
 
-def _weighed(session: Session, image: BuiltImage) -> BuiltImage:
-    """The image with its size, which is kept for when only its registry has it."""
-    if session.engine.name != "docker":
+def _weighed(session: Session, image: BuiltImage, sbom: Path) -> BuiltImage:
+    """The image with its size, which is kept for when only its registry has it; its SBOM says it too."""
+    if session.image_engine != "docker":
         return image
     path = folder(session, image) / BYTES
     if not image.bytes:
-        return replace(image, bytes=int(json.loads(path.read_bytes())))
-    if not path.is_file():
+        known = int(json.loads(path.read_bytes())) if path.is_file() else read_sbom(sbom).bytes
+        image = replace(image, bytes=known)
+    if image.bytes and not path.is_file():
         write_json(path, image.bytes)
     return image
 
 
 def _layers(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict[str, str]:
-    """What brought each file system layer that the top image stands on, as far as the engine has these images.
+    """What brought each file system layer that the top image stands on, as far as what is below it can be asked for.
 
-    It is remembered beside the SBOM: where nothing has changed the engine is asked nothing more.
+    It is remembered beside the SBOM: where nothing has changed nobody is asked anything more.
     """
-    if session.engine.name != "docker":
+    if session.image_engine != "docker":
         return {}
     path = folder(session, images[top]) / LAYERS
     with suppress(OSError, ValueError):
@@ -166,9 +167,14 @@ def _asked(session: Session, images: Mapping[str, BuiltImage], top: str) -> dict
     lowest = session.resolution.images[0]
     base = lowest.spec.base if lowest.spec is not None else None
     known = {} if base is None else {BASE_LAYER: base.ref}
+    lower = {name: image.ref for name, image in images.items() if name != top}
+    if session.made_elsewhere:
+        # All of them are in the registry, also those that nobody had to ask for.
+        lower = {plan.name: plan.ref for plan in session.resolution.images if plan.name != top}
+    store = session.image_store()
     found: dict[str, str] = {}
-    for name, ref in {**known, **{name: image.ref for name, image in images.items() if name != top}}.items():
-        image = engine_image(ref)
+    for name, ref in {**known, **lower}.items():
+        image = store.facts(ref)
         for layer in image.layers if image is not None else ():
             found.setdefault(layer, name)
     return found

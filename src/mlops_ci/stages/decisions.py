@@ -56,7 +56,8 @@ def no_deployment(session: Session) -> str | None:
     if reason := no_promotion(session):
         return reason
     if session.engine.name != "docker":
-        return f"the engine {session.engine.name} builds no images: nothing was deployed, and nothing tested"
+        what = "starts no container" if session.made_elsewhere else "builds no images"
+        return f"the engine {session.engine.name} {what}: nothing was deployed, and nothing tested"
     return None
 
 
@@ -114,7 +115,7 @@ def further_builds(session: Session) -> tuple[tuple[str, ...], str]:
     if before is not None and before.done and not before.outputs.get("variants"):
         # Another file began it without them, and made none of their images.
         return (), ""
-    if session.engine.name == "inside":
+    if session.image_engine == "inside":
         return (), "[image] variants: the engine inside makes no images"
     series = session.settings.tables.image.torch
     others = tuple(name for name in dict.fromkeys(wanted) if name != session.variant)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlops_ci.deploying import example
-from mlops_ci.engines.docker_socket import DockerSocket
+from mlops_ci.engines.absent import AbsentDocker
 from mlops_ci.errors import GateError, UserCodeError
 from mlops_ci.files import regular_files
 from mlops_ci.guest.model import PICKLE_SUFFIXES, TORCH_SUFFIXES
@@ -15,10 +15,11 @@ from mlops_ci.guest.serving.config import Limits, Service
 from mlops_ci.images import catalogue, hardening
 from mlops_ci.images.build import build_images
 from mlops_ci.images.hardening import Subject
-from mlops_ci.images.look import look
 from mlops_ci.images.lookup import image_lookup
 from mlops_ci.images.plan import plan_images
 from mlops_ci.images.serving import Served, serve_layer, serving_files, serving_settings
+from mlops_ci.images.store import Description, ImageStore
+from mlops_ci.images.transfer import pull
 from mlops_ci.images.variants import resolve as resolve_variant
 from mlops_ci.publishing.fetch import fetch
 from mlops_ci.records.build import BuiltImage
@@ -73,6 +74,8 @@ class Made:
 
 def make(session: Session) -> Made:
     """Fetch, build, check, scan and sign. Raises what these raise; nothing that people follow was moved then."""
+    if isinstance(session.engine, AbsentDocker):
+        session.engine.refuse("deploy")
     try:
         return _made(session, _model(session))
     finally:
@@ -98,7 +101,10 @@ def _made(session: Session, model: Path) -> Made:
     image = built[top]
     how = "built" if image.built else "reused"
     session.console.say(f"serving image {how}: {image.ref} ({image.bytes / 1e6:.0f} MB)")
-    _check_hardening(image.ref)
+    _check_hardening(image.ref, own.image_store())
+    if own.made_elsewhere:
+        # It is started here, for a look.
+        pull(image.ref, session.console)
     sboms = _sboms(own, targets(own, built, top))
     scanned = _scanned(own, targets(own, built, top), sboms)
     beside = keep(own, built, top, sboms, {})
@@ -161,9 +167,9 @@ def _planned(session: Session, served: Served) -> Session:
     variant = resolve_variant(settings.tables.image, 0)
     plans = plan_images(
         settings,
-        engine=session.engine.name,
+        engine=session.image_engine,
         variant=variant,
-        lookup=image_lookup(settings, engine=session.engine.name, workspace=session.workspace.cache),
+        lookup=image_lookup(settings, engine=session.image_engine, workspace=session.workspace.cache),
         cache=session.workspace.cache,
         above=lambda recipe: serve_layer(recipe, served),
     )
@@ -171,11 +177,9 @@ def _planned(session: Session, served: Served) -> Session:
     return replace(session, settings=settings, resolution=resolution)
 
 
-def _check_hardening(ref: str) -> None:
-    engine = DockerSocket()
-    facts = engine.image(ref) or {}
-    steps = [str(entry.get("CreatedBy") or "") for entry in engine.history(ref)]
-    found = hardening.breaches(Subject(ref=ref, config=facts.get("Config") or {}, history=steps, inside=look(ref)))
+def _check_hardening(ref: str, store: ImageStore) -> None:
+    said = store.described(ref) or Description(config={}, history=())
+    found = hardening.breaches(Subject(ref=ref, config=said.config, history=said.history, inside=store.look(ref)))
     if found:
         raise UnhardenedImageError(
             f"the serving image does not keep the rules: {found[0].rule}: {found[0].found}",

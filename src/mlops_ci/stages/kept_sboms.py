@@ -49,7 +49,7 @@ def find_kept(session: Session) -> tuple[Kept, ...]:
     Raises `NoSbomError`. One from a registry must be signed where images must be.
     """
     plan = session.resolution.top
-    if session.engine.name == "docker" and parse(plan.ref).host is not None:
+    if session.image_engine == "docker" and parse(plan.ref).host is not None:
         registry = Referrers(ca_bundle=configured_ca_bundle(session.settings))
         listed = _beside(registry, plan.ref)
         image = list(matching(listed, KIND, {}))
@@ -119,7 +119,9 @@ def _of(run: Run, built: BuildOutputs, name: str, path: Path) -> Kept:
     if name == EXTRA:
         target = ScanTarget(kind="environment", ref=EXTRA, name=EXTRA)
     else:
-        target = ScanTarget(kind=KINDS[run.info.engine], ref=built.images[name].ref, name=name)
+        # With `inside` an image is what runs, unless it is the container around that run, which has no name.
+        kind = KINDS[run.info.engine] if name == "inside" or run.info.engine != "inside" else "image"
+        target = ScanTarget(kind=kind, ref=built.images[name].ref, name=name)
     return Kept(target=target, path=path, layers=built.layers)
 
 

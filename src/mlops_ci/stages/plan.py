@@ -9,6 +9,7 @@ from typing import Any
 from mlops_ci.config.explain import effective
 from mlops_ci.engines.local_gpus import local_gpus
 from mlops_ci.images import catalogue, extra, images_lock
+from mlops_ci.images.store import made_in_words
 from mlops_ci.orchestrators.fanning import Nodes
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.plan import GuardedChange, PlannedImage, PlannedPolicy, PlanOutputs
@@ -70,6 +71,8 @@ def run(session: Session) -> Result:
     trusted, why = session.provider.trusted()
     session.console.say(f"engine {session.engine.name}, variant {session.variant}, provider {session.provider.name}")
     session.console.say(f"isolation: {session.engine.isolation}")
+    if session.made_elsewhere:
+        session.console.say(made_in_words(session.settings))
     for note in _misfits(session):
         session.console.annotate("warning", "torch and this machine's GPUs", note)
     if session.variant == "cpu":
@@ -153,9 +156,9 @@ def _tell_images(session: Session) -> dict[str, PlannedImage]:
     }
     for name, image in images.items():
         session.console.say(f"image {name}: {image.action} {image.ref} ({image.why})")
-    locked = images_lock.read(session.settings.root) if session.engine.name != "inside" else None
+    locked = images_lock.read(session.settings.root) if session.image_engine != "inside" else None
     if locked is not None:
-        for words in images_lock.compare(locked, planned, engine=session.engine.name, variant=session.build):
+        for words in images_lock.compare(locked, planned, engine=session.image_engine, variant=session.build):
             session.console.say(words)
     return images
 

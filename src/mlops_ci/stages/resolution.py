@@ -13,6 +13,7 @@ from mlops_ci.images import extra, images_lock
 from mlops_ci.images.extra import ExtraPlan, environment_key
 from mlops_ci.images.lookup import ImageFacts, Lookup, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
+from mlops_ci.images.store import image_engine
 from mlops_ci.images.variants import resolve as resolve_variant
 from mlops_ci.records.codec import to_json
 from mlops_ci.run.lineage import CodeFile, GitFacts, code_digest, code_files, git_facts
@@ -73,16 +74,17 @@ def resolve(settings: Settings, workspace: Workspace, engine: Engine, *, later: 
     digest = code_digest(settings.root, code)
     wanted = settings.tables.train.gpus
     variant = resolve_variant(settings.tables.image, 0 if wanted == "auto" else wanted)
-    lookup = image_lookup(settings, engine=engine.name, workspace=workspace.cache)
+    kind = image_engine(settings, engine.name)
+    lookup = image_lookup(settings, engine=kind, workspace=workspace.cache)
     images = plan_images(
         settings,
-        engine=engine.name,
+        engine=kind,
         variant=variant,
         lookup=_tolerant(lookup) if later else lookup,
         cache=workspace.cache,
         strict=not later,
     )
-    over = extra.plan(settings, images, engine=engine.name, variant=variant)
+    over = extra.plan(settings, images, engine=kind, variant=variant)
     config = digest_of(to_json(settings.effective))
     data = plan_digest(
         settings.tables.data, settings.root, cache=workspace.cache / "data", open_store=store_opener(settings)

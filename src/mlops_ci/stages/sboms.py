@@ -62,7 +62,7 @@ def keep(
     An image that was there before is looked at once: whoever built it may have been killed before it came so far.
     """
     image = images[top]
-    if session.engine.name != "docker" or not session.settings.tables.image.registry:
+    if session.image_engine != "docker" or not session.settings.tables.image.registry:
         return Beside()
     known = _state(session, image)
     if not image.built and known == _whole(session, image, settled=True):
@@ -94,7 +94,7 @@ def keep(
 
 def settled(session: Session, image: BuiltImage, beside: Beside) -> None:
     """Note that nothing is left to do for the SBOM of an image: the next run asks the registry nothing about it."""
-    asked = session.engine.name == "docker" and session.settings.tables.image.registry
+    asked = session.image_engine == "docker" and session.settings.tables.image.registry
     whole = _whole(session, image, settled=True)
     if asked and not beside.lost and _state(session, image) != whole:
         write_json(_state_file(session, image), whole)

@@ -16,6 +16,8 @@ from mlops_ci.engines.base import Engine
 from mlops_ci.engines.devices import visible_devices
 from mlops_ci.engines.guestfile import guest_file
 from mlops_ci.images.catalogue import load
+from mlops_ci.images.store import ImageStore, image_engine, made_elsewhere
+from mlops_ci.images.where import image_store
 from mlops_ci.providers.base import Provider
 from mlops_ci.run.lineage import CodeFile
 from mlops_ci.run.run import Run
@@ -67,6 +69,20 @@ class Session:
     def build(self) -> str:
         """The release and the build of PyTorch, such as `2.9-cu128`."""
         return f"{load().release(self.settings.tables.image.torch).series}-{self.variant}"
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether a builder that is no engine makes the images, which are then in a registry alone."""
+        return made_elsewhere(self.settings, self.engine.name)
+
+    @property
+    def image_engine(self) -> str:
+        """The kind of images that this run has: `docker`, `host`, or `inside` for one that others made."""
+        return image_engine(self.settings, self.engine.name)
+
+    def image_store(self) -> ImageStore:
+        """The place that keeps the images: the engine of this machine, or a registry."""
+        return image_store(self.settings, cache=self.workspace.cache, console=self.console)
 
     @cached_property
     def gpus(self) -> int:

@@ -39,7 +39,7 @@ def intend(session: Session) -> None:
 
     Raises `CannotSignError` where nobody can sign, and what is built would be an image that later runs find and refuse.
     """
-    if not _wanted(session) or session.engine.name in NO_IMAGE:
+    if not _wanted(session) or session.image_engine in NO_IMAGE:
         return
     tables = session.settings.tables
     building = any(plan.action == "build" for plan in session.resolution.images)
@@ -64,8 +64,8 @@ def sign(
     """
     if not _wanted(session):
         return None
-    if session.engine.name in NO_IMAGE:
-        return _said(session, Signing(why=NO_IMAGE[session.engine.name]))
+    if session.image_engine in NO_IMAGE:
+        return _said(session, Signing(why=NO_IMAGE[session.image_engine]))
     _forget_lost(session, built)
     who = signer(session.settings, session.environ, session.console)
     if who is None or isinstance(who, str):

@@ -19,9 +19,9 @@ KERNEL = ("/proc", "/sys", "/dev", "/run")
 
 def targets(session: Session, images: Mapping[str, BuiltImage], top: str) -> tuple[ScanTarget, ...]:
     """What must be scanned for these images."""
-    if session.engine.name == "docker":
+    if session.image_engine == "docker":
         return (ScanTarget(kind="image", ref=images[top].ref, name=top),)
-    if session.engine.name == "inside":
+    if session.image_engine == "inside":
         return (_around_us(session, top),)
     return tuple(
         ScanTarget(kind="environment", ref=image.ref.removeprefix("env:"), name=name) for name, image in images.items()
@@ -30,7 +30,7 @@ def targets(session: Session, images: Mapping[str, BuiltImage], top: str) -> tup
 
 def lasting(session: Session) -> bool:
     """Whether what was read of these trees holds as long as their keys do: programs change what they run in."""
-    return session.engine.name != "inside"
+    return session.image_engine != "inside"
 
 
 def _around_us(session: Session, name: str) -> ScanTarget:

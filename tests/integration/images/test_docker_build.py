@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 
 from mlops_ci.commands import image_look
+from mlops_ci.console import Console
 from mlops_ci.engines.docker_socket import DockerUnreachableError
 from mlops_ci.images import content_key, hardening
 from mlops_ci.images.build_failure import DockerfileBuildError, RequirementsBuildError
 from mlops_ci.images.docker_build import ImageReplacedError
+from mlops_ci.images.engine_store import EngineStore
 from mlops_ci.images.lookup import engine_image
+from support.heard import Heard
 from support.image_builds import ImageProject
 from support.image_projects import write_wheel
 
+HERE = EngineStore(console=Console(Heard()))
 HEAD = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n"
 Inspect = Callable[[str], dict[str, Any]]
 Docker = Callable[..., str]
@@ -89,7 +93,7 @@ def test_debian_packages_local_wheels_and_the_code_are_layers(
     assert docker("run", "--rm", built.ref, "cat", "/opt/project/requirements.txt").strip() == name
     assert "install ok" in docker("run", "--rm", built.ref, "dpkg", "--status", "tzdata")
     for layer in ("requirements", "code"):
-        assert hardening.breaches(image_look.subject(built.images[layer].ref)) == ()
+        assert hardening.breaches(image_look.subject(built.images[layer].ref, HERE)) == ()
 
 
 @pytest.mark.parametrize(

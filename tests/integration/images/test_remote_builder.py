@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.commands.doctor import Finding, builders
+from mlops_ci.commands.doctor import Finding, builders, configured
 from mlops_ci.images import catalogue
 from mlops_ci.images.abilities import BuilderUnreachableError
 from mlops_ci.images.lookup import DockerLookup
@@ -59,6 +59,7 @@ def test_a_remote_buildkit_builds_and_pushes_what_the_engine_then_runs(
             manifest = Registry().manifest(image.ref)
             assert manifest is not None
             assert b"layer.v1.tar+zstd" in manifest.data
+        docker("pull", "--quiet", built.ref)
         assert docker("run", "--rm", built.ref, "ls", "/opt/layers").split() == ["base", "python"]
         again = mirrored.build(layer="python", registry=registry, builder=builder)
         assert not any(image.built for image in again.images.values())
@@ -107,6 +108,7 @@ def _kubeconfig(server: str) -> dict[str, object]:
 
 def builders_of(folder: Path, builder: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Finding, ...]:
     """What `doctor` says of the builders in a repository that names one."""
-    (folder / "mlops.toml").write_text(f'[image]\nbuilder = "{builder}"\n[train]\ncommand = "python train.py"\n')
+    image = f'[image]\nbuilder = "{builder}"\nregistry = "localhost:1/images"\n'
+    (folder / "mlops.toml").write_text(f'{image}[train]\ncommand = "python train.py"\n')
     monkeypatch.chdir(folder)
-    return tuple(builders())
+    return tuple(builders(configured()))

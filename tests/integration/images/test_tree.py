@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.commands import image_look
+from mlops_ci.console import Console
 from mlops_ci.images import catalogue, hardening, sizes
+from mlops_ci.images.engine_store import EngineStore
 from mlops_ci.images.lookup import engine_image
 from support.containers import LOCKED_DOWN, Container, container
+from support.heard import Heard
 from support.image_builds import Built, ImageProject
 from support.jupyter import Jupyter, entered
 from support.linters import tool
 from support.mail_server import make_certificate
 
+HERE = EngineStore(console=Console(Heard()))
 LAYERS = ("python", "torch", "train", "vision", "nlp", "dev", "devel")
 TOKEN = "0123456789abcdef0123456789abcdef"
 # Headers that are compiled beforehand are for whoever compiles more than once: half of the time.
@@ -97,8 +101,8 @@ def _engine(docker_host: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("layer", ["base", *LAYERS])
 def test_every_layer_keeps_the_rules_and_its_budget(layer: str, tree: dict[str, str], scheduled: Container) -> None:
     # What is in `base`, which has no Python to look with, is in what stands on it.
-    above = image_look.subject(tree["python"]).inside if layer == "base" else None
-    assert hardening.breaches(image_look.subject(tree[layer], above=above)) == ()
+    above = image_look.subject(tree["python"], HERE).inside if layer == "base" else None
+    assert hardening.breaches(image_look.subject(tree[layer], HERE, above=above)) == ()
     lower = {"base": None, "python": "base", "torch": "python"}.get(layer, "torch")
     own = sizes.unpacked_bytes(tree[layer]) - (sizes.unpacked_bytes(tree[lower]) if lower else 0)
     budget = catalogue.load().layers[layer].budget_bytes("cpu")

@@ -45,6 +45,8 @@ def session(folder: Path, ref: str, signing: SigningSettings = SigningSettings()
     plan = SimpleNamespace(ref=ref, name="train", content_key="k" * 64)
     return SimpleNamespace(
         engine=SimpleNamespace(name="docker"),
+        image_engine="docker",
+        made_elsewhere=False,
         settings=SimpleNamespace(tables=tables, root=folder, governance=Governance()),
         environ={},
         console=Console(sink=Heard()),

@@ -40,6 +40,7 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Say:
 
     monkeypatch.setattr(module, "docker_environment", dict)
     monkeypatch.setattr(module, "probe", lambda: Builder(version="1", entitlements=False))
+    monkeypatch.setattr(module, "described", lambda builder: ("Endpoint: tcp://one",))
     monkeypatch.setattr(DockerSocket, "info", lambda self: {"ID": "one"})
     return install
 

@@ -12,7 +12,7 @@ KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{'A' * 70}\n-----END OPENSSH PRIVAT
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(inventory, "CACHES", (str(tmp_path / "var/cache/apt"),))
+    monkeypatch.setattr(inventory, "IN_CACHES", (str(tmp_path / "var/cache/apt") + "/",))
     files = {
         "usr/bin/su": "x",
         "usr/bin/ls": "x",

@@ -8,6 +8,7 @@ import pytest
 from mlops_ci.console import Console
 from mlops_ci.images import catalogue, docker_build, transfer
 from mlops_ci.images.docker_build import DockerBuild
+from mlops_ci.images.engine_store import EngineStore
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import plan_images
 from mlops_ci.images.sources import package_sources
@@ -41,6 +42,7 @@ def test_who_needs_it_pulls_it(
         console=Console(Heard()),
         packages=package_sources(settings.tables.mirrors, variant, root=tmp_path),
         lookup=KnownImages(),
+        store=EngineStore(console=Console(Heard())),
         here=here,
     ).run((*plans[:-1], top))
     assert asked == [plan.ref for plan in plans if plan.name in pulled]

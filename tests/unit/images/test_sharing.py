@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.console import Console
-from mlops_ci.images import catalogue, docker_build, transfer
+from mlops_ci.images import catalogue, docker_build, engine_store, transfer
 from mlops_ci.images.docker_build import DockerBuild
+from mlops_ci.images.engine_store import EngineStore
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.sources import package_sources
@@ -46,6 +47,7 @@ def share(root: Path, monkeypatch: pytest.MonkeyPatch, registry: Shared, **image
         console=Console(Heard()),
         packages=package_sources(settings.tables.mirrors, variant, root=root),
         lookup=registry,
+        store=EngineStore(console=Console(Heard())),
     )
     return build._share(plan, ImageFacts(digest=OURS))
 
@@ -75,3 +77,23 @@ def test_readable_tags_are_given_when_asked_for(tmp_path: Path, monkeypatch: pyt
     loser = Shared(None, THEIRS)
     share(tmp_path, monkeypatch, loser, tags=True)
     assert loser.done == ["push", "pull"]
+
+
+def test_the_next_layer_stands_on_the_image_that_all_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = ImageFacts(digest="sha256:" + "c" * 64)
+    monkeypatch.setattr(engine_store, "engine_image", lambda ref: theirs)
+    settings = make_settings(tmp_path, image={"registry": "r.invalid/team", "layer": "torch"})
+    plan = plan_images(settings, engine="docker", variant="cpu", lookup=KnownImages())[-1]
+    variant = catalogue.load().variants["2.13-cpu"]
+    build = DockerBuild(
+        settings=settings,
+        variant=variant,
+        cache=tmp_path,
+        console=Console(Heard()),
+        packages=package_sources(settings.tables.mirrors, variant, root=tmp_path),
+        lookup=KnownImages(),
+        store=EngineStore(console=Console(Heard())),
+    )
+    ours = ImageFacts(digest=OURS)
+    assert build._shared(plan, ours, THEIRS, built=False) == theirs
+    assert build._shared(plan, ours, OURS, built=True) == ours

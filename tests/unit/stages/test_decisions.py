@@ -58,6 +58,8 @@ def session(
     return SimpleNamespace(
         environ=around,
         engine=SimpleNamespace(name=engine),
+        image_engine=engine,
+        made_elsewhere=False,
         variant=variant,
         run=SimpleNamespace(
             id=run, info=SimpleNamespace(reproduces=reproduces, beside=beside), record={"plan": planned}.get

@@ -37,6 +37,8 @@ def session(tmp_path, *, entry="serve.py:load", engine="docker", **deploying):
         run=make_run(tmp_path),
         environ={"PATH": "/bin", "TOKEN": "open-sesame-1", "OTHER": "x"},
         engine=SimpleNamespace(name=engine),
+        image_engine=engine,
+        made_elsewhere=False,
         provider=SimpleNamespace(local=True),
         console=Console(Heard()),
         workspace=workspace,

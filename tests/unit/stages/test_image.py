@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from mlops_ci.console import Console
+from mlops_ci.engines.absent import AbsentDocker
+from mlops_ci.engines.base import EngineUnavailableError
 from mlops_ci.providers.github import github_provider
 from mlops_ci.records.build import BuildOutputs, BuiltImage
 from mlops_ci.settings.signing import SigningSettings
@@ -33,6 +35,8 @@ def session(log, tmp_path):
             top=SimpleNamespace(name="train", ref="env:/here/train-1", content_key="k" * 64), images=()
         ),
         engine=SimpleNamespace(name="host"),
+        image_engine="host",
+        made_elsewhere=False,
         settings=SimpleNamespace(tables=SimpleNamespace(signing=SigningSettings())),
         variant="cpu",
         workspace=SimpleNamespace(cache=tmp_path),
@@ -78,3 +82,19 @@ def test_what_was_built_of_other_inputs_is_what_runs(session, monkeypatch):
 def test_inside_an_image_there_is_nothing_to_fetch(session):
     session.engine.name = "inside"
     assert module.image(session) == "env:/here/train-1"
+
+
+def test_a_pod_runs_the_image_that_was_built_and_must_be_told_that_it_is_in_it(session):
+    session.engine.name, session.made_elsewhere, session.environ = "inside", True, {}
+    with pytest.raises(module.ImageNotToldError, match="nobody said which image") as caught:
+        module.image(session)
+    assert caught.value.exit_code == 2
+    assert "env:/there/train-1@sha256:1" in caught.value.cause
+    session.environ = {"MLOPS_IMAGE_DIGEST": "sha256:" + "1" * 64}
+    assert module.image(session) == "env:/there/train-1@sha256:1", "which one it is the engine compares"
+
+
+def test_on_a_machine_without_an_engine_no_stage_gets_an_image(session):
+    session.engine = AbsentDocker(reason="nothing listens")
+    with pytest.raises(EngineUnavailableError, match=r"train runs in an image.*nothing listens"):
+        module.image(session, "train")

@@ -83,6 +83,8 @@ def make(root, environ, *, engine="docker", registry=None, **settings):
         environ=environ,
         console=console(),
         engine=SimpleNamespace(name=engine),
+        image_engine=engine,
+        made_elsewhere=False,
         provider=SimpleNamespace(name="local"),
         resolution=SimpleNamespace(images=plans, top=plans[-1]),
         run=Run(folder=folder, info=info()),

@@ -20,6 +20,8 @@ def built(ref):
 def session(engine, root=Path("/builds/model")):
     return SimpleNamespace(
         engine=SimpleNamespace(name=engine),
+        image_engine=engine,
+        made_elsewhere=False,
         settings=SimpleNamespace(root=root),
         workspace=SimpleNamespace(cache=Path("/cache/mlops")),
     )

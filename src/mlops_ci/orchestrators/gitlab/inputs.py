@@ -122,7 +122,8 @@ def _jobs(file: CalledFile, profile: GitLabProfile) -> tuple[GitLabInput, ...]:
             name="image",
             kind="string",
             default=profile.image,
-            about="image of all jobs: Python 3.11 or newer with venv, git, and the docker client for that engine",
+            about="image of all jobs: Python 3.11 or newer with venv, git, and for the engine docker its client "
+            "or buildx",
         ),
         GitLabInput(name="expire-in", kind="string", default=profile.retention, about="how long artifacts are kept"),
         *(() if file.name in {*SCHEDULED, *ALONE} else tags),

@@ -94,6 +94,7 @@ is used when it holds exactly the locked versions.
 | shell, docker | `host` | nothing more |
 | shell | `docker` | the docker client with buildx, and an engine |
 | docker | `docker` | an image with both clients; `DOCKER_HOST` of an engine that sees the job's folder |
+| to build, scan | `docker` | no engine: buildx, `[image] builder`, `registry` ([below](#images-without-an-engine)) |
 | kubernetes | `inside` | an `image` that is the training image, named by its digest ([below](#kubernetes-executor)) |
 
 ### Kubernetes executor
@@ -125,6 +126,20 @@ include:
   tool itself are left out. The image's configuration cannot be read from inside: that part is a SKIP with this reason.
 - GPUs, memory, shared memory and network are the pod's, as the runner's `config.toml` says. A `[train] memory` that
   cannot be enforced there is said to be none.
+
+### Images without an engine
+
+Pods can build, scan and sign images too: with `[image] builder = "tcp://buildkitd.ci:1234"` (a BuildKit of the cluster,
+rootless too) and `[image] registry` no job of `build.yml` and `scan.yml` needs an engine or the `docker` command, only
+buildx in the `image` of the jobs. See [Images in use](../images-in-use.md#without-a-container-engine).
+
+- `build.yml` with `engine: docker` builds and pushes. `[check] commands` run in the image that was built, which the pod
+  of another image is not: leave them out there (`[mode.images.check] commands = []` and the input `mode: images`), and
+  let `train.yml` run them.
+- `train.yml` with `engine: inside` trains in the image around its jobs, which must be the one that was built: the input
+  `image` is its name with its digest, from the output `images` or from `images.lock`. When something that it is made
+  from has changed since, `build` makes the new one, and the first job that runs your code ends with exit code 2 and
+  says which `image` to name.
 
 ## Credentials
 
