@@ -13,7 +13,7 @@ from mlops_ci.images.sizes import ImageTooBigError
 from support.image_builds import ImageProject
 from support.image_projects import copy_catalogue
 
-ROOMY, NARROW = ("budget = {{ cpu = {0}, cuda = {0} }}".format(megabytes) for megabytes in (370, 2))
+ROOMY, NARROW = (f"budget = {{ cpu = {megabytes}, cuda = {megabytes} }}" for megabytes in (370, 2))
 
 
 def test_a_layer_that_grew_beyond_its_budget_fails_the_build(
