@@ -1,4 +1,4 @@
-"""`mlops-ci images size` and `doctor` on images and builders that are really there."""
+"""`mlops-ci images size`, `images lock` and `doctor` on images and builders that are really there."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.commands import image_look
+from mlops_ci.commands import image_look, images
 from mlops_ci.commands.doctor import builders
 from mlops_ci.commands.options import Options
-from mlops_ci.images import catalogue
+from mlops_ci.images import catalogue, images_lock
 from support.image_builds import ImageProject
 from support.image_projects import copy_catalogue
 
@@ -31,7 +31,7 @@ command = "python train.py"
 """
 
 
-def test_each_layer_is_weighed_unpacked_and_as_its_registry_keeps_it(
+def test_each_layer_is_weighed_and_locked_as_its_registry_keeps_it(
     project: ImageProject,
     docker: Callable[..., str],
     image_registry: str,
@@ -61,6 +61,12 @@ def test_each_layer_is_weighed_unpacked_and_as_its_registry_keeps_it(
         assert GROWN <= top["unpacked"] < GROWN * 1.01
         assert GROWN <= top["packed"] < GROWN * 1.01
         assert 0 < below["packed"] < below["unpacked"]
+        assert images.lock(Options(engine="docker")) == 0
+        locked = images_lock.read(project.root) or {}
+        assert {name.rpartition("/")[2]: one.digest for name, one in locked.items()} == {
+            name: one.digest for name, one in built.images.items()
+        }, "all of them, and not only the one that was asked for"
+        assert images_lock.compare(locked, built.plans, engine="docker", variant="2.13-cpu") == ()
         narrow = replace(known.layers["python"], budget={"cpu": 2, "cuda": 2})
         less = replace(known, layers={**known.layers, "python": narrow})
         monkeypatch.setattr(catalogue, "load", lambda: less)
