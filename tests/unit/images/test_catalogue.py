@@ -41,6 +41,7 @@ def test_every_product_has_an_image_of_its_own(known: catalogue.Catalogue) -> No
 
 
 def test_the_variants_that_users_ask_for_are_there(known: catalogue.Catalogue) -> None:
+    assert {f"{series}-cpu" for series in known.releases} <= set(known.variants)
     wanted = "2.6-cu118 2.6-cu124 2.8-cu126 2.8-cu128 2.9-cu126 2.9-cu128 2.9-cu130 2.9-cpu 2.13-cpu 2.15-cu132"
     assert set(wanted.split()) <= set(known.variants)
 
