@@ -36,7 +36,7 @@ class VariantLocks:
             self.compiler.ask(self.variant.index)
         layers = [layer for layer in self.known.layers.values() if layer.kind in (None, self.variant.kind)]
         core = self.known.layers[CORE]
-        before = [self._path(layer) for layer in layers if layer.lock]
+        before = [path for layer in layers if (path := layer.lock_file(self.variant))]
         closure = self._compile(core, before)
         lower = [pin for pin in closure if self.variant.cuda and self._is_nvidia(pin)]
         if self.variant.cuda:
@@ -44,14 +44,15 @@ class VariantLocks:
         self._keep(core, [pin for pin in closure if pin not in lower])
         fixed = list(closure)
         for layer in layers:
-            if layer.lock and layer.name not in (CORE, SHARED_BELOW):
+            if layer.lock_file(self.variant) and layer.name not in (CORE, SHARED_BELOW):
                 found = self._compile(layer, before, fixed)
                 below = {pin.text for pin in closure}
                 self._keep(layer, [pin for pin in found if pin.text not in below])
                 fixed += [pin for pin in found if pin.text not in {one.text for one in fixed}]
 
     def _compile(self, layer: Layer, before: Iterable[Path], fixed: Iterable[Pin] = ()) -> tuple[Pin, ...]:
-        names = ["requirements.in", *(["requirements.cuda.in"] if self.variant.cuda else [])]
+        cuda = ("requirements.cuda.in", f"requirements.cuda{self._values()['major']}.in") if self.variant.cuda else ()
+        names = ("requirements.in", *cuda)
         files = [layer.folder / name for name in names if (layer.folder / name).is_file()]
         lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
         wanted, left_out = self._render(lines)

@@ -26,6 +26,7 @@ SHOWN = {
     "ci/github.md": ("github/train.yml", "github/retry.yml"),
     "ci/gitlab.md": ("gitlab/.gitlab-ci.yml",),
     "health-check.md": ("github/fleet.yml",),
+    "images.md": ("github/refresh.yml",),
     "models.md": ("github/rollback.yml",),
     "nightly.md": ("github/decay.yml",),
     "scanning.md": ("github/rescan.yml",),

@@ -17,7 +17,7 @@ from mlops_ci.engines.select import choose
 from mlops_ci.errors import MissingError, UsageError
 from mlops_ci.images import catalogue, differences, images_lock
 from mlops_ci.images.catalogue import Catalogue, Variant
-from mlops_ci.images.lookup import image_lookup
+from mlops_ci.images.lookup import Lookup, image_lookup
 from mlops_ci.images.plan import LayerPlan, memory, plan_images
 from mlops_ci.images.variants import resolve
 from mlops_ci.nearness import did_you_mean
@@ -81,18 +81,18 @@ def diff(options: Options, before: str, after: str, layer: str) -> int:
 
 
 def lock(options: Options) -> int:
-    """Write images.lock from what exists."""
+    """Write images.lock from what exists: the images below, too, about which a plan asks nobody."""
     asked = ask(options)
-    found = {plan.name: plan for plan in asked.plans if plan.found is not None}
     top = asked.plans[-1]
-    if top.name not in found:
+    if top.found is None:
         raise NotBuiltError(f"the image {top.ref} does not exist yet", hint="build it: mlops-ci build")
     known = images_lock.read(asked.settings.root) or {}
     made = {
-        images_lock.key(asked.engine, asked.build, name): images_lock.entry(
-            plan, ref=plan.ref, digest=plan.found.digest if plan.found else ""
+        images_lock.key(asked.engine, asked.build, plan.name): images_lock.entry(
+            plan, ref=plan.ref, digest=found.digest
         )
-        for name, plan in found.items()
+        for plan in asked.plans
+        if (found := plan.found or asked.lookup(plan.ref)) is not None
     }
     images_lock.write(asked.settings.root, {**known, **made})
     click.echo(f"wrote {images_lock.NAME}: {', '.join(made)}")
@@ -108,6 +108,7 @@ class Asked:
     build: str
     plans: tuple[LayerPlan, ...]
     workspace: Workspace
+    lookup: Lookup
 
 
 def ask(options: Options) -> Asked:
@@ -133,6 +134,7 @@ def ask(options: Options) -> Asked:
         build=catalogue.load().variant(settings.tables.image.torch, variant).id,
         plans=plans,
         workspace=workspace,
+        lookup=lookup,
     )
 
 

@@ -30,8 +30,9 @@ def state(known: Catalogue, variant: Variant) -> str:
     """Whether it can be built."""
     if variant.pending:
         return f"pending: {variant.pending}"
-    lacks = [f"{name.partition('/')[0]} without {', '.join(what)}" for name, what in known.lacks.items()]
-    mine = [text for text, name in zip(lacks, known.lacks, strict=True) if name.endswith(f"/{variant.id}")]
+    lacks = [(name.partition("/")[0], what) for name, what in known.lacks.items() if name.endswith(f"/{variant.id}")]
+    lacks += [(layer.name, layer.lacking(variant)) for layer in known.layers.values()]
+    mine = [f"{name} without {', '.join(one.partition(':')[0] for one in what)}" for name, what in lacks if what]
     return f"locked ({'; '.join(mine)})" if mine else "locked"
 
 

@@ -163,10 +163,11 @@ class Variant:
 class Layer:
     """One layer: `parent` by kind of variant, or `on`: the layers that it can stand on, the usual one first.
 
-    `kind`: it is only in variants of that kind. `lock`: it installs locked Python packages. `uses` names what its build
-    step fetches (apt, pip), `files` its own beside the Dockerfile, `shared` those of the folder common.
-    `tags` are the ends of its readable tags. `budget`: what it may hold, unpacked and without what is below it, in MB
-    by kind of variant.
+    `kind`: it is only in variants of that kind. `lock`: it installs locked Python packages, or does so in the builds
+    whose names begin so. `uses` names what its build step fetches (apt, pip), `files` its own beside the Dockerfile,
+    `shared` those of the folder common. `tags` are the ends of its readable tags. `budget`: what it may hold, unpacked
+    and without what is below it, in MB by kind of variant. `lacks`: what it has not, with the reason, by how the names
+    of builds begin.
     """
 
     name: str
@@ -174,12 +175,13 @@ class Layer:
     parent: Mapping[str, str] = field(default_factory=dict)
     on: tuple[str, ...] = ()
     kind: Kind | None = None
-    lock: bool = False
+    lock: bool | str = False
     uses: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
     def budget_bytes(self, kind: Kind) -> int | None:
         """What the layer may hold in variants of that kind, unpacked; None: whatever it likes."""
@@ -191,8 +193,13 @@ class Layer:
         return (*self.on, *dict.fromkeys(self.parent.values()))
 
     def lock_file(self, variant: Variant) -> Path | None:
-        """The lock of this layer in `variant`; None for a layer without Python packages."""
-        return self.folder / f"requirements.{variant.id}.lock" if self.lock else None
+        """The lock of this layer in `variant`; None where it has no Python packages of its own."""
+        locked = variant.name.startswith(self.lock) if isinstance(self.lock, str) else self.lock
+        return self.folder / f"requirements.{variant.id}.lock" if locked else None
+
+    def lacking(self, variant: Variant) -> tuple[str, ...]:
+        """What this layer has not in `variant`, each with the reason after a colon."""
+        return tuple(what for builds, what in self.lacks.items() if variant.name.startswith(builds))
 
 
 @dataclass(frozen=True, kw_only=True)

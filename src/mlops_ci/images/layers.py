@@ -40,7 +40,7 @@ def check_locked(variant: Variant) -> None:
 
 def _is_made(recipe: Recipe, layer: Layer) -> bool:
     """Whether the engine makes something of a layer: an environment needs none without Python packages."""
-    return recipe.engine == "docker" or layer.lock or not layer.below
+    return recipe.engine == "docker" or layer.lock_file(recipe.variant) is not None or not layer.below
 
 
 def _catalogue_layer(recipe: Recipe, layer: Layer, image: str) -> LayerSpec:
@@ -83,9 +83,8 @@ def _pins(lock: Path | None) -> tuple[Pin, ...]:
 
 def _lacking(recipe: Recipe, layer: Layer) -> tuple[str, ...]:
     """What the layer should hold, and could not be locked."""
-    names = recipe.catalogue.lacks.get(f"{layer.name}/{recipe.variant.id}", ())
-    if not names:
-        return ()
-    return (
-        f"the layer {layer.name} has no {' and no '.join(names)} in the variant {recipe.variant.name}: not locked yet",
-    )
+    variant = recipe.variant
+    names = recipe.catalogue.lacks.get(f"{layer.name}/{variant.id}", ())
+    unlocked = f"the layer {layer.name} has no {' and no '.join(names)} in the variant {variant.name}: not locked yet"
+    never = (f"the layer {layer.name} in the variant {variant.name} has no {one}" for one in layer.lacking(variant))
+    return (*([unlocked] if names else []), *never)

@@ -50,7 +50,7 @@ def read(path: Path, *, torch: str, protected: Iterable[str], pins: Mapping[str,
     root = _root(packages.values(), path)
     _matches(root, path)
     wanted: dict[tuple[str, str], set[str]] = {}
-    _walk(root, packages, set(protected), wanted, seen=set(), marker="", path=path)
+    _walk(root, (), packages, set(protected), wanted, seen=set(), marker="", path=path)
     _check_torch(packages.values(), torch, pins, path)
     lines = [_line(packages[key], markers, path) for key, markers in sorted(wanted.items())]
     return Locked(text="".join(lines), names=frozenset(name for name, _ in wanted))
@@ -76,33 +76,39 @@ def _matches(root: Mapping[str, Any], path: Path) -> None:
         raise UvLockError(f"{PROJECT_FILE} cannot be read: {error}", hint="correct it, and run `uv lock`") from error
     listed = root.get("metadata", {}).get("requires-dist", ())
     then = {
-        (str(canonicalize_name(one["name"])), str(SpecifierSet(one.get("specifier", ""))))
+        (
+            str(canonicalize_name(one["name"])),
+            frozenset(map(canonicalize_name, one.get("extras", ()))),
+            str(SpecifierSet(one.get("specifier", ""))),
+        )
         for one in listed
         if "extra ==" not in one.get("marker", "")
     }
-    differing = sorted(name for name, _ in now ^ then)
+    differing = sorted(name for name, *_ in now ^ then)
     if differing:
         raise UvLockError(
             f"{path.name} does not match {PROJECT_FILE}: {', '.join(dict.fromkeys(differing))}", hint="run `uv lock`"
         )
 
 
-def _plain(requirement: Requirement) -> tuple[str, str]:
-    return str(canonicalize_name(requirement.name)), str(requirement.specifier)
+def _plain(requirement: Requirement) -> tuple[str, frozenset[str], str]:
+    extras = frozenset(map(canonicalize_name, requirement.extras))
+    return str(canonicalize_name(requirement.name)), extras, str(requirement.specifier)
 
 
 def _walk(
     package: Mapping[str, Any],
+    extras: Iterable[str],
     packages: Packages,
     protected: set[str],
     wanted: dict[tuple[str, str], set[str]],
     *,
-    seen: set[tuple[str, str]],
+    seen: set[tuple[str, str, tuple[str, ...]]],
     marker: str,
     path: Path,
 ) -> None:
-    """Everything that a package needs, with the markers under which each is needed."""
-    for dependency in _needed(package):
+    """Everything that a package with these extras needs, with the markers under which each is needed."""
+    for dependency in _needed(package, extras):
         name = str(canonicalize_name(dependency["name"]))
         if name in protected:
             continue
@@ -112,13 +118,17 @@ def _walk(
         both = " and ".join(f"({part})" for part in dict.fromkeys((marker, dependency.get("marker", ""))) if part)
         key = found[0]
         wanted.setdefault(key, set()).add(both)
-        if (name, both) not in seen:
-            seen.add((name, both))
-            _walk(packages[key], packages, protected, wanted, seen=seen, marker=both, path=path)
+        further = tuple(sorted(dependency.get("extra", ())))
+        if (name, both, further) not in seen:
+            seen.add((name, both, further))
+            _walk(packages[key], further, packages, protected, wanted, seen=seen, marker=both, path=path)
 
 
-def _needed(package: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _needed(package: Mapping[str, Any], extras: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """Without those of an extra of which the lock says nothing: it brings nothing."""
     yield from package.get("dependencies", ())
+    for extra in extras:
+        yield from package.get("optional-dependencies", {}).get(extra, ())
 
 
 def _check_torch(packages: Iterable[Mapping[str, Any]], torch: str, pins: Mapping[str, str], path: Path) -> None:

@@ -21,7 +21,8 @@ def project(tmp_path: Path) -> Path:
 def test_what_there_is(project: Path) -> None:
     listed = json.loads(call(project, "images", "list", "--json").stdout)
     states = {f"{row['torch']} {row['variant']}": row["state"] for row in listed["builds"]}
-    assert states["2.9 cu128"] == "locked"
+    assert states["2.13 cu130"] == "locked"
+    assert states["2.9 cu128"] == "locked (devel without nvcc)"
     assert states["2.9 cu130"].startswith("pending: they need PyTorch's own index")
     assert "torchvision" in states["2.13 cpu"]
     assert {row["layer"] for row in listed["layers"]} >= {"torch", "vision", "nlp", "dev", "train", "devel"}

@@ -196,6 +196,15 @@ def test_an_ssh_login_runs_a_command(dev: Container, tree: dict[str, str], docke
     assert "Permission denied (publickey)" in docker(*client, f"{LOGIN} root@{dev.address} id", check=False)
 
 
+def test_dev_has_its_tools_under_the_names_that_people_type(dev: Container) -> None:
+    said = dev.run("sh", "-c", "echo old > /tmp/edited && vim -es -c '%s/old/new/' -c wq /tmp/edited; cat /tmp/edited")
+    assert said == "new\n"
+    assert (
+        dev.run("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "localhost:8888") == "302"
+    )
+    assert dev.run("git", "--version").startswith("git version")
+
+
 def test_dev_keeps_work_in_volumes_and_stops_at_once(dev: Container, docker: Docker) -> None:
     folders = {"/workspace", "/datasets", "/checkpoints", "/logs", "/notebooks"}
     assert folders <= {mount["Destination"] for mount in dev.facts["Mounts"]}

@@ -1,5 +1,6 @@
 """The schedule of the layer train: due times, overlap, what was missed. The runs themselves are stand-ins."""
 
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from mlops_train import cron, health, scheduler
-from mlops_train.scheduler import Planned
+from mlops_train.scheduler import Planned, Scheduler
 from mlops_train.settings import Settings, Task
 from mlops_train.stamps import Stamp, Stamps
 
@@ -20,9 +21,15 @@ class StandIn:
     def __init__(self, command: tuple[str, ...], *, log: Path | None) -> None:
         self.code: int | None = None
         self.log = log
+        self.asked = False
+        self.heard: list[int] = []
 
     def poll(self) -> int | None:
         return self.code
+
+    def signal(self, number: int) -> None:
+        self.asked, self.code = True, 9
+        self.heard.append(number)
 
 
 made: list[Planned] = []
@@ -73,6 +80,25 @@ def test_two_containers_with_one_folder_run_it_once(tmp_path: Path) -> None:
         each.look(NOW + timedelta(minutes=1))
     assert one.run is not None
     assert other.run is None
+
+
+def test_the_end_that_is_asked_for_while_a_run_is_being_started_reaches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Stamps(tmp_path, "train").write(Stamp(due="2020-01-01T00:00:00+00:00"))
+    task = Task(name="train", command=("x",), schedule=cron.parse("0 3 * * *"))
+    held = Scheduler(Settings(tasks=(task,), logs=tmp_path, catch_up=True), heartbeat=tmp_path / "beat")
+    runs: list[StandIn] = []
+
+    def start(command: tuple[str, ...], *, log: Path | None) -> StandIn:
+        held._ask(signal.SIGTERM, None)
+        runs.append(StandIn(command, log=log))
+        return runs[-1]
+
+    monkeypatch.setattr(scheduler, "Run", start)
+    monkeypatch.setattr(scheduler.signal, "signal", lambda *_: None)
+    assert held.run() == 9
+    assert [one.heard for one in runs] == [[signal.SIGTERM]]
 
 
 @pytest.mark.parametrize("catch_up", [True, False])

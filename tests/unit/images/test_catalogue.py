@@ -41,14 +41,15 @@ def test_every_product_has_an_image_of_its_own(known: catalogue.Catalogue) -> No
 
 
 def test_the_variants_that_users_ask_for_are_there(known: catalogue.Catalogue) -> None:
+    assert {f"{series}-cpu" for series in known.releases} <= set(known.variants)
     wanted = "2.6-cu118 2.6-cu124 2.8-cu126 2.8-cu128 2.9-cu126 2.9-cu128 2.9-cu130 2.9-cpu 2.13-cpu 2.15-cu132"
     assert set(wanted.split()) <= set(known.variants)
 
 
 def test_every_variant_is_whole_or_says_why_not(known: catalogue.Catalogue) -> None:
     for variant in known.variants.values():
-        needed = [layer for layer in known.layers.values() if layer.lock and layer.kind in (None, variant.kind)]
-        there = [layer.lock_file(variant).is_file() for layer in needed]  # type: ignore[union-attr]
+        layers = [layer for layer in known.layers.values() if layer.kind in (None, variant.kind)]
+        there = [path.is_file() for layer in layers if (path := layer.lock_file(variant))]
         assert all(there) if variant.pending is None else not any(there), variant.id
         if variant.pending:
             assert variant.index in variant.pending
@@ -81,7 +82,18 @@ def test_only_the_layer_nvidia_holds_libraries_of_cuda(known: catalogue.Catalogu
             path = layer.lock_file(variant)
             if path is not None and layer.kind in (None, variant.kind):
                 cuda = [pin.name for pin in lockfile.read(path) if pin.name.startswith(("nvidia-c", "cuda-"))]
-                assert bool(cuda) is (layer.name == "nvidia"), (variant.id, layer.name, cuda)
+                assert bool(cuda) is (layer.name in ("nvidia", "devel")), (variant.id, layer.name, cuda)
+
+
+def test_devel_has_the_compiler_of_pytorchs_own_cuda_or_says_why_not(known: catalogue.Catalogue) -> None:
+    devel = known.layers["devel"]
+    for variant in (one for one in known.variants.values() if one.cuda and not one.pending):
+        path = devel.lock_file(variant)
+        found = {} if path is None else {pin.name: str(pin.version) for pin in lockfile.read(path)}
+        assert ("nvidia-cuda-nvcc" in found) is not bool(devel.lacking(variant)), variant.id
+        if variant.cuda and "nvidia-cuda-nvcc" in found:
+            assert found["nvidia-cuda-nvcc"].startswith(f"{variant.cuda.version}."), variant.id
+    assert devel.lacking(known.variants["2.13-cpu"]) == ()
 
 
 def test_upper_locks_agree_with_lower_ones(known: catalogue.Catalogue) -> None:

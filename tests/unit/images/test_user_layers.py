@@ -143,6 +143,9 @@ def test_locks_that_do_not_exist_yet_are_said_with_the_reason(tmp_path: Path) ->
 def test_what_a_lock_lacks_is_said(tmp_path: Path) -> None:
     warnings = plan(tmp_path, layer="vision")["vision"].warnings
     assert warnings == ("the layer vision has no torchvision 0.28.0+cpu in the variant cpu: not locked yet",)
+    (warning,) = plan(tmp_path, variant="cu128", torch="2.9", layer="devel")["devel"].warnings
+    assert warning == "the layer devel in the variant cu128 has no nvcc: NVIDIA's packages have it from CUDA 13 on"
+    assert plan(tmp_path, variant="cu130", layer="devel")["devel"].warnings == ()
 
 
 def test_layers_below_are_shared_by_all_variants(tmp_path: Path) -> None:

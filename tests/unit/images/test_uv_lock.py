@@ -100,6 +100,26 @@ def test_a_requirement_that_was_not_locked(tmp_path: Path) -> None:
     assert caught.value.hint == "run `uv lock`"
 
 
+def test_what_an_extra_brings_is_needed_too(tmp_path: Path) -> None:
+    socks = f"""[package.optional-dependencies]
+socks = [{{ name = "pysocks" }}]
+[[package]]
+name = "pysocks"
+version = "1.7"
+{REGISTRY}
+wheels = [{{ url = "u", hash = "{HASH}" }}]
+[[package]]
+name = "idna\""""
+    lock = LOCK.replace('[[package]]\nname = "idna"', socks)
+    assert "pysocks" not in read(tmp_path, lock).names
+    asked = lock.replace('{ name = "requests" }', '{ name = "requests", extra = ["socks", "use-chardet"] }')
+    asked = asked.replace('"requests", specifier', '"requests", extras = ["socks", "use-chardet"], specifier')
+    project = PROJECT.replace("requests>=2", "requests[use_chardet,SOCKS]>=2")
+    assert f"pysocks==1.7 \\\n    --hash={HASH}\n" in read(tmp_path, asked, project).text
+    with pytest.raises(UvLockError, match=r"does not match pyproject\.toml: requests"):
+        read(tmp_path, lock, project)
+
+
 def test_it_becomes_the_layer_of_the_users_packages(tmp_path: Path) -> None:
     read(tmp_path)
     settings = make_settings(tmp_path, image={"requirements": "uv.lock"})

@@ -38,7 +38,7 @@ class Resolver(Compiler):
     ) -> tuple[Pin, ...]:
         self.wanted.append(list(wanted))
         self.fixed.append({str(pin.requirement) for pin in fixed})
-        asked = [line.partition(">")[0] for line in wanted]
+        asked = [line.partition(">")[0].removesuffix(".*") for line in wanted]
         names = sorted({name for line in asked for name in (line, *self.brings.get(line.partition("=")[0], ()))})
         return lockfile.parse(lock(*(name if "==" in name else f"{name}==1" for name in names)), Path("x"))
 
@@ -76,6 +76,14 @@ def test_what_cuda_brings_is_a_layer_below_pytorch_and_upper_locks_hold_only_the
     assert found["nvidia"] == ["cuda-bindings", "nvidia-cublas"]
     assert found["torch"] == ["numpy", "sympy", "torch", "triton"]
     assert found["vision"] == ["albumentations", "idna", "opencv-python-headless", "pillow", "torchvision"]
+
+
+def test_what_only_one_cuda_has_is_locked_for_its_builds_alone(known: catalogue.Catalogue) -> None:
+    compiler = Resolver(brings={**BRINGS, "cuda-toolkit[nvcc]": ("nvidia-cuda-nvcc==13",)})
+    found, _ = made(known, "2.13-cu130", compiler)
+    assert "nvidia-cuda-nvcc" in found["devel"]
+    assert compiler.wanted[-1][0] == "cuda-toolkit[nvcc]==13.0.*", "of the CUDA that PyTorch was built for"
+    assert "devel" not in made(known, "2.9-cu128", Resolver(brings=BRINGS))[0]
 
 
 def test_upper_locks_are_resolved_with_what_is_below(known: catalogue.Catalogue) -> None:

@@ -202,20 +202,24 @@ def test_a_job_gets_the_artifacts_of_all_jobs_before_it():
 
 def test_schedules_are_for_nightly_and_one_with_a_word_for_decay_alone():
     schedule = '$CI_PIPELINE_SOURCE == "schedule"'
-    weekly, daily, fleet = (f'{schedule} && $MLOPS_SCHEDULE == "{name}"' for name in ("decay", "rescan", "fleet"))
+    names = ("decay", "rescan", "fleet", "refresh")
+    weekly, daily, fleet, monthly = (f'{schedule} && $MLOPS_SCHEDULE == "{name}"' for name in names)
     assert {"if": schedule, "when": "never"} in TRAIN["plan"]["rules"]
     nightly = all_jobs("default", "ci/gitlab/nightly.yml")
     assert nightly["plan"]["rules"][1:] == [
         {"if": weekly, "when": "never"},
         {"if": daily, "when": "never"},
         {"if": fleet, "when": "never"},
+        {"if": monthly, "when": "never"},
         {"if": schedule},
     ]
     assert all_jobs("default", "ci/gitlab/decay.yml")["evaluate"]["rules"][1:] == [{"if": weekly}]
     assert all_jobs("default", "ci/gitlab/rescan.yml")["rescan"]["rules"][1:] == [{"if": daily}]
-    verify = all_jobs("default", "ci/gitlab/verify.yml")["plan"]["rules"]
-    assert verify.index({"if": fleet}) < verify.index({"if": schedule, "when": "never"})
-    assert {"if": fleet} not in TRAIN["plan"]["rules"]
+    for file, own in (("verify", fleet), ("scan", monthly)):
+        for job in all_jobs("default", f"ci/gitlab/{file}.yml").values():
+            if {"if": schedule, "when": "never"} in job.get("rules", ()):
+                assert job["rules"].index({"if": own}) < job["rules"].index({"if": schedule, "when": "never"})
+        assert {"if": own} not in TRAIN["plan"]["rules"]
 
 
 def test_gitlab_gets_the_findings_of_images_where_there_is_a_scan():

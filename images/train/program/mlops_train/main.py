@@ -34,7 +34,7 @@ def _now(settings: Settings) -> int:
     if settings.logs is None:
         sys.stdout.flush()
         return _become(task.command)
-    return runner.Run(task.command, log=runner.log_file(settings.logs, task.name)).to_its_end()
+    return runner.run(task.command, log=runner.log_file(settings.logs, task.name))
 
 
 def _become(command: Sequence[str]) -> int:

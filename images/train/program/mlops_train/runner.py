@@ -13,6 +13,8 @@ from pathlib import Path
 # What a shell gives for a command that is not there, or that cannot be started.
 NOT_FOUND, NOT_STARTED = 127, 126
 CHUNK = 65536
+# What asks for the end of a run, or for a checkpoint.
+HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
 def log_file(folder: Path, task: str, at: datetime | None = None) -> Path:
@@ -28,9 +30,13 @@ def forget_old_logs(folder: Path, task: str, keep: int) -> None:
 
 
 class Run:
-    """A command that has been started, in a process group of its own: ending it ends what it started."""
+    """A command that has been started, in a process group of its own: ending it ends what it started.
+
+    `asked`: a signal has been handed on to it.
+    """
 
     def __init__(self, command: Sequence[str], *, log: Path | None) -> None:
+        self.asked = False
         self._child: subprocess.Popen[bytes] | None = None
         self._failed = 0
         self._log = None
@@ -60,14 +66,13 @@ class Run:
 
     def signal(self, number: int) -> None:
         """Hand a signal on to all of it."""
+        self.asked = True
         if self._child is not None and self._child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._child.pid, number)
 
     def to_its_end(self) -> int:
-        """Wait for it, handing on the signals that ask to end; its exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-            signal.signal(number, lambda received, _frame: self.signal(received))
+        """Wait for it; its exit code."""
         if self._child is not None:
             self._child.wait()
         code = self.poll()
@@ -88,3 +93,22 @@ class Run:
             except OSError as error:
                 print(f"mlops-train: the log cannot be written any more: {error.strerror}", file=sys.stderr)
                 self._log = None
+
+
+def run(command: Sequence[str], *, log: Path | None) -> int:
+    """Run it to its end, handing on signals, also those that come while it is being started; its exit code."""
+    early: list[int] = []
+    started: list[Run] = []
+
+    def hand_on(number: int, _frame: object) -> None:
+        if started:
+            started[0].signal(number)
+        else:
+            early.append(number)
+
+    for number in HANDED_ON:
+        signal.signal(number, hand_on)
+    started.append(Run(command, log=log))
+    for number in early:
+        started[0].signal(number)
+    return started[0].to_its_end()

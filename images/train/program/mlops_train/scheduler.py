@@ -132,8 +132,9 @@ class Scheduler:
         if running:
             say("waiting for what still runs")
         for one in running:
-            if self._asked is None and one.run is not None:
-                one.run.signal(signal.SIGTERM)
+            # A run that was being started when the signal came has not heard of it.
+            if one.run is not None and not one.run.asked:
+                one.run.signal(self._asked or signal.SIGTERM)
             while one.run is not None:
                 worst = one.ended(datetime.now(UTC)) or worst
                 time.sleep(TICK / 5)

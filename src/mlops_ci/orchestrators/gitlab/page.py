@@ -40,6 +40,7 @@ under a name of your own ([below](#a-site-of-its-own)). Then register runners wi
 | a schedule with the variable `MLOPS_SCHEDULE`: `decay` | none: that is what `decay.yml` is for | `weekly` |
 | a schedule with the variable `MLOPS_SCHEDULE`: `rescan` | none: that is what `rescan.yml` is for | `nightly` |
 | a schedule with the variable `MLOPS_SCHEDULE`: `fleet` | none; those of `verify.yml`, once per node | `main` |
+| a schedule with the variable `MLOPS_SCHEDULE`: `refresh` | none; those of `scan.yml`: fresh images, scanned | `main` |
 | a merge request from a fork, in this project | one that says why nothing runs, and fails with 4 | – |
 
 The modes apply while the input `mode` is `auto`; every other word is the overlay `[mode.NAME]` for all pipelines. The

@@ -21,8 +21,9 @@ FORK = "$CI_MERGE_REQUEST_SOURCE_PROJECT_PATH && $CI_MERGE_REQUEST_SOURCE_PROJEC
 NEVER = "never"
 # A schedule runs whatever includes it: this variable of it says that it is not the one of the nights.
 KIND = "MLOPS_SCHEDULE"
-# Looking at every node of a list is done by a file that runs in other pipelines too.
-FLEET, FLEET_FILE = "fleet", "verify"
+# Files that run in other pipelines too, each with a schedule of its own: for looking at every node of a list, and for
+# images that are to be fresh although nobody pushes.
+ALSO = {"verify": "fleet", "scan": "refresh"}
 
 Rule = dict[str, Any] | Explained
 
@@ -54,7 +55,7 @@ def rules(file: CalledFile, *, changing: bool = False, beside: bool = False) -> 
 
 def _schedules(file: CalledFile) -> list[Rule]:
     """Several files in one project have a schedule each, which GitLab tells apart by a variable of it."""
-    own = {DECAY: DECAY, RESCAN: RESCAN, FLEET_FILE: FLEET}
+    own = {DECAY: DECAY, RESCAN: RESCAN, **ALSO}
     if file.name in own:
         return [_own_schedule(own[file.name], {"if": _scheduled(own[file.name])})]
     others = [
@@ -66,13 +67,13 @@ def _schedules(file: CalledFile) -> list[Rule]:
 
 def _other_schedules(file: CalledFile) -> list[Rule]:
     """A file that merge requests and pushes run leaves schedules to others, but for the one that may be its own."""
-    scheduled = _scheduled(FLEET)
-    fleet = [
-        _own_schedule(FLEET, _set(f"{_is_auto()} && {scheduled}", MLOPS_CI_MODE="main")),
-        {"if": scheduled},
-    ]
-    why = "Schedules are for nightly.yml, decay.yml and rescan.yml."
-    return [*(fleet if file.name == FLEET_FILE else []), Explained(why, {"if": SCHEDULE, "when": NEVER})]
+    never = Explained("Schedules are for nightly.yml, decay.yml and rescan.yml.", {"if": SCHEDULE, "when": NEVER})
+    kind = ALSO.get(file.name)
+    if kind is None:
+        return [never]
+    scheduled = _scheduled(kind)
+    first = _own_schedule(kind, _set(f"{_is_auto()} && {scheduled}", MLOPS_CI_MODE="main"))
+    return [first, {"if": scheduled}, never]
 
 
 def _scheduled(kind: str) -> str:
