@@ -1,4 +1,4 @@
-"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, resume, should_stop, smoke`.
+"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, state, resume, restore, should_stop`.
 
 Inside a run these write to the run's own folders. Outside of one (you started the script by hand) the script runs all
 the same: `log` prints its values, `checkpoint` and `resume` do nothing and give None, `should_stop` is always false,
@@ -114,6 +114,28 @@ def resume() -> Checkpoint | None:
     if entry is None:
         return None
     return Checkpoint(path=Path(folder) / entry.path, step=entry.step, sha256=entry.sha256)
+
+
+def state(**parts: Any) -> dict[str, Any]:
+    """The whole state of a training, for `checkpoint`: `state(model=model, optimizer=optimizer, epoch=3)`.
+
+    Of a part with a `state_dict` that (model, optimiser, scheduler, scaler, sampler), of anything else the value
+    itself; with one process also where the random numbers of Python, NumPy and torch are.
+    """
+    from mlops_ci.guest import state as whole
+
+    return whole.gather(parts)
+
+
+def restore(saved: Mapping[str, Any], **parts: Any) -> dict[str, Any]:
+    """Give back what `state` saved: load each part, and put the random numbers where they were.
+
+    `done = restore(resume().load(), model=model, optimizer=optimizer)` gives the plain values, such as `done["epoch"]`.
+    Raises `KeyError` for a part that was not saved.
+    """
+    from mlops_ci.guest import state as whole
+
+    return whole.give_back(saved, parts)
 
 
 def should_stop() -> bool:
