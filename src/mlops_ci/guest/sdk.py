@@ -31,6 +31,7 @@ MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
 _counts: dict[str, int] = {}
+_continued: set[str] = set()
 _seen = {"examples": 0}
 _stop = {"asked": False, "installed": False}
 
@@ -63,13 +64,15 @@ def log(step: int | None = None, **metrics: float) -> None:
     if not metrics or not _is_first_rank():
         return
     values = {name: float(value) for name, value in metrics.items()}
+    spool = os.environ.get("MLOPS_METRICS_FILE")
+    if step is None and spool is not None:
+        _go_on_counting(spool)
     for name in values:
         _counts[name] = _counts.get(name, 0) + 1
     if step is None:
         step = max(_counts[name] for name in values)
     if _seen["examples"]:
         values.setdefault("examples", float(_seen["examples"]))
-    spool = os.environ.get("MLOPS_METRICS_FILE")
     if spool is None:
         sys.stdout.write(f"step {step} " + " ".join(f"{name}={value:.6g}" for name, value in values.items()) + "\n")
         return
@@ -211,6 +214,19 @@ def load_model(
     return safetensors.load(place / MODEL_FILE, device=device), (
         json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
     )
+
+
+def _go_on_counting(spool: str) -> None:
+    """Once: a resumed training counts its values from those that are there, and not from 1 again."""
+    if spool in _continued:
+        return
+    _continued.add(spool)
+    from mlops_ci.guest.spool import SpoolReader
+
+    there = SpoolReader(Path(spool))
+    for _ in there.all():
+        pass
+    _counts.update({name: max(count, _counts.get(name, 0)) for name, count in there.counts.items()})
 
 
 def _writer(save: Saveable) -> Callable[[Path], None]:
