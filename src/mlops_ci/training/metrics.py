@@ -57,14 +57,15 @@ def drop_after(path: Path, step: int | None) -> int:
     if not path.exists():
         return 0
     counts: dict[str, int] = {}
+    last = -1 if step is None else step
     kept = 0
 
     def lines() -> Iterator[bytes]:
         nonlocal kept
         with path.open("rb") as stream:
-            for line in stream if step is not None else ():
+            for line in stream:
                 point = _point(line, counts)
-                if point is None or point.step > step:
+                if point is None or point.step > last:
                     continue
                 counts.update({name: counts.get(name, 0) + 1 for name in point.values})
                 kept += 1
