@@ -32,6 +32,7 @@ CONFIG_FILE = "config.json"
 
 _counts: dict[str, int] = {}
 _continued: set[str] = set()
+_told: set[str] = set()
 _seen = {"examples": 0}
 _stop = {"asked": False, "installed": False}
 
@@ -94,7 +95,7 @@ def checkpoint(step: int, save: Saveable) -> Path | None:
     folder = os.environ.get("MLOPS_CHECKPOINT_DIR")
     if folder is None or not _is_first_rank():
         return None
-    path = Path(folder) / checkpoints.save(Path(folder), int(step), _writer(save)).path
+    path = Path(folder) / checkpoints.save(Path(folder), int(step), _writer(int(step), save)).path
     if (watch := smoke_watch.current()) is not None:
         watch.saved()
     return path
@@ -229,7 +230,7 @@ def _go_on_counting(spool: str) -> None:
     _counts.update({name: max(count, _counts.get(name, 0)) for name, count in there.counts.items()})
 
 
-def _writer(save: Saveable) -> Callable[[Path], None]:
+def _writer(step: int, save: Saveable) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         if callable(save):
             save(path)
@@ -239,8 +240,33 @@ def _writer(save: Saveable) -> Callable[[Path], None]:
             import torch
 
             torch.save(save, path)
+            _tell_if_it_cannot_be_loaded(step, path)
 
     return write
+
+
+def _tell_if_it_cannot_be_loaded(step: int, path: Path) -> None:
+    """Once, when it can still be changed: a training that can't load its checkpoint begins anew. Reads no tensor."""
+    import pickle
+
+    import torch
+
+    if _told:
+        return
+    try:
+        torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except pickle.UnpicklingError as error:
+        from mlops_ci.guest.weights import needed
+
+        _told.add("checkpoint")
+        what = needed(str(error)) or "other objects"
+        sys.stderr.write(
+            f"mlops-ci: ! the checkpoint of step {step} holds more than load() takes ({what}): save tensors, numbers, "
+            "text, lists and mappings of these (array.tolist(), part.state_dict()), or read the file yourself\n"
+        )
+    except Exception:
+        # An older torch knows no mmap: load() will tell.
+        _told.add("checkpoint")
 
 
 def _is_first_rank() -> bool:

@@ -65,6 +65,7 @@ try:
     same["refused"] = "loaded"
 except pickle.UnpicklingError as error:
     same["refused"] = type(error).__name__
+checkpoint(2, {"model": Evil()})
 json.dump(same, open("said.json", "w"))
 """
 
@@ -73,18 +74,28 @@ json.dump(same, open("said.json", "w"))
 def said(tmp_path_factory, python_with_torch, zipapp):
     folder = tmp_path_factory.mktemp("state")
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(zipapp)}
-    subprocess.run([python_with_torch, "-c", PROGRAM], cwd=folder, env=environment, check=True)
-    return folder, json.loads((folder / "said.json").read_text())
+    argv = [python_with_torch, "-c", PROGRAM]
+    done = subprocess.run(argv, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads((folder / "said.json").read_text()), done.stderr
 
 
 def test_a_training_goes_on_in_the_middle_of_an_epoch_as_if_it_had_never_ended(said):
-    _, same = said
+    _, same, _ = said
     assert {name: same[name] for name in ("weights", "rate", "random numbers")} == dict.fromkeys(
         ("weights", "rate", "random numbers"), True
     )
 
 
 def test_a_checkpoint_that_would_run_code_is_not_loaded(said):
-    folder, same = said
+    folder, same, _ = said
     assert same["refused"] == "UnpicklingError"
     assert not (folder / "evil").exists()
+
+
+def test_one_that_could_not_be_loaded_again_is_told_when_it_is_saved(said):
+    """And not hours later, when a resumed training would have to begin anew. Once, and good ones are not."""
+    _, _, stderr = said
+    (told,) = [line for line in stderr.splitlines() if line.startswith("mlops-ci: ")]
+    assert told.startswith("mlops-ci: ! the checkpoint of step 1 holds more than load() takes")
+    assert "mkdir" in told
