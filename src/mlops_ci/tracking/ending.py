@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlops_ci.errors import MlopsError
-from mlops_ci.tracking.client import Tracker
+from mlops_ci.tracking.client import Status, Tracker
 from mlops_ci.tracking.forwarder import Forwarder
 
 
@@ -22,7 +22,7 @@ def last_points(tracker: Tracker, run_id: str, metrics: Path) -> tuple[int, list
     return done.points, [done.warning] if done.warning else []
 
 
-def finish(tracker: Tracker, run_id: str, status: str) -> list[str]:
+def finish(tracker: Tracker, run_id: str, status: Status) -> list[str]:
     """Mark the run as ended; what is to be told."""
     try:
         tracker.finish(run_id, status)
