@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickletools
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 # A pickle of protocol 2 and later begins with the opcode PROTO and its number: no text in UTF-8 begins so.
@@ -11,12 +13,14 @@ PROTO = 0x80
 PROTOCOLS = range(2, 6)
 # Those before have no beginning of their own: what can run code names what it calls by one of these opcodes.
 NAMING = ("GLOBAL", "INST")
+# So many are enough to tell; a long row of digits may be opcodes to its end.
+ENOUGH = 100_000
 ARCHIVE = b"PK\x03\x04"
 """How a zip archive begins; PyTorch's is one, with the pickle as a member."""
 
 
 def holds_pickle(path: Path) -> bool:
-    """Whether it is a pickle, or an archive that has one. Raises `OSError`."""
+    """Whether a small file is a pickle, or an archive that has one. Raises `OSError`."""
     with path.open("rb") as stream:
         head = stream.read(len(ARCHIVE))
     if len(head) > 1 and head[0] == PROTO and head[1] in PROTOCOLS:
@@ -36,9 +40,9 @@ def _is_old(path: Path) -> bool:
     """Of protocol 0 or 1: opcodes to the end, of which one names something. Other text breaks off at once."""
     names = False
     try:
-        with path.open("rb") as stream:
-            for opcode, _, _ in pickletools.genops(stream):
-                names = names or opcode.name in NAMING
+        # From memory: a length that text happens to spell would be asked of the file, with as many bytes made ready.
+        for opcode, _, _ in islice(pickletools.genops(io.BytesIO(path.read_bytes())), ENOUGH):
+            names = names or opcode.name in NAMING
     except (ValueError, IndexError, OverflowError):
         return False
     return names

@@ -162,7 +162,17 @@ def test_an_archive_of_torch_is_one_whatever_its_name_says(output):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b"\x80", b"I1\n.", b"cats\ndogs\n", b"PK\x03\x04 is how an archive begins", b"cat\ndog\nRat\n."],
+    [
+        b"",
+        b"{}",
+        b"\x80",
+        b"I1\n.",
+        b"cats\ndogs\n",
+        b"PK\x03\x04 is how an archive begins",
+        b"cat\ndog\nRat\n.",
+        b"Biology",
+        b"\x8a\xff" * 9,
+    ],
 )
 def test_other_small_files_are_none(output, content):
     safetensors_file(output / "model.safetensors")
