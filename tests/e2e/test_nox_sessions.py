@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from mlops_ci import pipeline
 from support.cli import clean_environment, newest_run, records
 from support.leftovers import of_project
+from support.project import make_project
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 900
@@ -134,3 +136,20 @@ def test_the_plain_example(nox, clone, scanned, engine_settings):
 def _memory_of_this_machine() -> int:
     lines = dict(re.findall(r"^(\w+):\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE))
     return int(lines["MemTotal"]) * 1024
+
+
+FIVE_LINES = "from mlops_ci.nox import register\nregister()\n"
+
+
+def test_a_noxfile_of_five_lines_has_the_same_sessions_and_ends_with_the_pipelines_exit_code(nox, tmp_path):
+    project = make_project(tmp_path / "project", files={"noxfile.py": FIVE_LINES})
+    # What its header would install; here it is what these tests are run by.
+    installed = os.pathsep.join([str(ROOT / "src"), sysconfig.get_path("purelib")])
+    listed = run(nox, project, "--list", PYTHONPATH=installed)
+    assert re.findall(r"^\* (\w+) -> ", listed.stdout, re.MULTILINE) == ["build", "verify", "train"], listed.stderr
+
+    done = run(nox, project, "-s", "build", "verify", "train", "--", "--set", "train.comand='x'", PYTHONPATH=installed)
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said
+    assert said.count("did you mean `command`") == 1, "the sessions after the one that failed do not start"
+    assert "Running session verify" not in said

@@ -3,7 +3,8 @@
 - `*.safetensors` are checked and kept (a single one becomes `model.safetensors`).
 - Else one `.pt`, `.pth`, `.bin` or `.ckpt` is converted, if torch reads it as plain weights. With several, the one
   named `model`, else `best`, `final`, `last`; else it is not ours to guess.
-- A pickle is refused unless its file name is allowed in `[train] allow_pickle`; then it is copied as it is.
+- A pickle is refused unless its file name is allowed in `[train] allow_pickle`; then it is copied as it is. So is one
+  beside the weights; what is not allowed there is told and stays behind.
 - Beside it small data files (configuration, vocabulary, ...) are copied. Nothing executable, nothing through a link
   that leaves the output folder, and no model that lay there before the training started.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 from mlops_ci.guest import safetensors
 from mlops_ci.guest.files import describe
+from mlops_ci.guest.pickles import holds_pickle
 from mlops_ci.guest.weights import CONVERTED, UNSAFE
 
 MODEL_FILE = "model.safetensors"
@@ -30,6 +32,7 @@ SMALL_SUFFIXES = (
     ".html",
 )  # fmt: skip
 SMALL_BYTES = 32 * 1024 * 1024
+LEFT = "links out of the folder, old, large or executable files, pickles and further weights"
 
 Stamps = Mapping[str, "tuple[int, int]"]
 Convert = Callable[[Path, Path], Mapping[str, Any]]
@@ -45,7 +48,10 @@ class UnsafeModelError(Exception):
 
 @dataclass
 class Found:
-    """The files of an output folder by use; names are relative to it. `refused` are links out of it."""
+    """The files of an output folder by use; names are relative to it. `refused` are links out of it.
+
+    `pickles` are those by name, and small files that hold one.
+    """
 
     safetensors: list[Path] = field(default_factory=list)
     torch: list[Path] = field(default_factory=list)
@@ -93,36 +99,41 @@ def canonicalise(
     """
     found = find(output, before)
     _empty(model)
-    warnings = _weights(output, model, found, allow_pickle, convert)
+    taken, warnings = _weights(output, model, found, allow_pickle, convert)
+    beside = [name for name in (*found.torch, *found.pickles) if name not in taken]
+    allowed = [name for name in beside if name.name in allow_pickle]
+    if allowed:
+        for name in allowed:
+            _copy(output / name, model / name)
+        warnings.append(f"{', '.join(map(str, allowed))}: a pickle, allowed by name; it runs code when it is loaded")
     for name in found.small:
         if not (model / name).exists():
             _copy(output / name, model / name)
-    left = [*found.refused, *found.stale, *found.others]
+    left = [*found.refused, *found.stale, *found.others, *(name for name in beside if name not in allowed)]
     if left:
         names = ", ".join(map(str, left[:8])) + (" ..." if len(left) > 8 else "")
-        warnings.append(f"not part of the model (links out of the folder, old, large or executable files): {names}")
+        warnings.append(f"not part of the model ({LEFT}): {names}")
     return {"files": [describe(path, model) for path in sorted(_files(model))]}, warnings
 
 
-def _weights(output: Path, model: Path, found: Found, allow_pickle: tuple[str, ...], convert: Convert) -> list[str]:
+def _weights(
+    output: Path, model: Path, found: Found, allow_pickle: tuple[str, ...], convert: Convert
+) -> tuple[list[Path], list[str]]:
+    """What the weights were made of, and warnings; nothing where an allowed pickle stands for them."""
     if found.safetensors:
         _keep_safetensors(output, model, found.safetensors)
-        return []
-    allowed = [name for name in (*found.torch, *found.pickles) if name.name in allow_pickle]
+        return found.safetensors, []
     if found.torch:
         source = _choose(found.torch)
         answer = convert(output / source, model / MODEL_FILE)
         if answer["result"] == CONVERTED:
-            return [f"{source}: {note}" for note in answer["notes"]]
+            return [source], [f"{source}: {note}" for note in answer["notes"]]
         (model / MODEL_FILE).unlink(missing_ok=True)
-        if source not in allowed:
+        if source.name not in allow_pickle:
             kind = UnsafeModelError if answer["result"] == UNSAFE else NoModelError
             raise kind(f"{source} is no model that can be published: {answer['reason']}")
-        allowed = [source]
-    if allowed:
-        for name in allowed:
-            _copy(output / name, model / name)
-        return [f"{', '.join(map(str, allowed))}: a pickle, allowed by name; it runs code when it is loaded"]
+    if any(name.name in allow_pickle for name in (*found.torch, *found.pickles)):
+        return [], []
     if found.pickles:
         raise UnsafeModelError(f"{found.pickles[0]} is a pickle, which runs code when it is loaded")
     if found.refused:
@@ -160,7 +171,7 @@ def _sort(found: Found, path: Path, name: Path) -> None:
     elif path.suffix in PICKLE_SUFFIXES:
         found.pickles.append(name)
     elif path.suffix in SMALL_SUFFIXES and path.stat().st_size <= SMALL_BYTES:
-        found.small.append(name)
+        (found.pickles if holds_pickle(path) else found.small).append(name)
     else:
         found.others.append(name)
 

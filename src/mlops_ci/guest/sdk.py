@@ -1,4 +1,4 @@
-"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, resume, should_stop, smoke`.
+"""For your training script: `from mlops_ci.guest.sdk import log, checkpoint, state, resume, restore, should_stop`.
 
 Inside a run these write to the run's own folders. Outside of one (you started the script by hand) the script runs all
 the same: `log` prints its values, `checkpoint` and `resume` do nothing and give None, `should_stop` is always false,
@@ -31,6 +31,8 @@ MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 
 _counts: dict[str, int] = {}
+_continued: set[str] = set()
+_told: set[str] = set()
 _seen = {"examples": 0}
 _stop = {"asked": False, "installed": False}
 
@@ -63,13 +65,15 @@ def log(step: int | None = None, **metrics: float) -> None:
     if not metrics or not _is_first_rank():
         return
     values = {name: float(value) for name, value in metrics.items()}
+    spool = os.environ.get("MLOPS_METRICS_FILE")
+    if step is None and spool is not None:
+        _go_on_counting(spool)
     for name in values:
         _counts[name] = _counts.get(name, 0) + 1
     if step is None:
         step = max(_counts[name] for name in values)
     if _seen["examples"]:
         values.setdefault("examples", float(_seen["examples"]))
-    spool = os.environ.get("MLOPS_METRICS_FILE")
     if spool is None:
         sys.stdout.write(f"step {step} " + " ".join(f"{name}={value:.6g}" for name, value in values.items()) + "\n")
         return
@@ -91,7 +95,7 @@ def checkpoint(step: int, save: Saveable) -> Path | None:
     folder = os.environ.get("MLOPS_CHECKPOINT_DIR")
     if folder is None or not _is_first_rank():
         return None
-    path = Path(folder) / checkpoints.save(Path(folder), int(step), _writer(save)).path
+    path = Path(folder) / checkpoints.save(Path(folder), int(step), _writer(int(step), save)).path
     if (watch := smoke_watch.current()) is not None:
         watch.saved()
     return path
@@ -114,6 +118,28 @@ def resume() -> Checkpoint | None:
     if entry is None:
         return None
     return Checkpoint(path=Path(folder) / entry.path, step=entry.step, sha256=entry.sha256)
+
+
+def state(**parts: Any) -> dict[str, Any]:
+    """The whole state of a training, for `checkpoint`: `state(model=model, optimizer=optimizer, epoch=3)`.
+
+    Of a part with a `state_dict` that (model, optimiser, scheduler, scaler, sampler), of anything else the value
+    itself; with one process also where the random numbers of Python, NumPy and torch are.
+    """
+    from mlops_ci.guest import state as whole
+
+    return whole.gather(parts)
+
+
+def restore(saved: Mapping[str, Any], **parts: Any) -> dict[str, Any]:
+    """Give back what `state` saved: load each part, and put the random numbers where they were.
+
+    `done = restore(resume().load(), model=model, optimizer=optimizer)` gives the plain values, such as `done["epoch"]`.
+    Raises `KeyError` for a part that was not saved.
+    """
+    from mlops_ci.guest import state as whole
+
+    return whole.give_back(saved, parts)
 
 
 def should_stop() -> bool:
@@ -191,7 +217,20 @@ def load_model(
     )
 
 
-def _writer(save: Saveable) -> Callable[[Path], None]:
+def _go_on_counting(spool: str) -> None:
+    """Once: a resumed training counts its values from those that are there, and not from 1 again."""
+    if spool in _continued:
+        return
+    _continued.add(spool)
+    from mlops_ci.guest.spool import SpoolReader
+
+    there = SpoolReader(Path(spool))
+    for _ in there.all():
+        pass
+    _counts.update({name: max(count, _counts.get(name, 0)) for name, count in there.counts.items()})
+
+
+def _writer(step: int, save: Saveable) -> Callable[[Path], None]:
     def write(path: Path) -> None:
         if callable(save):
             save(path)
@@ -201,8 +240,33 @@ def _writer(save: Saveable) -> Callable[[Path], None]:
             import torch
 
             torch.save(save, path)
+            _tell_if_it_cannot_be_loaded(step, path)
 
     return write
+
+
+def _tell_if_it_cannot_be_loaded(step: int, path: Path) -> None:
+    """Once, when it can still be changed: a training that can't load its checkpoint begins anew. Reads no tensor."""
+    import pickle
+
+    import torch
+
+    if _told:
+        return
+    try:
+        torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except pickle.UnpicklingError as error:
+        from mlops_ci.guest.weights import needed
+
+        _told.add("checkpoint")
+        what = needed(str(error)) or "other objects"
+        sys.stderr.write(
+            f"mlops-ci: ! the checkpoint of step {step} holds more than load() takes ({what}): save tensors, numbers, "
+            "text, lists and mappings of these (array.tolist(), part.state_dict()), or read the file yourself\n"
+        )
+    except Exception:
+        # An older torch knows no mmap: load() will tell.
+        _told.add("checkpoint")
 
 
 def _is_first_rank() -> bool:

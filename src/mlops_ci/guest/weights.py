@@ -33,7 +33,7 @@ def convert(source: Path, target: Path) -> dict[str, Any]:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "it holds Python objects"
-        return _answer(UNSAFE, f"it needs more than tensors to load: {_needed(str(error)) or reason}")
+        return _answer(UNSAFE, f"it needs more than tensors to load: {needed(str(error)) or reason}")
     except Exception as error:
         return _answer(UNUSABLE, f"torch cannot read it: {type(error).__name__}: {str(error).strip()[:200]}")
     if isinstance(loaded, torch.Tensor):
@@ -65,9 +65,9 @@ def _answer(result: str, reason: str, notes: list[str] | None = None) -> dict[st
     return {"result": result, "reason": reason, "notes": notes or []}
 
 
-def _needed(message: str) -> str:
+def needed(message: str) -> str:
     """The name of the class that the pickle asked for, out of torch's message."""
-    for marker in ("Unsupported global: GLOBAL ", "Unsupported class "):
+    for marker in ("Unsupported global: GLOBAL ", "unsupported GLOBAL ", "Unsupported class "):
         if marker in message:
             return message.partition(marker)[2].split()[0].rstrip(".,")
     return ""

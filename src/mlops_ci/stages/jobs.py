@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from mlops_ci.training.outcome import GuestLostError, JobError, Outcome, read_ou
 # Beyond its own limit, the guest gets this long (seconds) before the engine ends it from outside.
 BACKSTOP = 60.0
 LOG_TAIL = 30
+TAIL_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +103,15 @@ def build_job(session: Session, spec: JobSpec, ref: str) -> Job:
 
 
 def log_tail(path: Path) -> tuple[str, ...]:
-    """The last lines of a log."""
+    """The last lines of a log; of a long one no more is read."""
     if not path.exists():
         return ()
-    return tuple(path.read_text(errors="replace").splitlines()[-LOG_TAIL:])
+    with path.open("rb") as stream:
+        start = max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES)
+        stream.seek(start)
+        lines = stream.read().decode("utf-8", "replace").splitlines()
+    # The first one is the end of a line, where it is not the beginning of the file.
+    return tuple(lines[1 if start else 0 :][-LOG_TAIL:])
 
 
 def _clear(folder: Path, keep: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.errors import InfrastructureError, MlopsError, UsageError
+from mlops_ci.errors import MlopsError, UsageError
 from mlops_ci.files import regular_files
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.sweep import SweepOutputs
@@ -23,7 +23,7 @@ from mlops_ci.stages.second_look import second_look
 from mlops_ci.stages.session import Session
 from mlops_ci.stages.signed import demanded
 from mlops_ci.tracking.client import TrackedRun, Tracker
-from mlops_ci.tracking.forwarder import Forwarder
+from mlops_ci.tracking.ending import finish, last_points
 from mlops_ci.training.away import AwayCheckpoints
 from mlops_ci.training.outcome import Outcome
 from mlops_ci.training.retrying import Retrying
@@ -144,19 +144,14 @@ def _collect(
 ) -> Result:
     folder = session.run.path("train")
     outputs = folder / "outputs"
-    forwarded = Forwarder(tracker, tracked.run_id, folder / "job" / METRICS).replay()
-    warnings = [*outcome.warnings, *([forwarded.warning] if forwarded.warning else [])]
+    points, untaken = last_points(tracker, tracked.run_id, folder / "job" / METRICS)
+    warnings = [*outcome.warnings, *untaken]
     if kept is not None and kept.problem:
         warnings.append(f"the newest checkpoint is not in {kept.store.uri}: {kept.problem}")
     throughput, slow = speed.look(
         session, tracker, tracked, folder / "job" / METRICS, outcome.device_details, round(outcome.seconds, 3)
     )
-    warnings += slow
-    try:
-        tracker.finish(tracked.run_id, "FINISHED")
-    except InfrastructureError as error:
-        # A good training is not lost because MLflow is down at its end: publish marks the run as finished.
-        warnings.append(f"the MLflow run could not be marked as finished yet: {error.cause}")
+    warnings += [*slow, *finish(tracker, tracked.run_id, "FINISHED")]
     checkpoint = folder / "checkpoints" / str((outcome.checkpoint or {}).get("path", ""))
     if session.gpus:
         warnings += [*used(session.gpus, outcome.devices), *second_look(session)]
@@ -166,7 +161,7 @@ def _collect(
                 uri=tracker.public_uri,
                 experiment_id=tracked.experiment_id,
                 run_id=tracked.run_id,
-                points=forwarded.points,
+                points=points,
             ),
             attempts=tuple(attempts.done),
             retries=attempts.retrying.retries,

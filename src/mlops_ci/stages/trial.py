@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mlops_ci.errors import MlopsError
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.sweep import Trial, TrialStatus
 from mlops_ci.settings.train import TrainSettings
@@ -17,7 +15,7 @@ from mlops_ci.stages.jobs import JobSpec
 from mlops_ci.stages.lineage import tracking_tags
 from mlops_ci.stages.session import Session
 from mlops_ci.tracking.client import TrackedRun, Tracker
-from mlops_ci.tracking.forwarder import Forwarder
+from mlops_ci.tracking.ending import finish, last_points
 from mlops_ci.training.outcome import JobError, Outcome
 from mlops_ci.training.retrying import Retrying
 from mlops_ci.training.sweep.state import Done, TrialState, write
@@ -115,11 +113,8 @@ class RunningTrial:
         if status != "finished":
             forget(self.folder)
         run_id = self.training.tracked.run_id
-        warnings = list(outcome.warnings)
-        forwarded = Forwarder(self._tracker, run_id, self.training.metrics).replay()
-        warnings += [forwarded.warning] if forwarded.warning else []
-        with suppress(MlopsError):
-            self._tracker.finish(run_id, STATUSES[status])
+        _, untaken = last_points(self._tracker, run_id, self.training.metrics)
+        warnings = [*outcome.warnings, *untaken, *finish(self._tracker, run_id, STATUSES[status])]
         seconds = round(sum(one.seconds for one in self.attempts.done), 3)
         trial = Trial(
             number=self.state.number,

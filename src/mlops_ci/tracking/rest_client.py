@@ -13,6 +13,8 @@ from mlops_ci.tracking.rest import Rest, RestError
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 MOST = 1000
+# As many as MLflow's own client asks for (3.17, mlflow/store/tracking/__init__.py: GET_METRIC_HISTORY_MAX_RESULTS).
+HISTORY_PAGE = 25_000
 NO_RUN = "unknown"
 USER = "mlflow.user"
 PENDING = "PENDING_REGISTRATION"
@@ -112,11 +114,14 @@ class RestClient:
         self.rest.post("/runs/log-batch", run_id=run_id, metrics=points, **body)
 
     def get_metric_history(self, run_id: str, key: str) -> list[answers.Metric]:
-        """All points of a metric."""
+        """All points of a metric, page by page: of a long training one answer with all takes longer than is waited."""
         found: list[answers.Metric] = []
         token: str | None = None
+        most = HISTORY_PAGE
         while True:
-            page = self.rest.get("/metrics/get-history", run_id=run_id, metric_key=key, page_token=token)
+            page = self.rest.get(
+                "/metrics/get-history", run_id=run_id, metric_key=key, max_results=most, page_token=token
+            )
             found.extend(answers.point(one) for one in page.get("metrics") or ())
             token = page.get("next_page_token")
             if not token:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from mlops_ci.files import write_atomic
-from mlops_ci.guest.spool import SpoolReader
+from mlops_ci.guest.files import write_pieces
+from mlops_ci.guest.spool import BadLineError, Point, SpoolReader, parse_line
 
 POINTER = "latest.json"
 # More metrics than this make a line that nobody reads.
@@ -50,19 +50,33 @@ def set_aside(checkpoints: Path) -> None:
 
 
 def drop_after(path: Path, step: int | None) -> int:
-    """Keep only the points up to `step` (none at all for None), whole lines only; returns how many lines remain."""
+    """Keep only the points up to `step` (none at all for None), whole lines only; returns how many lines remain.
+
+    A line without a step has that of its place, as everybody who reads the file counts.
+    """
     if not path.exists():
         return 0
-    kept = [line for line in path.read_bytes().split(b"\n") if step is not None and _step_of(line, step + 1) <= step]
-    write_atomic(path, b"".join(line + b"\n" for line in kept))
-    return len(kept)
+    counts: dict[str, int] = {}
+    last = -1 if step is None else step
+    kept = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal kept
+        with path.open("rb") as stream:
+            for line in stream:
+                point = _point(line, counts)
+                if point is None or point.step > last:
+                    continue
+                counts.update({name: counts.get(name, 0) + 1 for name in point.values})
+                kept += 1
+                yield line if line.endswith(b"\n") else line + b"\n"
+
+    write_pieces(path, lines())
+    return kept
 
 
-def _step_of(line: bytes, default: int) -> int:
-    """The line's step; garbage counts as later, so that it goes."""
+def _point(line: bytes, counts: dict[str, int]) -> Point | None:
     try:
-        data: Any = json.loads(line)
-        step = data["step"]
-    except (ValueError, KeyError, TypeError):
-        return default
-    return step if isinstance(step, int) else default
+        return parse_line(line, counts)
+    except BadLineError:
+        return None

@@ -1,4 +1,4 @@
-"""A real S3 server (SeaweedFS): checks digests and secrets, conditional writes, multipart, object lock."""
+"""A real S3 server (SeaweedFS): checks digests and secrets, conditional writes, multipart, object lock, encrypts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class S3Server(Service):
         return Launch(
             argv=(tools.need("weed"), "-logtostderr=true", "server", *flags.split()),
             ports=(s3, *(port for port in found if port != s3)),
-            environment={"TMPDIR": str(temporary)},
+            # Without a key it answers 500 to whoever asks for encryption.
+            environment={"TMPDIR": str(temporary), "WEED_S3_SSE_KEY": secrets.token_hex(32)},
             # Keys in its environment, say another testbed's, would be an identity beside those of the file.
             without=("AWS_", "WEED_"),
             exports={
@@ -65,4 +66,6 @@ def _identities(secret: str) -> str:
         "credentials": [{"accessKey": ACCESS_KEY, "secretKey": secret}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    return json.dumps({"identities": [identity]})
+    # A KMS of its own, which makes the keys that it is asked for.
+    kms = {"default_provider": "local", "providers": {"local": {"type": "local", "enableOnDemandCreate": True}}}
+    return json.dumps({"identities": [identity], "kms": kms})

@@ -1,8 +1,11 @@
 """Which files become the model."""
 
+import io
 import json
 import os
+import pickle
 import struct
+import zipfile
 
 import pytest
 
@@ -124,3 +127,69 @@ def test_an_allowed_pickle_beside_nothing_else(output):
     names, warnings = canonicalise(output, allow=("model.pkl",))
     assert names == ["model.pkl"]
     assert "allowed by name" in warnings[0]
+
+
+class Opens:
+    """What a pickle may hold: a call."""
+
+    def __reduce__(self):
+        return os.getcwd, ()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_is_one_whatever_its_name_says(output, protocol):
+    safetensors_file(output / "model.safetensors")
+    (output / "words.model").write_bytes(pickle.dumps(Opens(), protocol))
+    names, warnings = canonicalise(output)
+    assert names == ["model.safetensors"]
+    assert "words.model" in warnings[0]
+    names, warnings = canonicalise(output, allow=("words.model",))
+    assert names == ["model.safetensors", "words.model"]
+    assert warnings == ["words.model: a pickle, allowed by name; it runs code when it is loaded"]
+
+
+def test_an_archive_of_torch_is_one_whatever_its_name_says(output):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as written:
+        written.writestr("state/data.pkl", pickle.dumps({}))
+    safetensors_file(output / "model.safetensors")
+    (output / "vocab.txt").write_bytes(archive.getvalue())
+    assert canonicalise(output)[0] == ["model.safetensors"]
+    (output / "model.safetensors").unlink()
+    with pytest.raises(model.UnsafeModelError, match=r"vocab\.txt is a pickle"):
+        canonicalise(output)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"\x80",
+        b"I1\n.",
+        b"cats\ndogs\n",
+        b"PK\x03\x04 is how an archive begins",
+        b"cat\ndog\nRat\n.",
+        b"Biology",
+        b"\x8a\xff" * 9,
+    ],
+)
+def test_other_small_files_are_none(output, content):
+    safetensors_file(output / "model.safetensors")
+    (output / "words.txt").write_bytes(content)
+    assert canonicalise(output) == (["model.safetensors", "words.txt"], [])
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "model.pt"])
+def test_what_stands_beside_the_weights_goes_along_when_it_is_allowed_and_is_told_when_it_is_not(output, weights):
+    safetensors_file(output / weights)
+    for name in ("scaler.pkl", "last.pt"):
+        (output / name).write_bytes(pickle.dumps({}))
+    names, (warning,) = canonicalise(output)
+    assert names == ["model.safetensors"]
+    assert warning.startswith("not part of the model")
+    assert warning.endswith(": last.pt, scaler.pkl")
+    names, warnings = canonicalise(output, allow=("scaler.pkl",))
+    assert names == ["model.safetensors", "scaler.pkl"]
+    assert warnings[0] == "scaler.pkl: a pickle, allowed by name; it runs code when it is loaded"
+    assert warnings[1].endswith(": last.pt")

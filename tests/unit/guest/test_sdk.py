@@ -13,6 +13,7 @@ from mlops_ci.guest import sdk
 @pytest.fixture(autouse=True)
 def fresh():
     sdk._counts.clear()
+    sdk._continued.clear()
     sdk._stop.update(asked=False, installed=False)
     before = signal.getsignal(signal.SIGTERM)
     yield
@@ -44,6 +45,13 @@ class TestInARun:
             (2, 0.5, 0.25),
             (2, None, 0.5),
         ]
+
+    def test_without_a_step_a_resumed_training_goes_on_counting(self, run):
+        """Else its curve would begin again at 1, over the points of before."""
+        (run / "metrics.jsonl").write_text('{"step": 1, "loss": 3}\n{"step": 2, "loss": 2}\n{"f1": 1}\n')
+        sdk.log(loss=1.5)
+        sdk.log(f1=0.5, loss=1)
+        assert [row.get("step") for row in rows(run)] == [1, 2, None, 3, 4]
 
     def test_log_refuses_what_is_no_number(self, run):
         with pytest.raises(ValueError):

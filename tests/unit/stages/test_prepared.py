@@ -10,6 +10,9 @@ import pytest
 from mlops_ci.console import Console, NullSink
 from mlops_ci.records.codec import to_json
 from mlops_ci.records.prepare import PrepareOutputs
+from mlops_ci.settings.prepare import PrepareSettings
+from mlops_ci.settings.settings import Tables
+from mlops_ci.settings.train import TrainSettings
 from mlops_ci.stages import prepared as module
 from support.run_folder import a_record, make_run
 
@@ -78,3 +81,18 @@ def test_a_preparation_that_gives_something_else_is_refused(session, monkeypatch
     with pytest.raises(module.DataGoneError) as caught:
         module.folder(session)
     assert "same files each time" in caught.value.hint
+
+
+def test_a_command_that_writes_nothing_has_prepared_nothing_and_is_run_again(session, tmp_path, monkeypatch):
+    runs = []
+    monkeypatch.setattr(module, "run_job", lambda _, job, image: runs.append(job.mounts["output"][0]))
+    monkeypatch.setattr(module, "image", lambda *_: "image")
+    session.workspace = SimpleNamespace(cache=tmp_path / "cache")
+    session.resolution = SimpleNamespace(code_sha256="c", environment="e")
+    tables = Tables(train=TrainSettings(command="x"), prepare=PrepareSettings(command="python prepare.py"))
+    session.settings = SimpleNamespace(tables=tables)
+    for _ in range(2):
+        with pytest.raises(module.NothingPreparedError, match="wrote no file"):
+            module.prepared(session, None, "python prepare.py")
+    assert len(runs) == 2
+    assert not list((tmp_path / "cache").rglob(module.MARKER))

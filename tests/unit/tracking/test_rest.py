@@ -171,6 +171,8 @@ def test_a_history_is_read_to_its_end(line):
     line.answers = [(200, {"metrics": [one], "next_page_token": "more"}), (200, {"metrics": [one]})]
     assert RestClient("https://m").get_metric_history("r", "a") == [rest_answers.Metric("a", 1.0, 3, 2)] * 2
     assert [sent.params.get("page_token") for sent in line.sent] == [None, "more"]
+    # Without a limit the server gives all of it in one answer, which for a long training takes longer than is waited.
+    assert {sent.params["max_results"] for sent in line.sent} == {25_000}
 
 
 def test_a_version_that_is_not_ready_yet_is_waited_for(line, monkeypatch):

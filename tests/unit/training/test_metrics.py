@@ -1,5 +1,7 @@
 """What a resumed training will log again is dropped before it starts."""
 
+import tracemalloc
+
 from mlops_ci.training.metrics import LatestMetrics, drop_after, resume_step
 
 
@@ -21,7 +23,29 @@ def test_without_a_checkpoint_all_points_go(tmp_path):
 def test_half_a_line_and_garbage_go(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"step": 1, "loss": 3}\n\xff\xfe\n{"loss": 2}\n{"step": "x"}\n{"step": 1, "lo')
-    assert drop_after(path, 5) == 1
+    assert drop_after(path, 5) == 2
+    assert path.read_text() == '{"step": 1, "loss": 3}\n{"loss": 2}\n'
+
+
+def test_a_step_counts_as_everybody_reads_it(tmp_path):
+    """A whole number with a point is one, and a line without a step has that of its place."""
+    path = tmp_path / "metrics.jsonl"
+    lines = ['{"step": 1.0, "f1": 3}', '{"loss": 2}', '{"loss": 1, "f1": 2}', '{"step": 3.0, "f1": 1}', '{"loss": 0}']
+    path.write_text("\n".join(lines))
+    assert drop_after(path, 2) == 3
+    assert path.read_text().splitlines() == lines[:3]
+
+
+def test_a_long_file_is_not_held_in_memory(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(f'{{"step": {step}, {" " * 10_000} "loss": 1}}\n' for step in range(2000)))
+    tracemalloc.start()
+    try:
+        assert drop_after(path, 999) == 1000
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 10_000_000
 
 
 def test_the_step_comes_from_the_pointer(tmp_path):
