@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import venv
 from pathlib import Path
 
 from support.cli import Called, call, newest_run, records
 from support.project import CONFIG, commit, make_project
+from support.small_python import small_python
 
 DOUBLES = """
 import os, sys
@@ -25,10 +24,11 @@ with open(os.path.join(os.environ["MLOPS_OUTPUT_DIR"], "numbers.txt"), "w") as f
 def test_it_runs_once_for_the_same_inputs_and_its_result_is_the_data(tmp_path: Path):
     config = CONFIG.replace("[train]", '[prepare]\ncommand = "python double.py"\n\n[train]')
     project = make_project(tmp_path / "project", config=config, files={"double.py": DOUBLES})
-    # A Python that holds nothing: what a container would be.
-    venv.create(tmp_path / "python", with_pip=False, symlinks=True)
-    path = f"{tmp_path / 'python' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    settings = {"MLOPS_CI_ENGINE": "inside", "MLOPS_CI_CACHE": str(tmp_path / "cache"), "PATH": path}
+    settings = {
+        "MLOPS_CI_ENGINE": "inside",
+        "MLOPS_CI_CACHE": str(tmp_path / "cache"),
+        **small_python(tmp_path / "python"),
+    }
 
     def prepared(*more: str) -> Called:
         return call(project, "run", "plan", "build", "prepare", "--only", *more, environment=settings)

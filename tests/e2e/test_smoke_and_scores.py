@@ -7,6 +7,7 @@ from pathlib import Path
 
 from support.cli import call, newest_run, records
 from support.project import CONFIG, EVALUATE, make_project
+from support.small_python import small_python
 
 PREDICTS = """
 with open(os.path.join(os.environ["MLOPS_OUTPUT_DIR"], "predictions.csv"), "w") as file:
@@ -24,9 +25,12 @@ def test_a_smoke_run_is_gone_on_with_and_size_time_and_calibration_are_gates(tmp
     config = CONFIG.replace("seconds = 3.0", "seconds = 0.1") + ALSO
     project = make_project(tmp_path / "project", config=config, files={"evaluate.py": EVALUATE + PREDICTS})
     settings = {
-        "MLOPS_CI_ENGINE": "host",
+        "MLOPS_CI_ENGINE": "inside",
+        **small_python(tmp_path / "python"),
         "MLOPS_CI_TRACKING__URI": mlflow_server,
         "MLOPS_CI_PROJECT__NAME": f"smoke-{uuid.uuid4().hex[:8]}",
+        "MLOPS_CI_VERIFY__LEVEL": "static",
+        "MLOPS_CI_CHECK__COMMANDS": "[]",
     }
     smoke = call(project, "train", "--smoke", environment=settings)
     assert smoke.exit_code == 0, smoke.said
