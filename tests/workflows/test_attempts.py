@@ -1,5 +1,5 @@
 """A night whose training fails, and the attempts after it: cancelled, without an artifact, on a sick node, and
-a good one, which another file then publishes.
+a good one, which another file then publishes, and promotes when a person has approved.
 
 On the host engine, with MLflow and a store that outlive the machines. One run of the jobs before the training serves
 all, as on a server, where the failed jobs are run again and no others.
@@ -53,6 +53,8 @@ canary = "next"
 params = {rate = 0.45, seconds = 0.1}
 """
 DRY = "      dry-run: true\n"
+REVIEWERS = "reviewers"
+APPROVAL = f"      approve-environment: {REVIEWERS}\n"
 SECRET = """\
     secrets:
       notify-webhook-url: ${{ secrets.HOOK }}
@@ -115,12 +117,14 @@ def attempts(
     files = {"train.py": BREAKS.format(marker=str(folder / "broken")) + TRAIN}
     config = WITH_TORCH.replace('name = "mean"', f'name = "{name}"') + NIGHTLY
     project = make_project(folder / "project", config=config, files=files)
-    consumer = act.make_consumer(project, act.going_on(FILE, "publish", more=DRY, both=SECRET) + act.AFTER)
+    workflow = act.going_on(FILE, "publish", more=DRY, last=APPROVAL, both=SECRET)
+    consumer = act.make_consumer(project, workflow + act.AFTER)
     machine = {
         "MLOPS_CI_CACHE": str(shared_cache),
         "MLOPS_CI_MIRRORS__TRIVY_DB": database.trivy_repository,
         "MLOPS_CI_TRACKING__URI": mlflow_server,
         "MLOPS_CI_PUBLISH__STORE": str(folder / "store"),
+        "MLOPS_CI_PUBLISH__APPROVAL": "true",
     }
     with web_server(lambda _: Reply()) as hook:
         yield Attempts(
@@ -248,7 +252,7 @@ def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
         **dict.fromkeys(pipeline.NAMES, "passed"),
         "deploy": "skipped",
     }
-    later = ("train", "evaluate", "canary", "plan", "publish", "promote", "result")
+    later = ("train", "evaluate", "canary", "plan", "publish", "promote", "approve", "result")
     assert done.jobs == {**dict.fromkeys(PASSED, 1), **dict.fromkeys(later, 5)}, "both files have a plan"
     run = first.facts(FILE)["run"]
     assert {one["run"] for one in records.values()} == {run}
@@ -259,7 +263,7 @@ def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
     assert (night["ci_attempt"], night["result"], night["model"]) == ("5", "passed", None)
     assert (night["jobs"]["publish"], night["jobs"]["promote"]) == ("left out", "left out")
 
-    assert (attempts.told[0], set(attempts.told[-2:])) == ("failure", {"recovery", "promotion"})
+    a_person_let_it_through(attempts, done, records)
 
     client = MlflowClient(tracking_uri=attempts.mlflow)
     experiment = client.get_experiment_by_name(attempts.name)
@@ -267,6 +271,21 @@ def test_the_next_attempt_goes_on_and_its_records_count(attempts, first):
     assert [one.info.status for one in tracked] == ["FINISHED"], "what three attempts told MLflow is one run"
     assert len(client.search_model_versions(f"name = '{attempts.name}'")) == 1
     beside_it_ran_a_canary(done, canary, records)
+
+
+def a_person_let_it_through(attempts: Attempts, done: act.Acted, records: dict[str, dict[str, Any]]) -> None:
+    """What later jobs put together, from artifacts, is the run as it is after the approval; people are told."""
+    promote = records["promote"]
+    assert (promote["outputs"]["to"], promote["outputs"]["approved_by"]) == ("1", REVIEWERS)
+    (approval,) = (done.folder / "collected").glob("runs/*/approval.json")
+    assert json.loads(approval.read_text())["approved_by"] == REVIEWERS
+    # act counts the jobs after the approval: `result` finds the promotion told.
+    assert (attempts.told[0], set(attempts.told[-2:])) == ("failure", {"recovery", "promotion"})
+    assert attempts.told.count("promotion") == 1
+    (promotion,) = (one.json for one in attempts.hook.requests if one.json["kind"] == "promotion")
+    assert promotion["title"] == f"{attempts.name} version 1 is now the champion, approved by {REVIEWERS}"
+    (page,) = done.artifacts.glob("report-*-publish-approve-5/*/report/index.html")
+    assert f"approved by {REVIEWERS}" in page.read_text()
 
 
 def beside_it_ran_a_canary(done: act.Acted, canary: dict[str, Any], night: dict[str, dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from support.gitlab_ci import Pipeline
 from support.project import EVALUATE, TRAIN, WITH_TORCH
 from support.promoted_twice import promoted_again
 from support.sick_node import sick_nodes
+from support.web_server import Reply, WebServer, web_server
 
 from .conftest import EXAMPLE, SCHEDULE, Site
 
@@ -53,6 +55,9 @@ level = "static"
 [deploy]
 entry = "evaluate.py:load"
 
+[notify]
+webhook = "NOTIFY_WEBHOOK_URL"
+
 [nightly]
 canary = "next"
 
@@ -74,10 +79,16 @@ class Green:
     broken: Path
     poor: Path
     store: Path
+    hook: WebServer
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The events that the address that wants to know was told."""
+        return [one.json for one in self.hook.requests]
 
 
 @pytest.fixture(scope="module")
-def green(site: Site, mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Green:
+def green(site: Site, mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Green]:
     """The whole pipeline."""
     folder, name = tmp_path_factory.mktemp("green"), f"night-{secrets.token_hex(4)}"
     broken, poor = folder / "broken", folder / "poor"
@@ -90,8 +101,12 @@ def green(site: Site, mlflow_server: str, tmp_path_factory: pytest.TempPathFacto
     # The include of the nights is the last one.
     example = EXAMPLE.rstrip() + "\n      canary: true\n"
     words = ("--manual", f"{PREFIX}approve")
-    done = site.run(folder, *words, config=config, files=files, variables=SCHEDULE, example=example)
-    return Green(done=done, name=name, mlflow=mlflow_server, broken=broken, poor=poor, store=folder / "store")
+    with web_server(lambda _: Reply()) as hook:
+        variables = {**SCHEDULE, "NOTIFY_WEBHOOK_URL": hook.url}
+        done = site.run(folder, *words, config=config, files=files, variables=variables, example=example)
+        yield Green(
+            done=done, name=name, mlflow=mlflow_server, broken=broken, poor=poor, store=folder / "store", hook=hook
+        )
 
 
 def codes(done: Pipeline) -> dict[str, int]:
@@ -145,11 +160,16 @@ def test_a_person_approves_and_the_champion_moves(green: Green) -> None:
     champion = MlflowClient(tracking_uri=green.mlflow).get_model_version_by_alias(green.name, "champion")
     assert str(champion.version) == "1"
     page = green.done.artifacts(f"{PREFIX}approve") / ".mlops" / "gitlab" / "report.html"
-    assert re.search(r"is now the champion, approved by \S+", page.read_text())
+    who = re.search(r"is now the champion, approved by ([^\s<]+)", page.read_text())
+    assert who is not None
+    assert {one["kind"] for one in green.told} >= {"approval", "promotion"}
+    (promotion,) = (one for one in green.told if one["kind"] == "promotion")
+    assert promotion["title"] == f"{green.name} version 1 is now the champion, approved by {who[1]}"
     told = green.done.outputs(f"{PREFIX}approve")
     assert (told["MLOPS_RESULT_PROMOTED"], told["MLOPS_RESULT_WAITING"]) == ("true", "false")
-    (path,) = (green.done.state / "builds").glob(f"{PREFIX}approve/.mlops/runs/*/records/deploy.json")
-    deploy = json.loads(path.read_text())
+    (folder,) = (green.done.state / "builds").glob(f"{PREFIX}approve/.mlops/runs/*/records")
+    promote, deploy = (json.loads((folder / f"{name}.json").read_text()) for name in ("promote", "deploy"))
+    assert (promote["status"], promote["outputs"]["approved_by"]) == ("passed", who[1]), "what is deployed is approved"
     assert (deploy["status"], "builds no images" in deploy["reason"]) == ("skipped", True), "after it, in the same job"
 
 
