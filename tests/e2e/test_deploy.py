@@ -19,6 +19,7 @@ from mlops_ci.console import Console
 from mlops_ci.engines.docker import DockerEngine
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.images import hardening, transfer
+from mlops_ci.images.engine_store import EngineStore
 from mlops_ci.providers.local import local_provider
 from mlops_ci.publishing.publish import publish
 from mlops_ci.records.codec import to_json
@@ -162,7 +163,7 @@ def test_a_champion_is_served_by_an_image_that_answers_and_one_that_does_not_rep
     assert config["User"] == "10001:10001"
     assert config["Labels"]["io.mlops-ci.model.version"] == "1"
     assert config["Healthcheck"]["Test"][-1] == "--health"
-    assert hardening.breaches(image_look.subject(image["Id"])) == ()
+    assert hardening.breaches(image_look.subject(image["Id"], EngineStore(console=Console(Heard())))) == ()
     handed = (serving.root / "handed-on.txt").read_text().split()
     assert handed == [out.image.pinned, "1", out.image.digest]
     tags = serving.client.models[serving.settings.model]["1"]

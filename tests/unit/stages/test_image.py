@@ -98,3 +98,13 @@ def test_on_a_machine_without_an_engine_no_stage_gets_an_image(session):
     session.engine = AbsentDocker(reason="nothing listens")
     with pytest.raises(EngineUnavailableError, match=r"train runs in an image.*nothing listens"):
         module.image(session, "train")
+
+
+def test_an_image_of_another_builder_is_pulled_by_the_first_job_that_runs_in_it(session, monkeypatch):
+    session.engine.name, session.image_engine, session.made_elsewhere = "docker", "docker", True
+    pulled = []
+    monkeypatch.setattr(module, "engine_image", lambda ref: None)
+    monkeypatch.setattr(module, "pull", lambda ref, console: pulled.append(ref))
+    builds(monkeypatch, "sha256:1")
+    assert module.image(session) == "env:/here/train-1"
+    assert pulled == ["env:/here/train-1"]
