@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2.bccache import Bucket, BytecodeCache
 
 from mlops_ci.files import write_atomic
+from mlops_ci.version import version
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -20,13 +21,13 @@ DIGEST_BYTES = hashlib.sha256().digest_size
 class BesideTemplates(BytecodeCache):
     """Jinja's bytecode in `__pycache__`; as with modules, nothing is kept where that can't be written.
 
-    Jinja itself looks whether it is of the template's present text and of this Python; Jinja's version stands in the
-    name. It is for the one environment that there is: what its options do to a template is in the bytecode.
+    Jinja itself looks whether it is of the template's present text and of this Python. The versions of Jinja and of
+    this package stand in the name: what the options of `html.environment` do to a template is in the bytecode.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._version = importlib.metadata.version("jinja2")
+        self._versions = f"{importlib.metadata.version('jinja2')}-{version()}"
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take what is kept of a template; what is damaged counts as absent."""
@@ -45,5 +46,5 @@ class BesideTemplates(BytecodeCache):
             write_atomic(self._path(bucket), hashlib.sha256(content).digest() + content)
 
     def _path(self, bucket: Bucket) -> Path:
-        name = f"{bucket.key}.jinja-{self._version}.py"
+        name = f"{bucket.key}.jinja-{self._versions}.py"
         return Path(importlib.util.cache_from_source(os.fspath(self._folder / name)))
