@@ -1,7 +1,7 @@
 """`python mlops-guest.pyz run TASK_JSON` and `python mlops-guest.pyz leash -- ARGV...`.
 
 Standard input is the leash: a pipe whose other end the control side holds for as long as it wants the job to run. Each
-of the guest's processes loads only what it needs: a Python other than the control side's compiles every module anew.
+of the guest's processes loads only what it needs: within a zipapp every module is compiled anew.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from mlops_ci.settings.settings import Settings
 # What of the guest a server needs, and with it serving code that uses the SDK as the training did.
 MODULES = (
     "__init__.py", "checkpoints.py", "exits.py", "files.py", "health/__init__.py", "health/levels.py", "importing.py",
-    "layout.py", "parity.py", "safetensors.py", "sdk.py", "serving", "smoke", "task.py",
+    "layout.py", "parity.py", "safetensors.py", "sdk.py", "serving", "smoke", "spool.py",
+    "state.py", "task.py", "weights.py",
 )  # fmt: skip
 PACKAGE = "program/mlops_ci"
 MAIN = """\

@@ -2,11 +2,9 @@
 
 import ast
 import hashlib
-import importlib.util
 import io
 import sys
 import zipfile
-import zipimport
 from pathlib import Path
 
 import pytest
@@ -30,32 +28,11 @@ def test_equal_sources_give_equal_bytes(tmp_path):
 
 def test_it_is_small_and_holds_only_the_guest():
     data = bundle.content()
-    assert len(data) < 1_000_000
+    assert len(data) < 300_000
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert names == sorted(names)
-    others = {name.removesuffix("c") for name in names if not name.startswith("mlops_ci/guest/")}
-    assert others == {"__main__.py", "mlops_ci/__init__.py"}
+    assert {name for name in names if not name.startswith("mlops_ci/guest/")} == {"__main__.py", "mlops_ci/__init__.py"}
     assert "mlops_ci/guest/vendor/pynvml.py" in names
-
-
-def test_every_module_has_its_bytecode_for_this_python(tmp_path):
-    archive = zipfile.ZipFile(bundle.build(tmp_path / "guest.pyz"))
-    modules = {name for name in archive.namelist() if name.endswith(".py")}
-    plain = {"__main__.py", "mlops_ci/guest/vendor/__init__.py"}
-    assert {name.removesuffix("c") for name in archive.namelist() if name.endswith(".pyc")} == modules - plain
-    code = zipimport.zipimporter(str(archive.filename)).get_code("mlops_ci.guest.entry".replace(".", "/"))
-    assert code.co_filename == "mlops_ci/guest/entry.py", "out of the bytecode, and no path of this machine is in it"
-    assert {one.co_filename for one in code.co_consts if hasattr(one, "co_filename")} == {code.co_filename}
-
-
-def test_another_python_takes_the_source(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "MAGIC_NUMBER", b"\0\0\r\n")
-    path = bundle.build(tmp_path / "guest.pyz")
-    code = zipimport.zipimporter(str(path)).get_code("mlops_ci/guest/entry")
-    assert code.co_filename == str(path / "mlops_ci/guest/entry.py")
-    monkeypatch.undo()
-    before = path.read_bytes()
-    assert bundle.build(path).read_bytes() != before, "made anew for this one"
 
 
 def test_a_changed_source_changes_the_digest(monkeypatch):
