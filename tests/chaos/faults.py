@@ -59,11 +59,13 @@ class Played:
 class Stage:
     """A project with a champion, and a second run of a better model that can go on from `verify` or from `evaluate`."""
 
-    def __init__(self, folder: Path, both: Servers, s3: FaultProxy, mlflow: FaultProxy) -> None:
+    def __init__(
+        self, folder: Path, both: Servers, s3: FaultProxy, mlflow: FaultProxy, *, config: str = WITH_TORCH
+    ) -> None:
         self._servers, self._s3, self._mlflow = both, s3, mlflow
         self._folder = folder
         self._hooks = {name: folder / f"fault-{name}.py" for name in ("train", "evaluate")}
-        config = WITH_TORCH.replace("seconds = 3.0", "seconds = 0.3").replace(
+        config = config.replace("seconds = 3.0", "seconds = 0.3").replace(
             "gpus = 0", 'gpus = 0\ntimeout = "12s"\ngrace = "2s"'
         )
         self._project = make_project(
@@ -243,7 +245,7 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, both: Servers | None = None) -> Iterator[Stage]:
+def stage(folder: Path, both: Servers | None = None, *, config: str = WITH_TORCH) -> Iterator[Stage]:
     """Proxies and a project for one block, before these servers or some of its own."""
     with ExitStack() as stack:
         if both is None:
@@ -251,4 +253,4 @@ def stage(folder: Path, both: Servers | None = None) -> Iterator[Stage]:
         both.empty()
         s3 = stack.enter_context(fault_proxy(both.s3.endpoint))
         mlflow = stack.enter_context(fault_proxy(both.tracking))
-        yield Stage(folder, both, s3, mlflow)
+        yield Stage(folder, both, s3, mlflow, config=config)

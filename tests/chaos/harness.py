@@ -8,21 +8,21 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.console import Console, NullSink
-from mlops_ci.guest import bundle
 from mlops_ci.images import naming
 from mlops_ci.run.run import open_run, run_ids
 from mlops_ci.stores.open import open_store
-from mlops_ci.tracking.server import embedded_server
 from support.leftovers import Process, containers, of_containers, of_project
 from support.project import WITH_TORCH, make_project
 from support.state import final_state
@@ -84,9 +84,9 @@ def start(project: Path, engine: str) -> subprocess.Popen[bytes]:
         )
 
 
-def chaos_project(folder: Path) -> Path:
+def chaos_project(folder: Path, *, config: str = WITH_TORCH) -> Path:
     """The small project, with a layer of its own to build."""
-    config = WITH_TORCH.replace("[image]", '[image]\nrequirements = "requirements.txt"')
+    config = config.replace("[image]", '[image]\nrequirements = "requirements.txt"')
     return make_project(folder, config=config, files={"requirements.txt": "iniconfig\n"})
 
 
@@ -172,18 +172,22 @@ def _finished(project: Path) -> bool:
 def state_of(project: Path) -> dict[str, Any]:
     """The final state of the project's newest run, plus how many runs there are."""
     runs = run_ids(project / ".mlops" / "runs")
-    with _server(project) as uri:
+    with _database(project) as uri:
         state = final_state(project, runs[-1], open_store(str(project / ".mlops" / "store")), uri)
     return {**state, "runs": len(runs)}
 
 
 @contextmanager
-def _server(project: Path) -> Iterator[str]:
-    zipapp = bundle.build(project.parent / "guest" / "mlops-guest.pyz")
-    with embedded_server(
-        project / ".mlops" / "mlflow", host="127.0.0.1", zipapp=zipapp, console=Console(sink=NullSink())
-    ) as uri:
-        yield uri
+def _database(project: Path) -> Iterator[str]:
+    """What the project's MLflow holds, whose server has ended: a copy, since MLflow keeps open what it once opened."""
+    with tempfile.TemporaryDirectory(dir=project.parent) as folder, warnings.catch_warnings():
+        # MLflow's own store uses what SQLAlchemy will remove.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        path = Path(folder) / "mlflow.db"
+        source = project / ".mlops" / "mlflow" / path.name
+        with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(path)) as copy:
+            one.backup(copy)
+        yield f"sqlite:///{path}"
 
 
 def _sleep_until(child: subprocess.Popen[bytes], deadline: float) -> None:

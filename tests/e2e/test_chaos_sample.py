@@ -12,6 +12,7 @@ from chaos.harness import chaos_project, disturbed, moments, undisturbed
 from chaos.kills import STAGES, Bench, kills
 from chaos.servers import Servers, servers
 from support.oci_server import trivy_database_server
+from support.project import CONFIG
 
 KILLS = 10
 # One that S3 lies about, one that MLflow's network loses, and one that ends the run: of each edge one.
@@ -42,12 +43,12 @@ def bench(tmp_path_factory, shared_cache, database, both) -> Bench:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory, shared_cache, database, both):
     """A second run of a better model, behind proxies."""
-    with stage(tmp_path_factory.mktemp("faults"), both) as it:
+    with stage(tmp_path_factory.mktemp("faults"), both, config=CONFIG) as it:
         yield it
 
 
 def test_kill_at_a_seeded_moment_of_a_whole_run(tmp_path, shared_cache, database):
-    project = chaos_project(tmp_path / "project")
+    project = chaos_project(tmp_path / "project", config=CONFIG)
     expected, seconds = undisturbed(project, "host")
     case = disturbed(project, "host", moments(3, 20260101)[1], seconds)
     assert case.killed

@@ -2,7 +2,7 @@
 
 Whole runs and integration tests share what their module set up, so a module stays on one process. The tests of images
 come one after another: some of them move the tags of layers that all projects of an engine share. Unit tests go
-wherever there is room.
+wherever there is room, those of a module together: what one of them has read or rendered, the others find.
 
 A scheduler of our own, since pytest-xdist's groups have no effect with pytest 9.2: it sets the id of a test by an
 attribute that is no longer there.
@@ -39,8 +39,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def group_of(nodeid: str) -> str:
-    """The group of a test; of a unit test, which needs no company, its own name."""
+    """The group of a test: its module, but for the tests of images."""
     path = nodeid.partition("::")[0]
-    if path.startswith(UNIT):
-        return nodeid
     return IMAGES if path.startswith(OF_IMAGES) and path != TREE else path

@@ -10,6 +10,9 @@ from typing import Any
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import MlopsError
 
+# Of a command line no more is looked at (bytes).
+LONGEST = 65536
+
 
 @dataclass(frozen=True)
 class Process:
@@ -24,18 +27,27 @@ class Process:
 def processes() -> list[Process]:
     """All running processes of this machine that we may look at; zombies are no longer running."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
             continue
         try:
-            state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            cwd = os.readlink(entry / "cwd")
-        except (OSError, ValueError):
+            # First what zombies and the kernel's own threads do not have: this is called many times a second.
+            cwd = os.readlink(f"/proc/{name}/cwd")
+            command = _content(f"/proc/{name}/cmdline").replace(b"\0", b" ").decode(errors="replace")
+            state, parent = _content(f"/proc/{name}/stat").rsplit(b")", 1)[1].split()[:2]
+        except (OSError, ValueError, IndexError):
             continue
-        if state != "Z":
-            found.append(Process(pid=int(entry.name), parent=int(parent), command=command, cwd=cwd))
+        if state != b"Z":
+            found.append(Process(pid=int(name), parent=int(parent), command=command, cwd=cwd))
     return found
+
+
+def _content(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, LONGEST)
+    finally:
+        os.close(file)
 
 
 def of_project(folder: Path) -> list[Process]:

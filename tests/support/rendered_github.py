@@ -9,10 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from mlops_ci.orchestrators.github.profile import load_profile
 from mlops_ci.orchestrators.github.render import render
+from support.read_yaml import read_yaml as parsed
 
 ROOT = Path(__file__).parents[2]
 BASELINE = ROOT / "tests" / "unit" / "orchestrators" / "permissions.json"
@@ -25,10 +24,6 @@ EXPRESSION = re.compile(r"\$\{\{")
 BY_STORE = ("collect", "hand-on")
 # Files with a job of their own, that a caller adds.
 OPT_IN = ("code-scanning", "comment", "decay", "rescan", "retry", "rollback")
-
-
-def parsed(text: str) -> Any:
-    return YAML(typ="safe").load(text)
 
 
 @cache

@@ -7,10 +7,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from mlops_ci.orchestrators.gitlab.profile import load_profile, profile_names
 from mlops_ci.orchestrators.gitlab.render import render
+from support.read_yaml import read_documents
 
 TAG = "v1.2.3"
 PROFILES = {name: replace(load_profile(name), release=TAG) for name in profile_names()}
@@ -19,7 +18,7 @@ RENDERED = {name: render(profile) for name, profile in PROFILES.items()}
 
 @cache
 def documents(profile: str, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    header, jobs = YAML(typ="safe", pure=True).load_all(RENDERED[profile][path])
+    header, jobs = read_documents(RENDERED[profile][path])
     return header["spec"], jobs
 
 

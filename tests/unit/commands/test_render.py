@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import random
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from mlops_ci.commands.render import StaleFilesError, gitlab
 from mlops_ci.errors import GateError
+from mlops_ci.orchestrators.github.render import stale
+from mlops_ci.orchestrators.gitlab.profile import load_profile
+from mlops_ci.orchestrators.gitlab.render import render
 
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("ci/gitlab", "templates")
 FILES = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).glob("*.yml"))
+
+
+@cache
+def rendered():
+    return render(load_profile("default"))
 
 
 @pytest.fixture
@@ -36,8 +45,9 @@ def test_a_change_of_any_line_is_found(committed, name):
     for index in chosen:
         changed = [*lines[:index], *lines[index + 1 :]]
         (committed / name).write_text("".join(changed))
-        with pytest.raises(StaleFilesError, match=name):
-            gitlab("default", committed, check=True)
+        assert stale(rendered(), committed) == [name]
+    with pytest.raises(StaleFilesError, match=name):
+        gitlab("default", committed, check=True)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import re
 
 import pytest
-from ruamel.yaml import YAML
 
 from mlops_ci.orchestrators.called import called_file, called_files
 from mlops_ci.orchestrators.database_job import fetching, is_fetched
@@ -16,6 +15,7 @@ from mlops_ci.orchestrators.gitlab.profile import load_profile as load_gitlab_pr
 from mlops_ci.orchestrators.gitlab.render import render as render_gitlab
 from mlops_ci.orchestrators.outcome import JobEnd, outcome
 from mlops_ci.orchestrators.together import files_of, together
+from support.read_yaml import read_documents
 from support.rendered_github import parsed, secrets_in
 
 LOGIN = {"database-username", "database-password"}
@@ -112,7 +112,7 @@ def test_the_daily_look_on_an_older_artifact_service_downloads_it_itself(tmp_pat
 
 def test_the_daily_look_at_gitlab_has_it_too(profile):
     text = render_gitlab(load_gitlab_profile(profile))["ci/gitlab/rescan.yml"]
-    found = {re.sub(r".*]]", "", key): job for key, job in list(YAML(typ="safe", pure=True).load_all(text))[1].items()}
+    found = {re.sub(r".*]]", "", key): job for key, job in read_documents(text)[1].items()}
     assert set(found) == {"database", "rescan"}
     assert found["database"]["rules"] == found["rescan"]["rules"]
     assert found["database"]["environment"]["name"] == "mlops-database"
@@ -139,9 +139,7 @@ def test_an_older_artifact_service_gives_all_or_nothing(tmp_path, handover, down
 def test_at_gitlab_its_variables_have_a_scope_of_their_own(profile):
     for name in SCANNING:
         text = render_gitlab(load_gitlab_profile(profile))[f"ci/gitlab/{name}.yml"]
-        found = {
-            re.sub(r".*]]", "", key): job for key, job in list(YAML(typ="safe", pure=True).load_all(text))[1].items()
-        }
+        found = {re.sub(r".*]]", "", key): job for key, job in read_documents(text)[1].items()}
         job = found["database"]
         assert job["environment"] == {"name": "mlops-database", "action": "access"}
         assert job["script"] == ["mlops-ci database fetch .mlops/database"]

@@ -8,7 +8,6 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from ruamel.yaml import YAML
 
 from mlops_ci import pipeline
 from mlops_ci.commands.handover import the_job
@@ -25,6 +24,7 @@ from mlops_ci.providers.github import github_provider
 from mlops_ci.settings.deploy import DeploySettings
 from mlops_ci.settings.runners import RunnerSettings
 from mlops_ci.stages.decisions import left_out
+from support.read_yaml import read_documents
 from support.rendered_github import jobs, secrets_in, workflows
 
 PROFILE = "no-registry"
@@ -35,7 +35,7 @@ TRAIN = together(called_file("train"), "one-job")
 def rendered(file: str) -> dict[str, dict]:
     """The jobs of a file for GitLab by their names."""
     text = render(load_gitlab_profile(PROFILE))[f"ci/gitlab/{file}.yml"]
-    found = list(YAML(typ="safe", pure=True).load_all(text))[1]
+    found = read_documents(text)[1]
     return {re.sub(r".*]]", "", name): job for name, job in found.items()}
 
 
@@ -154,16 +154,10 @@ def test_at_gitlab_the_same_job_runs_the_same_parts():
 
 def test_at_gitlab_an_include_stays_right_when_a_site_does_without_a_registry():
     """An input that a file does not have is an error, whatever the file does with it."""
+    rendered_by = [render(load_gitlab_profile(one)) for one in ("default", PROFILE)]
     for name in ("train", "nightly", "verify", "publish", "decay"):
         with_one, without = (
-            set(
-                next(
-                    iter(
-                        YAML(typ="safe", pure=True).load_all(render(load_gitlab_profile(one))[f"ci/gitlab/{name}.yml"])
-                    )
-                )["spec"]["inputs"]
-            )
-            for one in ("default", PROFILE)
+            set(read_documents(files[f"ci/gitlab/{name}.yml"])[0]["spec"]["inputs"]) for files in rendered_by
         )
         assert with_one <= without, name
 

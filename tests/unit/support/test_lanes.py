@@ -8,7 +8,7 @@ from support.lanes import IMAGES, group_of
 @pytest.mark.parametrize(
     ("nodeid", "group"),
     [
-        ("tests/unit/run/test_run.py::test_x[a]", "tests/unit/run/test_run.py::test_x[a]"),
+        ("tests/unit/run/test_run.py::test_x[a]", "tests/unit/run/test_run.py"),
         ("tests/integration/engines/test_kills.py::test_x[docker]", "tests/integration/engines/test_kills.py"),
         ("tests/integration/images/test_kills.py::test_x", IMAGES),
         ("tests/integration/scanning/test_image.py::test_x", IMAGES),
