@@ -81,9 +81,9 @@ def test_doctor_says_where_layers_are_not_repeatable_and_what_helps(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DOCKER_HOST", docker_host)
-    (classic,) = builders()
+    (classic,) = builders(None)
     assert (classic.status, classic.detail.partition(";")[0]) == ("lack", "equal layers for equal inputs, zstd: no")
     assert "containerd-snapshotter" in classic.fix
     monkeypatch.setenv("DOCKER_HOST", docker_host_containerd)
-    (other,) = builders()
+    (other,) = builders(None)
     assert (other.status, other.detail.count("yes")) == ("ok", 3)
