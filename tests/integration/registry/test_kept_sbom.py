@@ -27,13 +27,16 @@ from support.signing import client, signer
 
 
 @pytest.fixture
-def own_image(image_registry: str, mirrored_base_image: str, docker_host: str) -> str:
+def own_image(
+    image_registry: str, mirrored_base_image: str, docker_host: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
     """An image that no other test keeps anything beside."""
     ref = f"{image_registry}/kept/{uuid.uuid4().hex[:12]}:1"
-    lines = f"FROM {mirrored_base_image}\nLABEL id={ref}\n"
+    context = tmp_path_factory.mktemp("context")
+    (context / "Dockerfile").write_text(f"FROM {mirrored_base_image}\nLABEL id={ref}\n")
     environment = {"DOCKER_HOST": docker_host, "PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": "/root"}
     docker = shutil.which("docker") or "docker"
-    subprocess.run([docker, "build", "-q", "-t", ref, "-"], input=lines.encode(), check=True, env=environment)
+    subprocess.run([docker, "build", "-q", "-t", ref, str(context)], check=True, env=environment)
     subprocess.run([docker, "push", "-q", ref], check=True, env=environment)
     subprocess.run([docker, "image", "rm", "-f", ref], check=True, env=environment)
     return ref
