@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_ci.guest.files import read_json, sha256_of, sync_folder, write_json
+from mlops_ci.guest.files import drafts, read_json, sha256_of, sync_folder, write_json
 
 SCHEMA = "mlops-ci/checkpoint/1"
 POINTER = "latest.json"
@@ -102,6 +102,10 @@ def _forget(folder: Path, keep: set[str]) -> None:
         ours = path.name.startswith(PREFIX) and path.suffix in (SUFFIX, UNFINISHED)
         if ours and path.name not in keep:
             path.unlink(missing_ok=True)
+    # Of writers that were killed while they wrote atomically, be it the user's own way to write a checkpoint.
+    for draft in drafts(folder):
+        if draft.name.startswith((f".{PREFIX}", f".{POINTER}.")):
+            draft.unlink(missing_ok=True)
 
 
 def entry_of(raw: dict[str, Any]) -> Entry:

@@ -48,6 +48,13 @@ def test_what_a_kill_left_behind_is_removed_later_and_never_used(tmp_path):
     assert len(names(tmp_path)) == 3
 
 
+def test_drafts_of_atomic_writes_that_were_killed_are_removed_later(tmp_path):
+    for name in (".step-000000002-77.unfinished.54z01gas.tmp", ".latest.json.k2j3h4.tmp", ".of-the-user.tmp"):
+        (tmp_path / name).write_bytes(b"half")
+    one = save(tmp_path, 3)
+    assert names(tmp_path) == [".of-the-user.tmp", "latest.json", one.path]
+
+
 def test_a_damaged_one_is_passed_over_with_a_warning(tmp_path):
     save(tmp_path, 1)
     newest = save(tmp_path, 2)
