@@ -8,13 +8,36 @@ from pathlib import Path
 from typing import Any
 
 from mlops_ci.console import Console
+from mlops_ci.images import catalogue
 from mlops_ci.images.build import build_images
-from mlops_ci.images.lookup import ImageFacts, image_lookup
+from mlops_ci.images.docker_build import DockerBuild
+from mlops_ci.images.engine_store import EngineStore
+from mlops_ci.images.lookup import ImageFacts, Lookup, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
+from mlops_ci.images.sources import package_sources
+from mlops_ci.images.store import ImageStore
 from mlops_ci.records.build import BuiltImage
+from mlops_ci.settings.settings import Settings
 
 from .heard import Heard
 from .image_projects import make_settings
+
+
+def image_build(
+    settings: Settings, lookup: Lookup, store: ImageStore | None = None, *, here: bool = True
+) -> DockerBuild:
+    """What builds images, for PyTorch 2.13 for CPUs, in the folder of the settings; without a `store` on an engine."""
+    variant = catalogue.load().variants["2.13-cpu"]
+    return DockerBuild(
+        settings=settings,
+        variant=variant,
+        cache=settings.root,
+        console=Console(Heard()),
+        packages=package_sources(settings.tables.mirrors, variant, root=settings.root),
+        lookup=lookup,
+        store=store or EngineStore(console=Console(Heard())),
+        here=here,
+    )
 
 
 @dataclass

@@ -33,6 +33,22 @@ class BuildkitSocket(CutSocket):
         return server
 
 
+def lone_project(*, builder: str, registry: str, base: str, mirror: str) -> str:
+    """The mlops.toml of a site without a container engine; `mirror` is where its base image is to be had."""
+    return f"""[project]
+name = "lone"
+[image]
+layer = "python"
+variant = "cpu"
+builder = "{builder}"
+registry = "{registry}"
+[mirrors]
+images = {{"{base}" = "{mirror}"}}
+[train]
+command = "python train.py"
+"""
+
+
 @contextmanager
 def remote_builder(path: Path, docker_host: str) -> Iterator[str]:
     """The name of a builder of the driver `remote`, whose socket is at `path`."""

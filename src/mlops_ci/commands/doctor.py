@@ -97,7 +97,7 @@ def configured() -> ImageSettings | None:
 
 def _engine(image: ImageSettings | None) -> Finding:
     fix = "start Docker, or set DOCKER_HOST; without it the host engine is used"
-    if image is not None and image.builder and image.registry:
+    if image is not None and image.without_engine:
         fix = (
             f"none is needed to build, scan and sign: the builder {image.builder} does it with {image.registry}. Jobs "
             "need an engine, or a pod that is started from the image (--engine inside)"

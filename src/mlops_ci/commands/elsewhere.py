@@ -14,5 +14,4 @@ def elsewhere(settings: Settings) -> Elsewhere:
 
 def engine_for_images(asked: str, settings: Settings) -> str:
     """The engine for a command that only looks at images: another builder's are no matter of this machine's engine."""
-    image = settings.tables.image
-    return "docker" if asked == "auto" and image.builder and image.registry else asked
+    return "docker" if asked == "auto" and settings.tables.image.without_engine else asked

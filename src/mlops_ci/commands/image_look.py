@@ -22,12 +22,12 @@ from mlops_ci.images.hardening import Subject
 from mlops_ci.images.look import ImageUnreadableError, Inventory
 from mlops_ci.images.lookup import configured_ca_bundle, image_lookup
 from mlops_ci.images.plan import LayerPlan, plan_images
-from mlops_ci.images.registry_store import RegistryStore
+from mlops_ci.images.registry_store import PLATFORM, RegistryStore
 from mlops_ci.images.sizes import LayerSize
 from mlops_ci.images.store import ImageStore
 from mlops_ci.images.variants import resolve as resolve_variant
 from mlops_ci.images.where import image_store
-from mlops_ci.registry.client import Registry
+from mlops_ci.registry.blobs import Blobs
 from mlops_ci.registry.reference import parse
 from mlops_ci.run.workspace import Workspace
 from mlops_ci.settings.settings import Settings
@@ -190,9 +190,9 @@ def _inside(ref: str, store: ImageStore) -> Inventory | None:
 
 def _packed(settings: Settings, refs: Sequence[str]) -> dict[str, int]:
     """Bytes as the registry keeps them, where there is one."""
-    registry = Registry(ca_bundle=configured_ca_bundle(settings))
-    found = {ref: sizes.packed_bytes(registry, ref) for ref in refs if parse(ref).host is not None}
-    return {ref: count for ref, count in found.items() if count is not None}
+    registry = Blobs(ca_bundle=configured_ca_bundle(settings))
+    found = {ref: registry.image(ref, platform=PLATFORM) for ref in refs if parse(ref).host is not None}
+    return {ref: sum(layer.packed for layer in image.layers) for ref, image in found.items() if image is not None}
 
 
 def _table(rows: Sequence[LayerSize]) -> Iterator[str]:

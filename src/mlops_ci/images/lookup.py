@@ -47,10 +47,9 @@ def image_lookup(settings: Settings, *, engine: str, workspace: Path) -> Lookup:
 
     Where a builder that is no engine makes the images, no engine is asked: what only one has is of no use to it.
     """
-    image = settings.tables.image
     if engine == "docker":
-        elsewhere = bool(image.builder and image.registry)
-        return DockerLookup(ca_bundle=configured_ca_bundle(settings), engine=not elsewhere)
+        asked = not settings.tables.image.without_engine
+        return DockerLookup(ca_bundle=configured_ca_bundle(settings), engine=asked)
     if engine == "host":
         return EnvironmentLookup(workspace / "environments")
     return _nothing

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops_ci.engines.docker_socket import DockerSocket
 from mlops_ci.errors import GateError
 from mlops_ci.images.look import Inventory
-from mlops_ci.registry.client import Registry
 
 
 class ImageTooBigError(GateError):
@@ -45,20 +43,6 @@ class LayerSize:
 def unpacked_bytes(ref: str) -> int:
     """What all layers of the engine's image hold, unpacked. Both image stores say so in its history."""
     return sum(int(entry.get("Size") or 0) for entry in DockerSocket().history(ref))
-
-
-def packed_bytes(registry: Registry, ref: str) -> int | None:
-    """The bytes of all layers of an image as its registry keeps them; None when it does not exist.
-
-    Of an index the first image counts. Raises as `Registry.manifest` does.
-    """
-    found = registry.manifest(ref)
-    if found is None:
-        return None
-    manifest = json.loads(found.data)
-    if "manifests" in manifest:
-        return packed_bytes(registry, f"{ref.rpartition(':')[0]}@{manifest['manifests'][0]['digest']}")
-    return sum(int(layer["size"]) for layer in manifest.get("layers", ()))
 
 
 def check_budget(name: str, unpacked: int, budget: int | None) -> None:

@@ -71,8 +71,7 @@ def made_elsewhere(settings: Settings, engine: str) -> bool:
 
     With the engine `inside` too: then jobs run in the container around them, in an image that was made so.
     """
-    image = settings.tables.image
-    return bool(image.builder and image.registry) and engine in ("docker", "inside")
+    return settings.tables.image.without_engine and engine in ("docker", "inside")
 
 
 def made_in_words(settings: Settings) -> str:

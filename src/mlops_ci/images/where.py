@@ -12,7 +12,7 @@ from mlops_ci.settings.settings import Settings
 
 def image_store(settings: Settings, *, cache: Path, console: Console) -> ImageStore:
     """The registry where another builder pushes to it; else the engine, which then holds what is pushed."""
-    if settings.tables.image.builder and settings.tables.image.registry:
+    if settings.tables.image.without_engine:
         from mlops_ci.images.registry_store import RegistryStore
 
         return RegistryStore(cache=cache, ca_bundle=configured_ca_bundle(settings))

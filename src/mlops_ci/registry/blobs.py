@@ -52,17 +52,17 @@ class Blobs(Registry):
         if found is None:
             return None
         manifest = json.loads(found.data)
-        if "manifests" in manifest:
-            chosen = _chosen(manifest["manifests"], platform)
-            return None if chosen is None else self.image(f"{repository(ref)}@{chosen}")
         try:
+            if "manifests" in manifest:
+                chosen = _chosen(manifest["manifests"], platform)
+                return None if chosen is None else self.image(f"{repository(ref)}@{chosen}")
             config = json.loads(self._small(repository(ref), str(manifest["config"]["digest"])))
             diffs = [str(one) for one in config["rootfs"]["diff_ids"]]
             layers = tuple(
                 Layer(digest=str(one["digest"]), diff=diff, packed=int(one["size"]))
                 for one, diff in zip(manifest["layers"], diffs, strict=True)
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RegistryAnswerError(
                 f"what the registry has as {ref} is no image: {error!r}", hint="ask who pushed it; build it again"
             ) from error

@@ -69,3 +69,8 @@ class ImageSettings(Table):
     rootless BuildKit too), or the address of a BuildKit (`tcp://buildkitd:1234`), in place of the engine's own. It sees
     no image of the engine: it needs `registry`, and a base image from a registry. With both no container engine is
     needed to build, scan and sign."""
+
+    @property
+    def without_engine(self) -> bool:
+        """Whether a builder that is no engine makes the images, and a registry alone keeps them."""
+        return bool(self.builder and self.registry)

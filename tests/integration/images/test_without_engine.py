@@ -27,7 +27,7 @@ from support import signing
 from support.heard import Heard
 from support.image_projects import copy_catalogue
 from support.oci_server import OciServer
-from support.remote_buildkit import VARIABLE, BuildkitSocket
+from support.remote_buildkit import VARIABLE, BuildkitSocket, lone_project
 from support.testbed import tools
 
 WITH_DOCKER = str(Path(shutil.which("docker") or "/none").parent)
@@ -38,18 +38,7 @@ USER 0:0
 RUN mkdir -p /opt/layers && head -c BYTES /dev/zero > /opt/layers/LAYER
 USER 10001:10001
 """
-CONFIG = """[project]
-name = "NAME"
-[image]
-layer = "python"
-variant = "cpu"
-builder = "BUILDER"
-registry = "REGISTRY"
-[mirrors]
-images = {"BASE" = "MIRROR"}
-[train]
-command = "python train.py"
-[check]
+CHECK = """[check]
 commands = ["true"]
 """
 
@@ -109,17 +98,13 @@ def site(
     root.mkdir()
     registry = f"{image_registry}/no-engine-{secrets.token_hex(4)}"
     with closing(BuildkitSocket(tmp_path / "b.sock", docker_host_containerd.removeprefix("unix://"))):
-        words = {
-            "NAME": "lone",
-            "BUILDER": os.environ.get(VARIABLE) or f"unix://{tmp_path}/b.sock",
-            "REGISTRY": registry,
-            "BASE": known.base.name,
-            "MIRROR": f"{mirrored_base_image}@{Registry().head(mirrored_base_image)}",
-        }
-        text = CONFIG
-        for name, value in words.items():
-            text = text.replace(name, value)
-        (root / "mlops.toml").write_text(text)
+        text = lone_project(
+            builder=os.environ.get(VARIABLE) or f"unix://{tmp_path}/b.sock",
+            registry=registry,
+            base=known.base.name,
+            mirror=f"{mirrored_base_image}@{Registry().head(mirrored_base_image)}",
+        )
+        (root / "mlops.toml").write_text(text + CHECK)
         (root / "train.py").write_text("print('trained')\n")
         for words_of_git in (["init", "-q"], ["add", "-A"]):
             subprocess.run(["git", *words_of_git], cwd=root, check=True)

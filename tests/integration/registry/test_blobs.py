@@ -112,9 +112,20 @@ def test_a_stream_that_breaks_off_is_no_layer(liar: StubRegistry) -> None:
         packed.readall()
 
 
-def test_an_image_without_what_makes_one(liar: StubRegistry) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"layers": []},
+        {"manifests": [{"size": 1}]},
+        {"manifests": ["sha256:0"]},
+        {"manifests": 7},
+        {"manifests": [{"digest": "sha256:0", "platform": 7}]},
+    ],
+    ids=str,
+)
+def test_an_image_without_what_makes_one(liar: StubRegistry, content: dict[str, object]) -> None:
     liar.answer = lambda question: Answer(
-        headers={"Content-Type": "application/json"}, body=json.dumps({"schemaVersion": 2, "layers": []}).encode()
+        headers={"Content-Type": "application/json"}, body=json.dumps({"schemaVersion": 2, **content}).encode()
     )
     with pytest.raises(RegistryAnswerError, match="is no image"):
         Blobs(policy=QUICK).image(f"{liar.host}/x:1")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from mlops_ci.console import Console
 from mlops_ci.images import catalogue, docker_build
 from mlops_ci.images.abilities import Abilities
 from mlops_ci.images.bake import Bake
@@ -17,9 +16,9 @@ from mlops_ci.images.look import Inventory
 from mlops_ci.images.lookup import BuilderNeedsRegistryError, DockerLookup, ImageFacts
 from mlops_ci.images.plan import LayerPlan, plan_images
 from mlops_ci.images.sizes import ImageTooBigError
-from mlops_ci.images.sources import package_sources
+from mlops_ci.images.store import Description
 from mlops_ci.process import Finished
-from support.heard import Heard
+from support.image_builds import image_build
 from support.image_projects import KnownImages, make_settings
 
 ALL = Abilities(repeatable=True, cache=True, attestations=True)
@@ -69,13 +68,14 @@ class Pushed:
     def forget(self, ref: str) -> None:
         self.forgotten.append(ref)
 
-    def described(self, ref: str) -> None: ...
+    def described(self, ref: str) -> Description | None:
+        raise AssertionError(f"a build does not ask what {ref} says of itself")
 
     def look(self, ref: str, *, digests: bool = False) -> Inventory:
-        raise NotImplementedError
+        raise AssertionError(f"a build does not look into {ref}")
 
     def unpacked(self, refs: Sequence[str]) -> tuple[int, ...]:
-        raise NotImplementedError
+        raise AssertionError(f"a build weighs what is new in an image, not all of {refs}")
 
 
 def build(
@@ -85,18 +85,8 @@ def build(
     mirrors = {"images": {catalogue.load().base.name: mirror}} if mirror else {}
     settings = make_settings(root, image=image, mirrors=mirrors)
     lookup = KnownImages({mirror: ImageFacts(digest=DIGEST)} if mirror else {})
-    variant = catalogue.load().variants["2.13-cpu"]
     kept = store or Pushed()
-    made = DockerBuild(
-        settings=settings,
-        variant=variant,
-        cache=root,
-        console=Console(Heard()),
-        packages=package_sources(settings.tables.mirrors, variant, root=root),
-        lookup=kept,
-        store=kept,
-    )
-    return made, plan_images(settings, engine="docker", variant="cpu", lookup=lookup)
+    return image_build(settings, kept, kept), plan_images(settings, engine="docker", variant="cpu", lookup=lookup)
 
 
 @pytest.fixture

@@ -6,13 +6,10 @@ from pathlib import Path
 import pytest
 
 from mlops_ci.console import Console
-from mlops_ci.images import catalogue, docker_build, transfer
-from mlops_ci.images.docker_build import DockerBuild
-from mlops_ci.images.engine_store import EngineStore
+from mlops_ci.images import docker_build, transfer
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import plan_images
-from mlops_ci.images.sources import package_sources
-from support.heard import Heard
+from support.image_builds import image_build
 from support.image_projects import KnownImages, make_settings
 
 DIGEST = "sha256:" + "a" * 64
@@ -34,16 +31,6 @@ def test_who_needs_it_pulls_it(
 
     monkeypatch.setattr(transfer, "pull", pull)
     monkeypatch.setattr(docker_build, "engine_image", lambda ref: None)
-    variant = catalogue.load().variants["2.13-cpu"]
-    images = DockerBuild(
-        settings=settings,
-        variant=variant,
-        cache=tmp_path,
-        console=Console(Heard()),
-        packages=package_sources(settings.tables.mirrors, variant, root=tmp_path),
-        lookup=KnownImages(),
-        store=EngineStore(console=Console(Heard())),
-        here=here,
-    ).run((*plans[:-1], top))
+    images = image_build(settings, KnownImages(), here=here).run((*plans[:-1], top))
     assert asked == [plan.ref for plan in plans if plan.name in pulled]
     assert (images["train"].digest, images["train"].built, images["train"].bytes) == (DIGEST, False, size)

@@ -4,14 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ci.console import Console
-from mlops_ci.images import catalogue, docker_build, engine_store, transfer
-from mlops_ci.images.docker_build import DockerBuild
-from mlops_ci.images.engine_store import EngineStore
+from mlops_ci.images import docker_build, engine_store, transfer
 from mlops_ci.images.lookup import ImageFacts
 from mlops_ci.images.plan import LayerPlan, plan_images
-from mlops_ci.images.sources import package_sources
-from support.heard import Heard
+from support.image_builds import image_build
 from support.image_projects import KnownImages, make_settings
 
 OURS, THEIRS = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -39,17 +35,7 @@ def share(root: Path, monkeypatch: pytest.MonkeyPatch, registry: Shared, **image
     monkeypatch.setattr(transfer, "push", lambda ref, console: registry.done.append("push") or OURS)
     monkeypatch.setattr(transfer, "pull", lambda ref, console: registry.done.append("pull"))
     monkeypatch.setattr(docker_build, "Registry", lambda **_: registry)
-    variant = catalogue.load().variants["2.13-cpu"]
-    build = DockerBuild(
-        settings=settings,
-        variant=variant,
-        cache=root,
-        console=Console(Heard()),
-        packages=package_sources(settings.tables.mirrors, variant, root=root),
-        lookup=registry,
-        store=EngineStore(console=Console(Heard())),
-    )
-    return build._share(plan, ImageFacts(digest=OURS))
+    return image_build(settings, registry)._share(plan, ImageFacts(digest=OURS))
 
 
 @pytest.mark.parametrize(
@@ -84,16 +70,7 @@ def test_the_next_layer_stands_on_the_image_that_all_have(tmp_path: Path, monkey
     monkeypatch.setattr(engine_store, "engine_image", lambda ref: theirs)
     settings = make_settings(tmp_path, image={"registry": "r.invalid/team", "layer": "torch"})
     plan = plan_images(settings, engine="docker", variant="cpu", lookup=KnownImages())[-1]
-    variant = catalogue.load().variants["2.13-cpu"]
-    build = DockerBuild(
-        settings=settings,
-        variant=variant,
-        cache=tmp_path,
-        console=Console(Heard()),
-        packages=package_sources(settings.tables.mirrors, variant, root=tmp_path),
-        lookup=KnownImages(),
-        store=EngineStore(console=Console(Heard())),
-    )
+    build = image_build(settings, KnownImages())
     ours = ImageFacts(digest=OURS)
     assert build._shared(plan, ours, THEIRS, built=False) == theirs
     assert build._shared(plan, ours, OURS, built=True) == ours

@@ -11,23 +11,12 @@ import pytest
 
 from mlops_ci.images import catalogue
 from support.gitlab_ci import make_bundle, make_consumer, run_pipeline
-from support.remote_buildkit import BuildkitSocket
+from support.remote_buildkit import BuildkitSocket, lone_project
 
 from .conftest import Site
 
 PIPELINE = "include: [{project: org/mlops-ci, ref: v1, file: ci/gitlab/scan.yml}]\n"
-CONFIG = """[project]
-name = "NAME"
-[image]
-layer = "python"
-variant = "cpu"
-builder = "BUILDER"
-registry = "REGISTRY"
-[mirrors]
-images = {"BASE" = "MIRROR"}
-[train]
-command = "python train.py"
-[scan]
+SCAN = """[scan]
 secrets = false
 """
 LAYER = """ARG BASE_IMAGE
@@ -53,16 +42,12 @@ def test_jobs_of_a_machine_without_an_engine_build_and_scan(
         if not path.name.startswith("docker"):
             (programs / path.name).symlink_to(path)
     small = {f"images/{name}/Dockerfile": LAYER.replace("LAYER", name) for name in ("base", "python")}
-    words = {
-        "NAME": "lone",
-        "BUILDER": f"unix://{tmp_path}/b.sock",
-        "REGISTRY": f"{image_registry}/no-engine-{secrets.token_hex(4)}",
-        "BASE": catalogue.load().base.name,
-        "MIRROR": mirrored_base_image,
-    }
-    config = CONFIG
-    for name, value in words.items():
-        config = config.replace(name, value)
+    config = SCAN + lone_project(
+        builder=f"unix://{tmp_path}/b.sock",
+        registry=f"{image_registry}/no-engine-{secrets.token_hex(4)}",
+        base=catalogue.load().base.name,
+        mirror=mirrored_base_image,
+    )
     bundle = make_bundle(tmp_path / "mlops-ci", files=small)
     consumer = make_consumer(tmp_path / "model", PIPELINE, config=config)
     monkeypatch.setenv("PATH", str(programs))
