@@ -110,8 +110,9 @@ def log_tail(path: Path) -> tuple[str, ...]:
         start = max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES)
         stream.seek(start)
         lines = stream.read().decode("utf-8", "replace").splitlines()
-    # The first one is the end of a line, where it is not the beginning of the file.
-    return tuple(lines[1 if start else 0 :][-LOG_TAIL:])
+    # The first one is the end of a line, where it is not the beginning of the file; left out, but where it is all.
+    whole = lines[1:] if start and len(lines) > 1 else lines
+    return tuple(whole[-LOG_TAIL:])
 
 
 def _clear(folder: Path, keep: tuple[str, ...]) -> None:

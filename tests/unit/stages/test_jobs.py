@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from mlops_ci.stages.jobs import LOG_TAIL, log_tail
+from mlops_ci.stages.jobs import LOG_TAIL, TAIL_BYTES, log_tail
 
 
 def test_the_last_lines_whatever_they_hold(tmp_path):
@@ -24,3 +24,11 @@ def test_a_long_log_is_not_read_for_its_last_lines(tmp_path):
     finally:
         tracemalloc.stop()
     assert [line.partition(" ")[0] for line in tail] == [str(number) for number in range(50_000 - LOG_TAIL, 50_000)]
+
+
+def test_of_one_endless_line_its_end_is_shown(tmp_path):
+    path = tmp_path / "log.txt"
+    path.write_text("x" * (2 * TAIL_BYTES) + " and why")
+    (line,) = log_tail(path)
+    assert line.endswith("x and why")
+    assert len(line) == TAIL_BYTES
