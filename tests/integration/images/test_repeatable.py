@@ -21,9 +21,9 @@ Docker = Callable[..., str]
 
 
 @pytest.fixture
-def containerd(light: ImageProject, docker_host_containerd: str, monkeypatch: pytest.MonkeyPatch) -> ImageProject:
+def containerd(project: ImageProject, docker_host_containerd: str, monkeypatch: pytest.MonkeyPatch) -> ImageProject:
     monkeypatch.setenv("DOCKER_HOST", docker_host_containerd)
-    return light
+    return project
 
 
 def from_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
