@@ -136,8 +136,6 @@ def serving(
         "PATH": "/usr/bin:/bin",
         "MLOPS_CI_PROJECT__NAME": f"served-{secrets.token_hex(4)}",
         "MLOPS_CI_DEPLOY__START": "60",
-        # Searching PyTorch for secrets takes long; other tests search what they serve.
-        "MLOPS_CI_SCAN__SECRETS": "false",
     }
     monkeypatch.setenv("DOCKER_HOST", docker_settings["DOCKER_HOST"])
     project = Project(tmp_path / "project", environ)

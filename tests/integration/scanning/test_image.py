@@ -20,15 +20,6 @@ FIRST = "gh" + "p_" + "aBcDeFgHiJkLmNoPqRsT" + "uVwXyZ0123456789"
 SECOND = "gh" + "p_" + "zYxWvUtSrQpOnMlKjIhG" + "fEdCbA9876543210"
 METADATA = "Metadata-Version: 2.1\\nName: {0}\\nVersion: 1.0\\n"
 PLACE = "/opt/venv/lib/python3.11/site-packages/{0}-1.0.dist-info"
-# What scanners read of a Debian, and what the lines below run: each scan of the whole of it takes a second.
-SMALL = """FROM {0} AS whole
-RUN libraries=$(ldd /usr/bin/dash /usr/bin/mkdir /usr/bin/rm | grep -o '/lib[^ ]*' | sort -u | sed 's#^#/usr#') \\
-    && mkdir /small \\
-    && cp --dereference --parents $libraries /usr/bin/sh /usr/bin/mkdir /usr/bin/rm /usr/lib/os-release /small \\
-    && cp --archive --parents /bin /lib /lib64 /etc/os-release /etc/debian_version /var/lib/dpkg/status /small
-FROM scratch
-COPY --from=whole /small /
-"""
 INSTALL = f"RUN mkdir -p {PLACE} && printf '{METADATA}' > {PLACE}/METADATA\n"
 
 
@@ -36,26 +27,15 @@ def install(name: str) -> str:
     return INSTALL.format(name)
 
 
-@pytest.fixture(scope="module")
-def debian(docker_host: str, base_image: str) -> Iterator[str]:
-    """The base image without what no scan and no line of these tests looks at."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", docker_host)
-        name = f"mlops-ci-test/debian:{uuid.uuid4().hex[:12]}"
-        docker("build", "--quiet", "--tag", name, "-", stdin=SMALL.format(base_image).encode())
-        yield name
-        docker("image", "rm", "--force", name)
-
-
 @pytest.fixture
-def image(docker_host: str, debian: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+def image(docker_host: str, base_image: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
     """Builds an image from lines of a Dockerfile; all are removed at the end."""
     monkeypatch.setenv("DOCKER_HOST", docker_host)
     names: list[str] = []
 
     def build(lines: str) -> str:
         names.append(f"mlops-ci-test/scan:{uuid.uuid4().hex[:12]}")
-        text = f"FROM {debian}\n{lines}"
+        text = f"FROM {base_image}\n{lines}"
         docker("build", "--quiet", "--tag", names[-1], "-", stdin=text.encode())
         return names[-1]
 
@@ -91,7 +71,7 @@ def test_an_image_with_a_user_and_without_findings_passes(project, trivy_db_serv
     assert "debian, 1 python-pkg packages judged" in outputs.parts[0].why
 
 
-def test_everything_that_is_wrong_with_an_image_is_found(project, trivy_db_server, image, debian):
+def test_everything_that_is_wrong_with_an_image_is_found(project, trivy_db_server, image, base_image):
     ref = image(
         install("planted-critical-fixable")
         + f"RUN echo token={FIRST} > /opt/settings.ini\nRUN rm /opt/settings.ini\nENV DEPLOY_TOKEN={SECOND}\n"
@@ -101,7 +81,7 @@ def test_everything_that_is_wrong_with_an_image_is_found(project, trivy_db_serve
         trivy_db_server.trivy_repository,
         targets=target(ref),
         sboms=sboms,
-        layers=dict.fromkeys(layers(debian), BASE_LAYER),
+        layers=dict.fromkeys(layers(base_image), BASE_LAYER),
     )
     assert outputs.verdict == "findings"
     text = (project.reports / "findings.json").read_text()
